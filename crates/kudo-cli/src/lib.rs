@@ -1,0 +1,1 @@
+//! The KUDO command line: commands, output and progress.

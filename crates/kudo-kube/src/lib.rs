@@ -1,0 +1,1 @@
+//! The KUDO Kubernetes adapter: discovery, apply, delete, health, enhancement and inventory.

@@ -1,0 +1,1 @@
+//! The KUDO package model: operator.yaml, params.yaml, templates, archives, verification and Kubernetes YAML.

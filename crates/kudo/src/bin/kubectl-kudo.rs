@@ -1,0 +1,2 @@
+//! `kubectl-kudo`.
+fn main() {}

@@ -1,0 +1,2 @@
+//! `kudo-manager`.
+fn main() {}
