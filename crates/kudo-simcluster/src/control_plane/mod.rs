@@ -1,0 +1,395 @@
+//! A real Kubernetes control plane on loopback, owned by a value.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), kudo_simcluster::control_plane::ControlPlaneError> {
+//! use kudo_simcluster::control_plane::{ControlPlane, ControlPlaneOptions};
+//!
+//! let control_plane = ControlPlane::start(ControlPlaneOptions::default()).await?;
+//! let client = control_plane.client().await?;
+//! // … everything ends and every file goes when `control_plane` is dropped.
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Deployments, StatefulSets, Jobs, garbage collection and namespace deletion are real; there are
+//! no nodes and no scheduler, see [`crate::kubelet`]. Several control planes run side by side, each
+//! with ports, folder, certificates and tokens of its own. Authorization is RBAC.
+
+mod binaries;
+mod credentials;
+mod ports;
+mod supervised;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
+
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+
+pub use binaries::{ASSETS_VARIABLE, Binaries, VERSION, cache_folder, project_cache};
+use credentials::Credentials;
+use ports::ReservedPort;
+use supervised::{Supervised, SupervisedFolder};
+
+/// Pause between two looks at a program that is starting.
+const POLL: Duration = Duration::from_millis(20);
+
+/// Controllers that need nodes, a cloud or a certificate authority are off.
+const CONTROLLERS: &str = "*,-nodelifecycle,-nodeipam,-route,-service,-cloud-node-lifecycle,\
+    -bootstrapsigner,-tokencleaner,-csrsigning,-csrapproving,-csrcleaner,-ttl,-attachdetach,\
+    -persistentvolume-binder,-persistentvolume-expander";
+
+/// How a control plane is started.
+#[derive(Clone, Debug)]
+pub struct ControlPlaneOptions {
+    /// An empty or absent folder for data, logs and kubeconfigs; `None` means a temporary one.
+    /// It is removed with the control plane.
+    pub folder: Option<PathBuf>,
+    /// Whether workloads, garbage collection and namespace deletion work.
+    pub controller_manager: bool,
+    /// How long the start may take before it counts as failed.
+    pub timeout: Duration,
+}
+
+impl Default for ControlPlaneOptions {
+    fn default() -> Self {
+        Self {
+            folder: None,
+            controller_manager: true,
+            timeout: Duration::from_mins(2),
+        }
+    }
+}
+
+/// A running control plane; dropping it ends it and removes its folder.
+///
+/// It also ends when the owning process exits, crashes or is killed.
+#[derive(Debug)]
+pub struct ControlPlane {
+    url: String,
+    kubeconfig: PathBuf,
+    restricted_kubeconfig: PathBuf,
+    // Fields are dropped in this order: clients of a program before the program, the folder last.
+    _controller_manager: Option<Supervised>,
+    _api_server: Supervised,
+    _etcd: Supervised,
+    folder: SupervisedFolder,
+    _ports: [ReservedPort; 3],
+}
+
+/// Why a control plane could not be started or reached.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ControlPlaneError {
+    /// Programs are not on this machine.
+    #[error(
+        "no {} in ${ASSETS_VARIABLE}, $PATH or {}", missing.join(", "), cache.display()
+    )]
+    BinariesMissing {
+        /// The programs' names.
+        missing: Vec<String>,
+        /// The project's cache, where `cargo xtask control-plane build` would put them.
+        cache: PathBuf,
+    },
+    /// A file or program could not be used.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or program.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Every port of the range is taken.
+    #[error("no free port on 127.0.0.1 between {} and {}", range.start, range.end)]
+    NoFreePort {
+        /// The range that was searched.
+        range: std::ops::Range<u16>,
+    },
+    /// A key or certificate could not be made.
+    #[error("cannot make a certificate: {0}")]
+    Certificate(#[from] rcgen::Error),
+    /// A program ended by itself.
+    #[error("{program} ended with {status}; its last lines were:\n{log_tail}")]
+    Ended {
+        /// The program.
+        program: &'static str,
+        /// How it ended.
+        status: ExitStatus,
+        /// The last lines of its log.
+        log_tail: String,
+    },
+    /// A program did not become ready in time.
+    #[error(
+        "{program} was not ready after {} s; its last lines were:\n{log_tail}", after.as_secs()
+    )]
+    NotReady {
+        /// The program.
+        program: &'static str,
+        /// How long it was given.
+        after: Duration,
+        /// The last lines of its log.
+        log_tail: String,
+    },
+    /// A client for the new server could not be made.
+    #[error("no client for the control plane: {0}")]
+    Client(String),
+}
+
+impl ControlPlane {
+    /// Starts a control plane from the programs [`Binaries::find`] finds and waits until the API
+    /// server is ready. The controller manager is then still coming up, a second or so behind.
+    pub async fn start(options: ControlPlaneOptions) -> Result<Self, ControlPlaneError> {
+        Self::start_with(&Binaries::find()?, options).await
+    }
+
+    /// Starts a control plane from the programs given.
+    pub async fn start_with(
+        binaries: &Binaries,
+        options: ControlPlaneOptions,
+    ) -> Result<Self, ControlPlaneError> {
+        let deadline = Deadline::after(options.timeout);
+        let path = prepare_folder(options.folder)?;
+        let folder = SupervisedFolder::new(path)?;
+        let path = folder.path();
+        let ports = ReservedPort::reserve::<3>()?;
+        let [client_port, peer_port, api_port] = [0, 1, 2].map(|i: usize| ports[i].number());
+        let credentials = Credentials::create(path)?;
+        let url = format!("https://127.0.0.1:{api_port}");
+        let kubeconfig = credentials.write_admin_kubeconfig(path.join("kubeconfig"), &url)?;
+        let restricted_kubeconfig =
+            credentials.write_restricted_kubeconfig(path.join("kubeconfig-restricted"), &url)?;
+
+        let arguments = etcd_arguments(path, client_port, peer_port);
+        let mut etcd = Supervised::start("etcd", &binaries.etcd, arguments, path)?;
+        wait_for_port(&mut etcd, client_port, &deadline).await?;
+
+        let arguments = api_server_arguments(path, &credentials, client_port, api_port);
+        let program = &binaries.kube_apiserver;
+        let mut api_server = Supervised::start("kube-apiserver", program, arguments, path)?;
+        let client = probing_client(&kubeconfig).await?;
+        wait_for_endpoint(&mut api_server, &client, "/livez/ping", &deadline).await?;
+
+        let controller_manager = if options.controller_manager {
+            let arguments = controller_manager_arguments(&credentials, &kubeconfig);
+            let program = &binaries.kube_controller_manager;
+            Some(Supervised::start(
+                "kube-controller-manager",
+                program,
+                arguments,
+                path,
+            )?)
+        } else {
+            None
+        };
+        wait_for_endpoint(&mut api_server, &client, "/readyz", &deadline).await?;
+        Ok(Self {
+            url,
+            kubeconfig,
+            restricted_kubeconfig,
+            _controller_manager: controller_manager,
+            _api_server: api_server,
+            _etcd: etcd,
+            folder,
+            _ports: ports,
+        })
+    }
+
+    /// The API server's address.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The folder of data, logs and kubeconfigs.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A kubeconfig whose user may do everything.
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
+    /// A kubeconfig whose user, `restricted`, is known to the server but may do nothing until a
+    /// role is bound to it.
+    pub fn restricted_kubeconfig(&self) -> &Path {
+        &self.restricted_kubeconfig
+    }
+
+    /// A client that may do everything. It lives in the current runtime and must not outlive it.
+    pub async fn client(&self) -> Result<Client, ControlPlaneError> {
+        client_for(&self.kubeconfig).await
+    }
+}
+
+/// A client for the current context of a kubeconfig file.
+pub async fn client_for(kubeconfig: &Path) -> Result<Client, ControlPlaneError> {
+    Client::try_from(config_for(kubeconfig).await?).map_err(client_error)
+}
+
+async fn probing_client(kubeconfig: &Path) -> Result<Client, ControlPlaneError> {
+    let mut config = config_for(kubeconfig).await?;
+    // A server that is not ready yet answers 500 or 503: here this is news, not a fault.
+    config.default_retry = false;
+    Client::try_from(config).map_err(client_error)
+}
+
+async fn config_for(kubeconfig: &Path) -> Result<Config, ControlPlaneError> {
+    let parsed = Kubeconfig::read_from(kubeconfig).map_err(client_error)?;
+    Config::from_custom_kubeconfig(parsed, &KubeConfigOptions::default())
+        .await
+        .map_err(client_error)
+}
+
+fn client_error(error: impl std::fmt::Display) -> ControlPlaneError {
+    ControlPlaneError::Client(error.to_string())
+}
+
+fn prepare_folder(folder: Option<PathBuf>) -> Result<PathBuf, ControlPlaneError> {
+    if let Some(path) = folder {
+        std::fs::create_dir_all(&path).map_err(io_error(&path))?;
+        return std::path::absolute(&path).map_err(io_error(&path));
+    }
+    let temporary = tempfile::Builder::new()
+        .prefix("kudo-control-plane-")
+        .tempdir();
+    Ok(temporary.map_err(io_error(&std::env::temp_dir()))?.keep())
+}
+
+fn io_error(path: &Path) -> impl FnOnce(io::Error) -> ControlPlaneError + use<> {
+    let path = path.to_owned();
+    |source| ControlPlaneError::Io { path, source }
+}
+
+/// The cluster holds nothing worth a disk's patience, and its one member is its own quorum.
+fn etcd_arguments(folder: &Path, client_port: u16, peer_port: u16) -> Vec<String> {
+    vec![
+        format!("--data-dir={}", folder.join("etcd").display()),
+        format!("--listen-client-urls=http://127.0.0.1:{client_port}"),
+        format!("--advertise-client-urls=http://127.0.0.1:{client_port}"),
+        format!("--listen-peer-urls=http://127.0.0.1:{peer_port}"),
+        format!("--initial-advertise-peer-urls=http://127.0.0.1:{peer_port}"),
+        format!("--initial-cluster=default=http://127.0.0.1:{peer_port}"),
+        "--unsafe-no-fsync".to_owned(),
+        "--heartbeat-interval=20".to_owned(),
+        "--election-timeout=100".to_owned(),
+        "--quota-backend-bytes=4294967296".to_owned(),
+    ]
+}
+
+fn api_server_arguments(
+    folder: &Path,
+    credentials: &Credentials,
+    etcd_port: u16,
+    api_port: u16,
+) -> Vec<String> {
+    let file = |flag: &str, path: &Path| format!("--{flag}={}", path.display());
+    vec![
+        format!("--etcd-servers=http://127.0.0.1:{etcd_port}"),
+        format!("--secure-port={api_port}"),
+        "--bind-address=127.0.0.1".to_owned(),
+        "--advertise-address=127.0.0.1".to_owned(),
+        file("cert-dir", folder),
+        file("tls-cert-file", &credentials.certificate),
+        file("tls-private-key-file", &credentials.certificate_key),
+        "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
+        file(
+            "service-account-key-file",
+            &credentials.service_account_public_key,
+        ),
+        file(
+            "service-account-signing-key-file",
+            &credentials.service_account_key,
+        ),
+        "--service-cluster-ip-range=10.96.0.0/16".to_owned(),
+        file("token-auth-file", &credentials.tokens),
+        "--authorization-mode=RBAC".to_owned(),
+        "--allow-privileged=true".to_owned(),
+        "--disable-admission-plugins=ServiceAccount".to_owned(),
+        "--endpoint-reconciler-type=none".to_owned(),
+    ]
+}
+
+fn controller_manager_arguments(credentials: &Credentials, kubeconfig: &Path) -> Vec<String> {
+    vec![
+        format!("--kubeconfig={}", kubeconfig.display()),
+        format!(
+            "--service-account-private-key-file={}",
+            credentials.service_account_key.display()
+        ),
+        "--leader-elect=false".to_owned(),
+        "--port=0".to_owned(),
+        "--secure-port=0".to_owned(),
+        // The defaults throttle a busy test cluster to 20 requests a second.
+        "--kube-api-qps=500".to_owned(),
+        "--kube-api-burst=1000".to_owned(),
+        format!("--controllers={CONTROLLERS}"),
+    ]
+}
+
+/// The moment by which a start must have succeeded.
+struct Deadline {
+    start: Instant,
+    length: Duration,
+}
+
+impl Deadline {
+    fn after(length: Duration) -> Self {
+        Self {
+            start: Instant::now(),
+            length,
+        }
+    }
+
+    /// Sleeps until the next look, or tells that the program has ended or the time is over.
+    async fn pause(
+        &self,
+        program: &'static str,
+        process: &mut Supervised,
+    ) -> Result<(), ControlPlaneError> {
+        if let Some(failure) = process.failure() {
+            return Err(failure);
+        }
+        if self.start.elapsed() >= self.length {
+            let log_tail = process.log_tail();
+            return Err(ControlPlaneError::NotReady {
+                program,
+                after: self.length,
+                log_tail,
+            });
+        }
+        tokio::time::sleep(POLL).await;
+        Ok(())
+    }
+}
+
+async fn wait_for_port(
+    process: &mut Supervised,
+    port: u16,
+    deadline: &Deadline,
+) -> Result<(), ControlPlaneError> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    while std::net::TcpStream::connect_timeout(&address, POLL).is_err() {
+        deadline.pause("etcd", process).await?;
+    }
+    Ok(())
+}
+
+async fn wait_for_endpoint(
+    process: &mut Supervised,
+    client: &Client,
+    path: &str,
+    deadline: &Deadline,
+) -> Result<(), ControlPlaneError> {
+    loop {
+        let request = http::Request::get(path)
+            .body(Vec::new())
+            .map_err(client_error)?;
+        if client.request_text(request).await.is_ok() {
+            return Ok(());
+        }
+        deadline.pause("kube-apiserver", process).await?;
+    }
+}
