@@ -1,0 +1,78 @@
+//! Every name KUDO puts on objects: labels, annotations, finalizers, and how resources are called.
+//!
+//! Upstream's names are kept to the letter, so that selectors and scripts go on working.
+
+/// Label that marks everything KUDO applied; its value is [`HERITAGE`].
+pub const HERITAGE_LABEL: &str = "heritage";
+/// Value of [`HERITAGE_LABEL`].
+pub const HERITAGE: &str = "kudo";
+/// Label with the operator's name.
+pub const OPERATOR_LABEL: &str = "kudo.dev/operator";
+/// Label with the instance's name.
+pub const INSTANCE_LABEL: &str = "kudo.dev/instance";
+
+/// Annotation on pod templates: the operator version they were rendered from.
+pub const OPERATOR_VERSION_ANNOTATION: &str = "kudo.dev/operator-version";
+/// Annotation: the plan that last applied the object.
+pub const PLAN_ANNOTATION: &str = "kudo.dev/plan";
+/// Annotation: the phase that last applied the object.
+pub const PHASE_ANNOTATION: &str = "kudo.dev/phase";
+/// Annotation: the step that last applied the object.
+pub const STEP_ANNOTATION: &str = "kudo.dev/step";
+/// Annotation: the execution that last applied the object.
+pub const PLAN_UID_ANNOTATION: &str = "kudo.dev/last-plan-execution-uid";
+/// Annotation on pod templates: hash over the `ConfigMaps` and `Secrets` they reference.
+pub const DEPENDENCIES_HASH_ANNOTATION: &str = "kudo.dev/dependencies-hash";
+/// Annotation on a `ConfigMap` or `Secret` that leaves it out of the hash.
+pub const SKIP_HASH_ANNOTATION: &str = "kudo.dev/skip-hash-calculation";
+/// Annotation in which upstream kept the last applied object; removed on takeover.
+pub const LAST_APPLIED_ANNOTATION: &str = "kudo.dev/last-applied-configuration";
+/// Annotation on the pod of a Pipe task.
+pub const PIPE_POD_ANNOTATION: &str = "kudo.dev/pipepod";
+/// Annotation: `"false"` keeps an object that a new operator version no longer renders.
+pub const PRUNE_ANNOTATION: &str = "kudo.dev/prune";
+
+/// Finalizer that holds an instance until its `cleanup` plan is complete.
+pub const CLEANUP_FINALIZER: &str = "kudo.dev.instance.cleanup";
+/// Finalizer that holds an instance until the cluster-scoped objects in its inventory are gone.
+pub const INVENTORY_FINALIZER: &str = "kudo.dev/inventory";
+
+/// Field manager of everything the manager applies.
+pub const FIELD_MANAGER: &str = "kudo-manager";
+
+/// Condition type: all resources of the instance are ready.
+pub const READY_CONDITION: &str = "Ready";
+/// Condition type: the last change of the spec was accepted (written when it was not).
+pub const ACCEPTED_CONDITION: &str = "Accepted";
+
+/// Name of the plan that runs when an instance is created.
+pub const DEPLOY_PLAN: &str = "deploy";
+/// Name of the plan that runs when a parameter without a trigger changes.
+pub const UPDATE_PLAN: &str = "update";
+/// Name of the plan that runs when the operator version changes.
+pub const UPGRADE_PLAN: &str = "upgrade";
+/// Name of the plan that runs when an instance is deleted.
+pub const CLEANUP_PLAN: &str = "cleanup";
+
+/// Name of the `OperatorVersion` resource: `operator[-appVersion]-operatorVersion`.
+///
+/// ```
+/// use kudo_api::names::operator_version_name;
+/// assert_eq!(operator_version_name("kafka", Some("2.5.1"), "1.3.3"), "kafka-2.5.1-1.3.3");
+/// assert_eq!(operator_version_name("galera", None, "0.1.0"), "galera-0.1.0");
+/// ```
+pub fn operator_version_name(
+    operator: &str,
+    app_version: Option<&str>,
+    operator_version: &str,
+) -> String {
+    match app_version {
+        Some(app) if !app.is_empty() => format!("{operator}-{app}-{operator_version}"),
+        _ => format!("{operator}-{operator_version}"),
+    }
+}
+
+/// Name an instance gets when the user gives none.
+pub fn default_instance_name(operator: &str) -> String {
+    format!("{operator}-instance")
+}
