@@ -1,0 +1,116 @@
+//! Rendered text to Kubernetes objects.
+
+use serde_json::Value;
+
+use kudo_package::yaml::{self, Mark, YamlError};
+
+/// Why rendered text does not hold objects. Marks are places in the rendered text.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ObjectError {
+    /// The text is not YAML that Kubernetes would read.
+    #[error("{template}: rendered text is not valid YAML: {source}")]
+    Yaml {
+        /// Name of the template.
+        template: String,
+        /// What is wrong and where.
+        source: YamlError,
+    },
+    /// A document is not a map.
+    #[error("{template}: line {} of the rendered text: an object must be a map, found {found}", .mark.line)]
+    NotAMap {
+        /// Name of the template.
+        template: String,
+        /// Where the document begins.
+        mark: Mark,
+        /// What it is instead: `a list`, `text` and so on.
+        found: &'static str,
+    },
+    /// An object lacks a field that every object has.
+    #[error("{template}: line {} of the rendered text: object{} has no {field}", .mark.line, described(.object.as_deref()))]
+    MissingField {
+        /// Name of the template.
+        template: String,
+        /// Where the document begins.
+        mark: Mark,
+        /// The object as far as it is known: `Service/web`.
+        object: Option<String>,
+        /// Path of the field: `apiVersion`, `kind` or `metadata.name`.
+        field: &'static str,
+    },
+}
+
+fn described(object: Option<&str>) -> String {
+    object.map(|text| format!(" {text}")).unwrap_or_default()
+}
+
+/// Reads the objects in the rendered text of `template`: YAML documents, empty ones skipped, lists
+/// flattened as kubectl does. Each must have `apiVersion`, `kind` and `metadata.name`.
+pub fn objects(template: &str, text: &str) -> Result<Vec<Value>, ObjectError> {
+    let documents = yaml::parse_documents(text).map_err(|source| ObjectError::Yaml {
+        template: template.to_owned(),
+        source,
+    })?;
+    let mut objects = Vec::new();
+    for document in documents {
+        collect(template, document.mark, document.value, &mut objects)?;
+    }
+    Ok(objects)
+}
+
+fn collect(
+    template: &str,
+    mark: Mark,
+    value: Value,
+    objects: &mut Vec<Value>,
+) -> Result<(), ObjectError> {
+    let missing = |object: Option<String>, field| ObjectError::MissingField {
+        template: template.to_owned(),
+        mark,
+        object,
+        field,
+    };
+    let found = match &value {
+        Value::Object(_) => None,
+        Value::Array(_) => Some("a list"),
+        Value::String(_) => Some("text"),
+        Value::Number(_) => Some("a number"),
+        Value::Bool(_) => Some("a boolean"),
+        Value::Null => return Ok(()),
+    };
+    if let Some(found) = found {
+        return Err(ObjectError::NotAMap {
+            template: template.to_owned(),
+            mark,
+            found,
+        });
+    }
+    let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str);
+    let kind = text("/kind").filter(|kind| !kind.is_empty());
+    let name = text("/metadata/name").filter(|name| !name.is_empty());
+    let described = match (kind, name) {
+        (Some(kind), Some(name)) => Some(format!("{kind}/{name}")),
+        (Some(kind), None) => Some(kind.to_owned()),
+        (None, Some(name)) => Some(name.to_owned()),
+        (None, None) => None,
+    };
+    if text("/apiVersion").is_none_or(str::is_empty) {
+        return Err(missing(described, "apiVersion"));
+    }
+    let Some(kind) = kind else {
+        return Err(missing(described, "kind"));
+    };
+    if kind.ends_with("List") && value.get("items").is_some_and(Value::is_array) {
+        let Some(Value::Array(items)) = value.get("items").cloned() else {
+            return Ok(());
+        };
+        for item in items {
+            collect(template, mark, item, objects)?;
+        }
+        return Ok(());
+    }
+    if name.is_none() {
+        return Err(missing(described, "metadata.name"));
+    }
+    objects.push(value);
+    Ok(())
+}
