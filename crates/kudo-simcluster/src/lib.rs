@@ -8,3 +8,4 @@
 //! The crate knows nothing of KUDO's own types; it works with any operator.
 
 pub mod control_plane;
+pub mod kubelet;

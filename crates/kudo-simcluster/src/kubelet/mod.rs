@@ -1,0 +1,98 @@
+//! A simulated kubelet for any API server without nodes.
+//!
+//! It registers one [`NODE`], binds every pod without a node to it (no scheduler runs) and moves
+//! the pod through the states a real kubelet would report: Running, then Ready, or Succeeded where
+//! a Job owns it. Deleted pods go after their termination delay. Claims are bound, as the volume
+//! controllers need a kubelet too. Nothing runs: only status is written.
+//!
+//! # Asking for trouble
+//!
+//! Annotations on a pod, and so on a pod template, change what becomes of it:
+//!
+//! | Annotation | Value |
+//! |---|---|
+//! | [`OUTCOME_ANNOTATION`] | an [`Outcome`], such as `fail` or `never-ready` |
+//! | [`DELAY_ANNOTATION`] | time from Running to the outcome, such as `500ms` or `2s` |
+//! | [`TERMINATION_ANNOTATION`] | time from the deletion to the pod's end |
+//!
+//! Where an annotation is out of reach an image can ask for the same: the image
+//! `simulate.kudo.dev/<outcome>`, with any tag, in any container or init container. An annotation
+//! wins over an image. An outcome that is changed on a living pod takes effect at once, so a Ready
+//! pod can be made unready and ready again.
+//!
+//! The pipeline of one pod event: [`behaviour`](self) → `stage` (pure) → at most one request.
+
+mod behaviour;
+mod claim;
+mod node;
+mod schedule;
+mod stage;
+mod status;
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Api, Client};
+
+pub use behaviour::{
+    DELAY_ANNOTATION, IMAGE_REGISTRY, OUTCOME_ANNOTATION, Outcome, TERMINATION_ANNOTATION,
+};
+pub use node::NODE;
+use schedule::Schedule;
+
+/// What the simulated kubelet does with pods that ask for nothing special.
+#[derive(Clone, Debug, Default)]
+pub struct PodOptions {
+    /// Time from Running to Ready, or to the end of a Job's pod. With zero, Running and the
+    /// outcome are one request.
+    pub delay: Duration,
+    /// Time from the deletion of a pod to its end.
+    pub termination_delay: Duration,
+}
+
+/// Why the simulated kubelet did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KubeletError {
+    /// The cluster has nodes of its own, whose kubelets must not be interfered with.
+    #[error("the cluster has real nodes ({}); pods are not simulated there", names.join(", "))]
+    RealNodes {
+        /// The nodes' names.
+        names: Vec<String>,
+    },
+    /// The node could not be registered.
+    #[error("cannot register the simulated node: {0}")]
+    Node(#[source] Box<kube::Error>),
+}
+
+/// Simulates pods until the future is dropped; it only ever returns with an error.
+///
+/// Watch errors and refused writes are retried with growing pauses and told through `tracing`.
+pub async fn simulate_pods(client: Client, options: PodOptions) -> Result<(), KubeletError> {
+    node::register(&client).await?;
+    let pods = watcher(Api::<Pod>::all(client.clone()), watcher::Config::default());
+    let claims = Api::<PersistentVolumeClaim>::all(client.clone());
+    let claims = watcher(claims, watcher::Config::default());
+    let mut pods = std::pin::pin!(pods.default_backoff());
+    let mut claims = std::pin::pin!(claims.default_backoff());
+    let mut schedule = Schedule::new(client, options);
+    loop {
+        tokio::select! {
+            Some(event) = pods.next() => match event {
+                Ok(event) => schedule.pod_event(&event),
+                Err(error) => watch_broke(&error),
+            },
+            Some(event) = claims.next() => match event {
+                Ok(event) => schedule.claim_event(&event),
+                Err(error) => watch_broke(&error),
+            },
+            else => return Ok(()),
+        }
+    }
+}
+
+fn watch_broke(error: &watcher::Error) {
+    tracing::warn!(%error, "a watch broke and is started again");
+}

@@ -1,0 +1,240 @@
+//! From events to requests: one planned step per pod, carried out when its time has come.
+
+use std::collections::{HashMap, HashSet};
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
+use k8s_openapi::jiff::Timestamp;
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::runtime::watcher::Event;
+use kube::{Api, Client, ResourceExt};
+use serde_json::json;
+use tokio::sync::Semaphore;
+use tokio::task::{AbortHandle, JoinSet};
+
+use super::behaviour::Behaviour;
+use super::node::NODE;
+use super::stage::{Step, next};
+use super::{PodOptions, claim, status};
+
+/// Requests at a time; more would only queue at the server.
+const IN_FLIGHT: usize = 32;
+const FIRST_RETRY: Duration = Duration::from_millis(50);
+const LAST_RETRY: Duration = Duration::from_secs(5);
+
+/// What is planned for each pod, by uid. Dropping it abandons every step.
+pub(super) struct Schedule {
+    client: Client,
+    options: PodOptions,
+    permits: Arc<Semaphore>,
+    tasks: JoinSet<()>,
+    planned: HashMap<String, Planned>,
+    seen_in_list: HashSet<String>,
+    addresses: Addresses,
+}
+
+struct Planned {
+    step: Option<Step>,
+    address: Ipv4Addr,
+    handle: Option<AbortHandle>,
+}
+
+impl Schedule {
+    pub(super) fn new(client: Client, options: PodOptions) -> Self {
+        Self {
+            client,
+            options,
+            permits: Arc::new(Semaphore::new(IN_FLIGHT)),
+            tasks: JoinSet::new(),
+            planned: HashMap::new(),
+            seen_in_list: HashSet::new(),
+            addresses: Addresses::new(),
+        }
+    }
+
+    pub(super) fn pod_event(&mut self, event: &Event<Pod>) {
+        while self.tasks.try_join_next().is_some() {}
+        match event {
+            Event::Init => self.seen_in_list.clear(),
+            Event::InitApply(pod) => {
+                self.seen_in_list.extend(pod.uid());
+                self.plan(pod);
+            }
+            Event::InitDone => {
+                let seen = std::mem::take(&mut self.seen_in_list);
+                let gone = |uid: &&String| !seen.contains(*uid);
+                let gone: Vec<String> = self.planned.keys().filter(gone).cloned().collect();
+                for uid in &gone {
+                    self.forget(uid);
+                }
+            }
+            Event::Apply(pod) => self.plan(pod),
+            Event::Delete(pod) => {
+                if let Some(uid) = pod.uid() {
+                    self.forget(&uid);
+                }
+            }
+        }
+    }
+
+    pub(super) fn claim_event(&mut self, event: &Event<PersistentVolumeClaim>) {
+        let (Event::Apply(claim) | Event::InitApply(claim)) = event else {
+            return;
+        };
+        let Some(patch) = claim::binding(claim) else {
+            return;
+        };
+        let namespace = claim.namespace().unwrap_or_default();
+        let claims: Api<PersistentVolumeClaim> = Api::namespaced(self.client.clone(), &namespace);
+        let (name, permits) = (claim.name_any(), Arc::clone(&self.permits));
+        self.tasks.spawn(async move {
+            persist(&permits, "PersistentVolumeClaim", &name, || async {
+                let params = PatchParams::default();
+                claims
+                    .patch_status(&name, &params, &Patch::Merge(&patch))
+                    .await
+                    .map(drop)
+            })
+            .await;
+        });
+    }
+
+    fn plan(&mut self, pod: &Pod) {
+        let Some(uid) = pod.uid() else { return };
+        let planned = self.planned.entry(uid).or_insert_with(|| Planned {
+            step: None,
+            address: self.addresses.take(),
+            handle: None,
+        });
+        let behaviour = Behaviour::of(pod, &self.options);
+        let (delay, step) = next(pod, &behaviour).unzip();
+        if planned.step == step {
+            return;
+        }
+        planned.step = step;
+        if let Some(handle) = planned.handle.take() {
+            handle.abort();
+        }
+        let (Some(delay), Some(step)) = (delay, step) else {
+            return;
+        };
+        let act = Act {
+            client: self.client.clone(),
+            permits: Arc::clone(&self.permits),
+            pod: pod.clone(),
+            address: planned.address,
+        };
+        planned.handle = Some(self.tasks.spawn(act.after(delay, step)));
+    }
+
+    fn forget(&mut self, uid: &str) {
+        let Some(planned) = self.planned.remove(uid) else {
+            return;
+        };
+        if let Some(handle) = planned.handle {
+            handle.abort();
+        }
+    }
+}
+
+/// One step of one pod.
+struct Act {
+    client: Client,
+    permits: Arc<Semaphore>,
+    pod: Pod,
+    address: Ipv4Addr,
+}
+
+impl Act {
+    async fn after(self, delay: Duration, step: Step) {
+        tokio::time::sleep(delay).await;
+        let name = self.pod.name_any();
+        persist(&self.permits, "Pod", &name, || self.request(&name, step)).await;
+    }
+
+    async fn request(&self, name: &str, step: Step) -> kube::Result<()> {
+        let namespace = self.pod.namespace().unwrap_or_default();
+        let pods: Api<Pod> = Api::namespaced(self.client.clone(), &namespace);
+        match step {
+            Step::Bind => {
+                let binding = json!({
+                    "apiVersion": "v1", "kind": "Binding",
+                    "metadata": { "name": name, "uid": self.pod.metadata.uid },
+                    "target": { "apiVersion": "v1", "kind": "Node", "name": NODE },
+                });
+                let params = PostParams::default();
+                let created = pods.create_subresource("binding", name, &params, &binding);
+                created.await.map(|_: serde_json::Value| ())
+            }
+            Step::Report(stage) => {
+                let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+                let patch = status::patch(&self.pod, stage, &self.address.to_string(), &now);
+                let params = PatchParams::default();
+                pods.patch_status(name, &params, &Patch::Strategic(&patch))
+                    .await
+                    .map(drop)
+            }
+            Step::Remove => {
+                let preconditions = Preconditions {
+                    uid: self.pod.metadata.uid.clone(),
+                    resource_version: None,
+                };
+                let params = DeleteParams::default()
+                    .grace_period(0)
+                    .preconditions(preconditions);
+                pods.delete(name, &params).await.map(drop)
+            }
+        }
+    }
+}
+
+/// Makes a request until it succeeds or the server says that it no longer applies.
+async fn persist<F>(permits: &Semaphore, kind: &str, name: &str, request: impl Fn() -> F)
+where
+    F: Future<Output = kube::Result<()>>,
+{
+    let mut pause = FIRST_RETRY;
+    loop {
+        let outcome = {
+            // The semaphore is never closed, so there is always a permit in the end.
+            let _permit = permits.acquire().await;
+            request().await
+        };
+        match outcome {
+            Ok(()) => return,
+            // Gone, changed meanwhile (the watch will tell) or not allowed by the server's rules.
+            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => return,
+            Err(kube::Error::Api(status)) if matches!(status.code, 400 | 422) => {
+                tracing::warn!(kind, name, error = %status, "the server refuses a simulated step");
+                return;
+            }
+            Err(error) => tracing::warn!(kind, name, %error, "a simulated step is retried"),
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LAST_RETRY);
+    }
+}
+
+/// Pod addresses out of 10.128.0.0/9 in turn, from a random one on, so that a kubelet started anew
+/// hardly ever gives out one that a living pod has.
+struct Addresses {
+    next: u32,
+}
+
+impl Addresses {
+    const NETWORK: u32 = u32::from_be_bytes([10, 128, 0, 0]);
+    const HOST_BITS: u32 = (1 << 23) - 1;
+
+    fn new() -> Self {
+        Self {
+            next: uuid::Uuid::new_v4().as_fields().0,
+        }
+    }
+
+    fn take(&mut self) -> Ipv4Addr {
+        self.next = self.next.wrapping_add(1);
+        Ipv4Addr::from(Self::NETWORK | (self.next & Self::HOST_BITS))
+    }
+}
