@@ -111,6 +111,9 @@ pub struct InstanceStatus {
     /// The spec that was last accepted and acted upon; changes are found by comparing with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accepted: Option<Accepted>,
+    /// The operator version before the accepted one, until what only it had applied is removed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upgraded_from: Option<String>,
     /// The objects that plans of this instance applied and that were not removed since.
     #[serde(
         deserialize_with = "null_as_default",

@@ -10,6 +10,8 @@
 //!
 //! The crate knows the package model ([`kudo_package`]) and no cluster.
 
+pub mod convert;
+mod crd;
 pub mod instance;
 mod lenient;
 pub mod names;
@@ -17,6 +19,8 @@ pub mod operator;
 pub mod operator_version;
 mod schema;
 
+pub use convert::DefinitionError;
+pub use crd::{CRDS_YAML, crds, crds_yaml};
 pub use instance::{Instance, InstanceSpec, InstanceStatus};
 pub use k8s_openapi::api::core::v1::ObjectReference;
 pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta, Time};

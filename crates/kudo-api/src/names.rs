@@ -32,6 +32,9 @@ pub const PIPE_POD_ANNOTATION: &str = "kudo.dev/pipepod";
 /// Annotation: `"false"` keeps an object that a new operator version no longer renders.
 pub const PRUNE_ANNOTATION: &str = "kudo.dev/prune";
 
+/// Annotation: `abandon` lets a deleted instance go although its `cleanup` plan did not complete.
+pub const CLEANUP_ANNOTATION: &str = "kudo.dev/cleanup";
+
 /// Finalizer that holds an instance until its `cleanup` plan is complete.
 pub const CLEANUP_FINALIZER: &str = "kudo.dev.instance.cleanup";
 /// Finalizer that holds an instance until the cluster-scoped objects in its inventory are gone.

@@ -206,31 +206,31 @@ pub struct TaskSpec {
     )]
     #[schemars(extend("nullable" = true))]
     pub pipe: Vec<PipeSpec>,
-    /// KudoOperator: name of the operator to install.
+    /// `KudoOperator`: name of the operator to install.
     #[serde(
         deserialize_with = "null_as_default",
         skip_serializing_if = "String::is_empty"
     )]
     pub package: String,
-    /// KudoOperator: name of the child instance; by default made of the parent's and the operator's.
+    /// `KudoOperator`: name of the child instance; by default made of the parent's and the operator's.
     #[serde(
         deserialize_with = "null_as_default",
         skip_serializing_if = "String::is_empty"
     )]
     pub instance_name: String,
-    /// KudoOperator: application version of the operator.
+    /// `KudoOperator`: application version of the operator.
     #[serde(
         deserialize_with = "null_as_default",
         skip_serializing_if = "String::is_empty"
     )]
     pub app_version: String,
-    /// KudoOperator: version of the operator.
+    /// `KudoOperator`: version of the operator.
     #[serde(
         deserialize_with = "null_as_default",
         skip_serializing_if = "String::is_empty"
     )]
     pub operator_version: String,
-    /// KudoOperator: name of the template that renders the child's parameters.
+    /// `KudoOperator`: name of the template that renders the child's parameters.
     #[serde(
         deserialize_with = "null_as_default",
         skip_serializing_if = "String::is_empty"
