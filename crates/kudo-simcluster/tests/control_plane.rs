@@ -1,5 +1,7 @@
 //! The control plane starts, serves, and ends with its owner.
 
+#![cfg(test)]
+
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::ServiceAccount;

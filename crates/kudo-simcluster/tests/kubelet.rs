@@ -1,5 +1,7 @@
 //! The simulated kubelet against a real API server and its workload controllers.
 
+#![cfg(test)]
+
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};

@@ -246,7 +246,7 @@ mod tests {
                 "deletionTimestamp": "2026-01-01T00:00:00Z", "deletionGracePeriodSeconds": 30,
             });
             check(
-                pod.clone(),
+                &pod,
                 Outcome::Ready,
                 DELAY,
                 Some((TERMINATION, Step::Remove)),

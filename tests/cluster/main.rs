@@ -1,0 +1,9 @@
+//! Tests against a real Kubernetes API server with simulated pods.
+//!
+//! One control plane serves the whole binary; each test has a namespace of its own, so they run
+//! side by side. `KUDO_TEST_KUBECONFIG=FILE` runs them against a cluster that already exists.
+
+#![cfg(test)]
+
+mod harness;
+mod smoke;
