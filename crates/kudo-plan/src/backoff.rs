@@ -19,7 +19,7 @@ impl Default for Backoff {
     fn default() -> Self {
         Self {
             initial: Duration::from_millis(250),
-            max: Duration::from_secs(60),
+            max: Duration::from_mins(1),
             factor: 2.0,
             jitter: 0.2,
         }

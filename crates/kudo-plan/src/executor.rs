@@ -3,12 +3,25 @@
 //! It owns no thread and spawns nothing: it is one future. Dropping it drops the tasks that run;
 //! calling [`execute`] again with the last recorded state goes on from there.
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, VecDeque},
+    pin::pin,
+    task::Poll,
+    time::Duration,
+};
+
+use futures::{
+    FutureExt, StreamExt,
+    future::{BoxFuture, Either, select},
+    poll,
+    stream::FuturesUnordered,
+};
 
 use crate::{
-    backoff::Backoff,
-    graph::PlanGraph,
-    ports::{Clock, Observer, TaskRunner},
+    backoff::{Backoff, mix},
+    graph::{PlanGraph, StepId},
+    machine::{Event, Machine},
+    ports::{Clock, Observer, TaskFailure, TaskRunner},
     state::PlanState,
 };
 
@@ -59,7 +72,315 @@ pub async fn execute<R: TaskRunner, C: Clock, O: Observer>(
     if state.status.is_terminal() {
         return Ok(state);
     }
-    let _ = (graph, runner, clock, options);
-    observer.record(&state).await?;
-    Ok(state)
+    let mut refused = state.clone();
+    match Machine::new(graph, state) {
+        Ok(machine) => {
+            let execution = Execution {
+                graph,
+                machine,
+                runner,
+                clock,
+                observer,
+                options,
+                steps: graph.nodes().map(|_| StepRun::default()).collect(),
+                starting: Vec::new(),
+                queue: VecDeque::new(),
+                running: 0,
+                work: FuturesUnordered::new(),
+                outcomes: VecDeque::new(),
+            };
+            execution.run().await
+        }
+        Err(error) => {
+            refused.refuse(error.to_string());
+            observer.record(&refused).await?;
+            Ok(refused)
+        }
+    }
+}
+
+/// One execution under way.
+struct Execution<'a, R, C, O> {
+    graph: &'a PlanGraph,
+    machine: Machine<'a>,
+    runner: &'a R,
+    clock: &'a C,
+    observer: &'a O,
+    options: &'a Options,
+    steps: Vec<StepRun>,
+    /// Prepared steps whose start is not recorded yet.
+    starting: Vec<StepId>,
+    /// Tasks that may run and wait for a place.
+    queue: VecDeque<TaskKey>,
+    running: usize,
+    work: FuturesUnordered<BoxFuture<'a, Outcome<'a>>>,
+    /// What has happened and is not yet applied.
+    outcomes: VecDeque<Outcome<'a>>,
+}
+
+/// What the executor remembers of a step while it runs.
+#[derive(Default)]
+struct StepRun {
+    /// How many tasks are not done.
+    left: usize,
+    /// What fails at the moment: tasks by their index, `None` for the preparation.
+    trouble: BTreeMap<Option<usize>, Trouble>,
+}
+
+#[derive(Default)]
+struct Trouble {
+    failures: u32,
+    message: String,
+}
+
+#[derive(Clone, Copy)]
+struct TaskKey {
+    step: StepId,
+    index: usize,
+}
+
+enum Outcome<'a> {
+    /// An attempt ended.
+    Ended(TaskKey, Result<(), TaskFailure>),
+    /// A retried attempt has run long enough to count as recovered; the rest of it goes on.
+    Recovered(TaskKey, BoxFuture<'a, Result<(), TaskFailure>>),
+    /// A task has waited out its backoff.
+    TaskDue(TaskKey),
+    /// A step whose preparation failed has waited out its backoff.
+    StepDue(StepId),
+}
+
+impl<'a, R: TaskRunner, C: Clock, O: Observer> Execution<'a, R, C, O> {
+    async fn run(mut self) -> Result<PlanState, O::Error> {
+        loop {
+            self.absorb();
+            self.start_ready();
+            let ended = self.has_ended();
+            if ended {
+                self.work.clear();
+            }
+            if self.machine.is_dirty() || self.observer.has_unrecorded() {
+                self.record().await?;
+            }
+            if ended {
+                return Ok(self.machine.into_state());
+            }
+            self.launch();
+            self.wait().await;
+        }
+    }
+
+    fn has_ended(&self) -> bool {
+        self.machine.state().status.is_terminal()
+    }
+
+    /// Applies what has happened.
+    fn absorb(&mut self) {
+        while !self.has_ended()
+            && let Some(outcome) = self.outcomes.pop_front()
+        {
+            match outcome {
+                Outcome::Ended(key, result) => {
+                    self.running -= 1;
+                    match result {
+                        Ok(()) => self.done(key),
+                        Err(failure) => self.failed(key.step, Some(key.index), &failure),
+                    }
+                }
+                Outcome::Recovered(key, rest) => {
+                    self.recovered(key);
+                    let rest = rest.map(move |result| Outcome::Ended(key, result));
+                    self.work.push(rest.boxed());
+                }
+                Outcome::TaskDue(key) => self.queue.push_back(key),
+                Outcome::StepDue(step) => self.start(step),
+            }
+        }
+    }
+
+    fn done(&mut self, key: TaskKey) {
+        self.recovered(key);
+        let step = &mut self.steps[key.step.index()];
+        step.left -= 1;
+        if step.left == 0 {
+            self.machine.apply(&Event::StepCompleted { step: key.step });
+        }
+    }
+
+    fn recovered(&mut self, key: TaskKey) {
+        let step = key.step;
+        let trouble = &mut self.steps[step.index()].trouble;
+        if trouble.remove(&Some(key.index)).is_none() {
+            return;
+        }
+        let event = match trouble.values().next() {
+            None => Event::StepRecovered { step },
+            Some(other) => Event::StepFailing {
+                step,
+                message: other.message.clone(),
+            },
+        };
+        self.machine.apply(&event);
+    }
+
+    fn failed(&mut self, step: StepId, index: Option<usize>, failure: &TaskFailure) {
+        let at = self.graph.step(step);
+        let task = index.map(|index| at.tasks[index].as_str());
+        self.observer.failed(&at, task, failure);
+        let place = task.map_or_else(|| at.to_string(), |task| format!("{at}.{task}"));
+        match failure {
+            TaskFailure::Fatal { message, .. } => {
+                let message = format!("fatal error: failed in {place}: {message}");
+                self.machine.apply(&Event::StepFailed { step, message });
+            }
+            TaskFailure::Transient { message, .. } => {
+                let doing = if task.is_some() {
+                    "executing task"
+                } else {
+                    "preparing step"
+                };
+                let message =
+                    format!("A transient error when {doing} {place}. Will retry. {message}");
+                self.fail_for_now(step, index, message);
+            }
+        }
+    }
+
+    fn fail_for_now(&mut self, step: StepId, index: Option<usize>, message: String) {
+        let run = &mut self.steps[step.index()];
+        let trouble = run.trouble.entry(index).or_default();
+        trouble.failures = trouble.failures.saturating_add(1);
+        trouble.message = message;
+        let delay = self.delay(step, index);
+        let sleep = self.clock.sleep(delay);
+        let due = move || match index {
+            Some(index) => Outcome::TaskDue(TaskKey { step, index }),
+            None => Outcome::StepDue(step),
+        };
+        self.work.push(sleep.map(move |()| due()).boxed());
+        if let Some(first) = self.steps[step.index()].trouble.values().next() {
+            let message = first.message.clone();
+            self.machine.apply(&Event::StepFailing { step, message });
+        }
+    }
+
+    fn delay(&self, step: StepId, index: Option<usize>) -> Duration {
+        let failures = self.steps[step.index()]
+            .trouble
+            .get(&index)
+            .map_or(1, |trouble| trouble.failures);
+        let number = |index: usize| u64::try_from(index).unwrap_or(u64::MAX);
+        let random = mix(&[
+            self.options.seed,
+            number(step.index()),
+            index.map_or(u64::MAX, number),
+            u64::from(failures),
+        ]);
+        self.options.backoff.delay(failures, random)
+    }
+
+    /// Prepares the steps whose turn has come; those without tasks are complete at once.
+    fn start_ready(&mut self) {
+        loop {
+            let ready = self.machine.take_ready();
+            if ready.is_empty() {
+                return;
+            }
+            for step in ready {
+                if self.has_ended() {
+                    return;
+                }
+                self.start(step);
+            }
+        }
+    }
+
+    fn start(&mut self, step: StepId) {
+        let at = self.graph.step(step);
+        if let Err(failure) = self.runner.prepare(&at) {
+            return self.failed(step, None, &failure);
+        }
+        self.steps[step.index()].trouble.clear();
+        self.machine.apply(&Event::StepStarted { step });
+        if at.tasks.is_empty() {
+            self.machine.apply(&Event::StepCompleted { step });
+        } else {
+            self.steps[step.index()].left = at.tasks.len();
+            self.starting.push(step);
+        }
+    }
+
+    /// Records the state; what runs goes on meanwhile.
+    async fn record(&mut self) -> Result<(), O::Error> {
+        record_while(
+            self.observer.record(self.machine.state()),
+            &mut self.work,
+            &mut self.outcomes,
+        )
+        .await?;
+        self.machine.mark_recorded();
+        Ok(())
+    }
+
+    /// Runs the tasks of recorded steps, as many as there are places.
+    fn launch(&mut self) {
+        for step in self.starting.drain(..) {
+            let tasks = self.graph.step(step).tasks.len();
+            self.queue
+                .extend((0..tasks).map(|index| TaskKey { step, index }));
+        }
+        while self.running < self.options.max_concurrent_tasks.max(1)
+            && let Some(key) = self.queue.pop_front()
+        {
+            self.running += 1;
+            let attempt = self.attempt(key);
+            self.work.push(attempt);
+        }
+    }
+
+    fn attempt(&self, key: TaskKey) -> BoxFuture<'a, Outcome<'a>> {
+        let (runner, clock, recovery) = (self.runner, self.clock, self.options.recovery);
+        let step = self.graph.step(key.step);
+        let run = async move { runner.run(&step, &step.tasks[key.index]).await };
+        let trouble = &self.steps[key.step.index()].trouble;
+        if !trouble.contains_key(&Some(key.index)) {
+            return run.map(move |result| Outcome::Ended(key, result)).boxed();
+        }
+        async move {
+            match select(run.boxed(), pin!(clock.sleep(recovery))).await {
+                Either::Left((result, _)) => Outcome::Ended(key, result),
+                Either::Right(((), rest)) => Outcome::Recovered(key, rest),
+            }
+        }
+        .boxed()
+    }
+
+    /// Waits until something has happened, and takes all that has.
+    async fn wait(&mut self) {
+        if self.outcomes.is_empty() {
+            self.outcomes.extend(self.work.next().await);
+        }
+        while let Poll::Ready(Some(outcome)) = poll!(self.work.next()) {
+            self.outcomes.push_back(outcome);
+        }
+    }
+}
+
+/// Awaits the record, and keeps the work going and what comes of it.
+async fn record_while<'a, E>(
+    record: impl Future<Output = Result<(), E>>,
+    work: &mut FuturesUnordered<BoxFuture<'a, Outcome<'a>>>,
+    outcomes: &mut VecDeque<Outcome<'a>>,
+) -> Result<(), E> {
+    let mut record = pin!(record);
+    loop {
+        match select(record, work.next()).await {
+            Either::Left((result, _)) => return result,
+            Either::Right((Some(outcome), unfinished)) => {
+                outcomes.push_back(outcome);
+                record = unfinished;
+            }
+            Either::Right((None, unfinished)) => return unfinished.await,
+        }
+    }
 }

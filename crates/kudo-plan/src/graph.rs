@@ -6,7 +6,12 @@
 //! Besides its steps the graph holds an entry and an exit node per phase. They do nothing; they keep
 //! the edges linear in the number of steps where two phases of parallel steps follow each other.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+mod problem;
+
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    fmt,
+};
 
 use kudo_package::{Plan, Strategy, suggest};
 use petgraph::{
@@ -14,6 +19,8 @@ use petgraph::{
     algo::{astar, toposort},
     graph::{DiGraph, NodeIndex},
 };
+
+pub use problem::{GraphError, GraphProblem};
 
 /// A step's number in its plan, in the order in which the plan lists them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -41,6 +48,13 @@ pub struct StepRef<'g> {
     pub tasks: &'g [String],
 }
 
+/// Shows the step's address: `plan.phase.step`.
+impl fmt::Display for StepRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.plan, self.phase, self.step)
+    }
+}
+
 /// A phase with the numbers of its steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PhaseRef<'g> {
@@ -66,85 +80,6 @@ pub struct Dependency<'a> {
     pub step: (&'a str, &'a str),
     /// The step it waits for.
     pub needs: (&'a str, &'a str),
-}
-
-/// All that is wrong with a plan.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("plan {plan:?}: {}", sentence(problems))]
-pub struct GraphError {
-    /// The plan.
-    pub plan: String,
-    /// What is wrong, at least one thing.
-    pub problems: Vec<GraphProblem>,
-}
-
-/// One thing that is wrong with a plan.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum GraphProblem {
-    /// A step names a task that the operator does not define.
-    #[error("unknown task {task:?} in step {phase}.{step}{}", did_you_mean(nearest.as_deref()))]
-    UnknownTask {
-        /// The step's phase.
-        phase: String,
-        /// The step.
-        step: String,
-        /// The unknown task.
-        task: String,
-        /// The known task that was probably meant.
-        nearest: Option<String>,
-    },
-    /// Two phases have one name.
-    #[error("duplicate phase {phase:?}")]
-    DuplicatePhase {
-        /// The name.
-        phase: String,
-    },
-    /// Two steps of a phase have one name.
-    #[error("duplicate step {step:?} in phase {phase:?}")]
-    DuplicateStep {
-        /// The phase.
-        phase: String,
-        /// The name.
-        step: String,
-    },
-    /// A dependency names a step that the plan does not have.
-    #[error("unknown step {phase}.{step}{}", did_you_mean(nearest.as_deref()))]
-    UnknownStep {
-        /// The phase named.
-        phase: String,
-        /// The step named.
-        step: String,
-        /// The known step that was probably meant, as `phase.step`.
-        nearest: Option<String>,
-    },
-    /// Dependencies make steps wait for themselves.
-    #[error("circular dependency: {}", path.join(" → "))]
-    Cycle {
-        /// What comes before what; the first and the last are the same step.
-        path: Vec<String>,
-    },
-}
-
-impl GraphError {
-    /// The event reason: `UnknownTaskName`, `CircularDependency` or `InvalidPlan`.
-    pub fn reason(&self) -> &'static str {
-        self.problems
-            .first()
-            .map_or("InvalidPlan", GraphProblem::reason)
-    }
-}
-
-impl GraphProblem {
-    /// The event reason.
-    pub const fn reason(&self) -> &'static str {
-        match self {
-            Self::UnknownTask { .. } => "UnknownTaskName",
-            Self::Cycle { .. } => "CircularDependency",
-            Self::DuplicatePhase { .. } | Self::DuplicateStep { .. } | Self::UnknownStep { .. } => {
-                "InvalidPlan"
-            }
-        }
-    }
 }
 
 /// A plan as a graph of steps.
@@ -191,7 +126,7 @@ impl PlanGraph {
         plan: &Plan,
         known_tasks: &BTreeSet<&str>,
     ) -> Result<Self, GraphError> {
-        let problems = problems(plan, known_tasks);
+        let problems = problem::problems(plan, known_tasks);
         if problems.is_empty() {
             Ok(Self::connect(name, plan))
         } else {
@@ -209,14 +144,19 @@ impl PlanGraph {
     ) -> Result<Self, GraphError> {
         let mut problems = Vec::new();
         let mut added = Vec::with_capacity(dependencies.len());
+        let nodes = self.nodes_by_name();
         for dependency in dependencies {
-            match (self.named(dependency.needs), self.named(dependency.step)) {
-                (Ok(needs), Ok(step)) => added.push((needs, step)),
-                (needs, step) => problems.extend([needs.err(), step.err()].into_iter().flatten()),
+            match (nodes.get(&dependency.needs), nodes.get(&dependency.step)) {
+                (Some(&needs), Some(&step)) => added.push((needs, step)),
+                (needs, step) => {
+                    let unknown = [(needs, dependency.needs), (step, dependency.step)];
+                    let unknown = unknown.into_iter().filter(|(node, _)| node.is_none());
+                    problems.extend(unknown.map(|(_, name)| self.unknown_step(name)));
+                }
             }
         }
         for &(needs, step) in &added {
-            self.dag.update_edge(needs, step, ());
+            self.dag.add_edge(needs, step, ());
         }
         if toposort(&self.dag, None).is_err() {
             problems.extend(added.iter().find_map(|&edge| self.cycle_through(edge)));
@@ -373,17 +313,23 @@ impl PlanGraph {
         exit
     }
 
-    fn named(&self, (phase, step): (&str, &str)) -> Result<NodeIndex, GraphProblem> {
-        if let Some(id) = self.find(phase, step) {
-            return Ok(self.node(id));
-        }
+    fn nodes_by_name(&self) -> HashMap<(&str, &str), NodeIndex> {
+        self.nodes()
+            .map(|id| {
+                let step = self.step(id);
+                ((step.phase, step.step), self.node(id))
+            })
+            .collect()
+    }
+
+    fn unknown_step(&self, (phase, step): (&str, &str)) -> GraphProblem {
         let wanted = format!("{phase}.{step}");
         let known: Vec<String> = self.nodes().map(|id| self.label(Node::Step(id))).collect();
-        Err(GraphProblem::UnknownStep {
+        GraphProblem::UnknownStep {
             phase: phase.to_owned(),
             step: step.to_owned(),
             nearest: suggest::nearest(&wanted, known.iter().map(String::as_str)).map(str::to_owned),
-        })
+        }
     }
 
     /// The cycle that the edge closes, if it closes one.
@@ -409,47 +355,7 @@ impl PlanGraph {
     }
 }
 
-fn problems(plan: &Plan, known_tasks: &BTreeSet<&str>) -> Vec<GraphProblem> {
-    let mut problems = Vec::new();
-    let mut suggestions = BTreeMap::new();
-    for phase in duplicates(plan.phases.iter().map(|phase| phase.name.as_str())) {
-        problems.push(GraphProblem::DuplicatePhase {
-            phase: phase.to_owned(),
-        });
-    }
-    for phase in &plan.phases {
-        for step in duplicates(phase.steps.iter().map(|step| step.name.as_str())) {
-            problems.push(GraphProblem::DuplicateStep {
-                phase: phase.name.clone(),
-                step: step.to_owned(),
-            });
-        }
-        for step in &phase.steps {
-            for task in each_once(&step.tasks) {
-                if known_tasks.contains(task.as_str()) {
-                    continue;
-                }
-                let nearest = suggestions
-                    .entry(task.clone())
-                    .or_insert_with(|| suggest::nearest(&task, known_tasks.iter().copied()));
-                problems.push(GraphProblem::UnknownTask {
-                    phase: phase.name.clone(),
-                    step: step.name.clone(),
-                    task,
-                    nearest: nearest.map(str::to_owned),
-                });
-            }
-        }
-    }
-    problems
-}
-
-/// The names that come more than once, each once.
-fn duplicates<'a>(names: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {
-    let mut seen = HashSet::new();
-    names.filter(|name| !seen.insert(*name)).collect()
-}
-
+/// The names without their repetitions.
 fn each_once(tasks: &[String]) -> Vec<String> {
     let mut seen = HashSet::new();
     tasks
@@ -457,13 +363,4 @@ fn each_once(tasks: &[String]) -> Vec<String> {
         .filter(|task| seen.insert(task.as_str()))
         .cloned()
         .collect()
-}
-
-fn sentence(problems: &[GraphProblem]) -> String {
-    let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
-    texts.join("; ")
-}
-
-fn did_you_mean(nearest: Option<&str>) -> String {
-    nearest.map_or_else(String::new, |name| format!(" (did you mean {name:?}?)"))
 }
