@@ -1,0 +1,9 @@
+//! Table tests of everything in the controller that decides, without a cluster.
+
+mod admission;
+mod conditions;
+mod decide;
+mod decide_deletion;
+mod fixture;
+mod status;
+mod triggers;
