@@ -52,6 +52,15 @@ pub(crate) enum Op {
 }
 
 impl Op {
+    /// Tasks come first, then sleeps, then records.
+    fn rank(&self) -> u8 {
+        match self {
+            Self::Run { .. } => 0,
+            Self::Sleep { .. } => 1,
+            Self::Record { .. } => 2,
+        }
+    }
+
     fn is_dropped(&self) -> bool {
         match self {
             Self::Run { end, .. } => end.is_canceled(),
@@ -74,7 +83,8 @@ impl fmt::Display for Op {
 #[derive(Default)]
 struct Inner {
     next: u64,
-    ops: BTreeMap<u64, Op>,
+    /// By rank and age.
+    ops: BTreeMap<(u8, u64), Op>,
     failures: Vec<String>,
     prepare: Option<Prepare>,
     watch: Option<Watch>,
@@ -114,7 +124,7 @@ impl World {
         self.lock().failures.clone()
     }
 
-    /// What the executor waits for, oldest first.
+    /// What the executor waits for: tasks, sleeps, records, each oldest first.
     pub(crate) fn open(&self) -> Vec<String> {
         self.with_ops(|ops| ops.values().map(ToString::to_string).collect())
     }
@@ -134,7 +144,7 @@ impl World {
         self.take_nth(n.unwrap_or_else(|| panic!("no {text:?} in {open:#?}")))
     }
 
-    fn with_ops<T>(&self, use_ops: impl FnOnce(&mut BTreeMap<u64, Op>) -> T) -> T {
+    fn with_ops<T>(&self, use_ops: impl FnOnce(&mut BTreeMap<(u8, u64), Op>) -> T) -> T {
         let mut inner = self.lock();
         inner.ops.retain(|_, op| !op.is_dropped());
         use_ops(&mut inner.ops)
@@ -152,9 +162,10 @@ impl World {
         let (end, ended) = oneshot::channel();
         {
             let mut inner = self.lock();
-            let id = inner.next;
+            let op = op(end);
+            let key = (op.rank(), inner.next);
             inner.next += 1;
-            inner.ops.insert(id, op(end));
+            inner.ops.insert(key, op);
         }
         match ended.await {
             Ok(result) => result,
