@@ -35,267 +35,268 @@ const SERIAL: &str = "serial m:serial[a(x) b(x)] n:serial[c(x)]";
 const PARALLEL: &str = "parallel m:parallel[a(x) b(x)] n:parallel[c(x)]";
 const MIXED: &str = "serial m:parallel[a(x) b(x)] e:-[] n:parallel[c(x) d(x)]";
 
+/// Plan, state, events, new state.
+const TRANSITIONS: &[[&str; 4]] = &[
+    [
+        SERIAL,
+        "P m:P[a:P b:P] n:P[c:P]",
+        ".",
+        "I m:P[a:P b:P] n:P[c:P]",
+    ],
+    [
+        SERIAL,
+        "P m:P[a:P b:P] n:P[c:P]",
+        "m.a+",
+        "I m:I[a:I b:P] n:P[c:P]",
+    ],
+    [
+        SERIAL,
+        "I m:I[a:I b:P] n:P[c:P]",
+        "m.a*",
+        "I m:I[a:C b:P] n:P[c:P]",
+    ],
+    [
+        SERIAL,
+        "I m:I[a:C b:P] n:P[c:P]",
+        "m.b+",
+        "I m:I[a:C b:I] n:P[c:P]",
+    ],
+    [
+        SERIAL,
+        "I m:I[a:C b:I] n:P[c:P]",
+        "m.b*",
+        "I m:C[a:C b:C] n:P[c:P]",
+    ],
+    [
+        SERIAL,
+        "I m:C[a:C b:C] n:I[c:I]",
+        "n.c*",
+        "C m:C[a:C b:C] n:C[c:C]",
+    ],
+    [
+        SERIAL,
+        "P m:P[a:P b:P] n:P[c:P]",
+        "m.a+ m.a* m.b+ m.b* n.c+",
+        "I m:C[a:C b:C] n:I[c:I]",
+    ],
+    [
+        SERIAL,
+        "P m:P[a:P b:P] n:P[c:P]",
+        "m.a+ m.a* m.b+ m.b* n.c+ n.c*",
+        "C m:C[a:C b:C] n:C[c:C]",
+    ],
+    // Transient failures stay at the step.
+    [
+        SERIAL,
+        "I m:I[a:I b:P] n:P[c:P]",
+        "m.a~why",
+        r#"I m:I[a:E"why" b:P] n:P[c:P]"#,
+    ],
+    [
+        SERIAL,
+        r#"I m:I[a:E"why" b:P] n:P[c:P]"#,
+        "m.a~other",
+        r#"I m:I[a:E"other" b:P] n:P[c:P]"#,
+    ],
+    [
+        SERIAL,
+        r#"I m:I[a:E"why" b:P] n:P[c:P]"#,
+        "m.a=",
+        "I m:I[a:I b:P] n:P[c:P]",
+    ],
+    [
+        SERIAL,
+        r#"I m:I[a:E"why" b:P] n:P[c:P]"#,
+        "m.a+",
+        "I m:I[a:I b:P] n:P[c:P]",
+    ],
+    [
+        SERIAL,
+        r#"I m:I[a:E"why" b:P] n:P[c:P]"#,
+        "m.a*",
+        "I m:I[a:C b:P] n:P[c:P]",
+    ],
+    [
+        SERIAL,
+        "I m:I[a:I b:P] n:P[c:P]",
+        "m.a=",
+        "I m:I[a:I b:P] n:P[c:P]",
+    ],
+    // A preparation fails before the step starts.
+    [
+        SERIAL,
+        "P m:P[a:P b:P] n:P[c:P]",
+        "m.a~why",
+        r#"I m:I[a:E"why" b:P] n:P[c:P]"#,
+    ],
+    [
+        SERIAL,
+        "P m:P[a:P b:P] n:P[c:P]",
+        "m.a!why",
+        r#"F m:F[a:F"why" b:P] n:P[c:P]"#,
+    ],
+    [
+        SERIAL,
+        "P m:P[a:P b:P] n:P[c:P]",
+        "m.a=",
+        "I m:P[a:P b:P] n:P[c:P]",
+    ],
+    // Fatal failures go up, their message does not.
+    [
+        SERIAL,
+        "I m:I[a:I b:P] n:P[c:P]",
+        "m.a!why",
+        r#"F m:F[a:F"why" b:P] n:P[c:P]"#,
+    ],
+    [
+        SERIAL,
+        r#"I m:I[a:E"old" b:P] n:P[c:P]"#,
+        "m.a!why",
+        r#"F m:F[a:F"why" b:P] n:P[c:P]"#,
+    ],
+    [
+        PARALLEL,
+        "I m:I[a:I b:I] n:I[c:I]",
+        "m.a!why",
+        r#"F m:F[a:F"why" b:I] n:I[c:I]"#,
+    ],
+    [
+        PARALLEL,
+        r#"I m:I[a:I b:E"x"] n:I[c:I]"#,
+        "n.c!why",
+        r#"F m:I[a:I b:E"x"] n:F[c:F"why"]"#,
+    ],
+    [
+        PARALLEL,
+        "I m:I[a:C b:I] n:C[c:C]",
+        "m.b!why",
+        r#"F m:F[a:C b:F"why"] n:C[c:C]"#,
+    ],
+    // Nothing happens after the end.
+    [
+        SERIAL,
+        "F m:F[a:F b:P] n:P[c:P]",
+        ". m.a+ m.a* m.a~x m.a= m.b+",
+        "F m:F[a:F b:P] n:P[c:P]",
+    ],
+    [
+        SERIAL,
+        "C m:C[a:C b:C] n:C[c:C]",
+        ". m.a+ m.a~x n.c!x",
+        "C m:C[a:C b:C] n:C[c:C]",
+    ],
+    [
+        PARALLEL,
+        "I m:I[a:I b:I] n:I[c:I]",
+        "m.a!why m.b* n.c!x",
+        r#"F m:F[a:F"why" b:I] n:I[c:I]"#,
+    ],
+    // Nor before a step's turn, nor after it.
+    [
+        SERIAL,
+        "I m:I[a:I b:P] n:P[c:P]",
+        "m.b+ m.b* n.c+ n.c!x",
+        "I m:I[a:I b:P] n:P[c:P]",
+    ],
+    [
+        SERIAL,
+        "I m:I[a:C b:P] n:P[c:P]",
+        "m.a+ m.a~x m.a!x m.a=",
+        "I m:I[a:C b:P] n:P[c:P]",
+    ],
+    // Parallel steps in any order.
+    [
+        PARALLEL,
+        "P m:P[a:P b:P] n:P[c:P]",
+        "n.c+ n.c*",
+        "I m:P[a:P b:P] n:C[c:C]",
+    ],
+    [
+        PARALLEL,
+        "P m:P[a:P b:P] n:P[c:P]",
+        "m.b+ m.b*",
+        "I m:I[a:P b:C] n:P[c:P]",
+    ],
+    [
+        PARALLEL,
+        "P m:P[a:P b:P] n:P[c:P]",
+        "m.b* n.c* m.a*",
+        "C m:C[a:C b:C] n:C[c:C]",
+    ],
+    [
+        PARALLEL,
+        "I m:I[a:I b:I] n:I[c:I]",
+        "m.a~x m.b*",
+        r#"I m:I[a:E"x" b:C] n:I[c:I]"#,
+    ],
+    // Phases without steps are complete when they are reached.
+    [
+        MIXED,
+        "P m:P[a:P b:P] e:P[] n:P[c:P d:P]",
+        "m.a*",
+        "I m:I[a:C b:P] e:P[] n:P[c:P d:P]",
+    ],
+    [
+        MIXED,
+        "P m:P[a:P b:P] e:P[] n:P[c:P d:P]",
+        "m.a* m.b*",
+        "I m:C[a:C b:C] e:C[] n:P[c:P d:P]",
+    ],
+    [
+        "serial e:-[] m:-[a()]",
+        "P e:P[] m:P[a:P]",
+        ".",
+        "I e:C[] m:P[a:P]",
+    ],
+    [
+        "parallel m:-[a()] e:-[]",
+        "P m:P[a:P] e:P[]",
+        ".",
+        "I m:P[a:P] e:C[]",
+    ],
+    [
+        "serial m:-[a()] e:-[]",
+        "P m:P[a:P] e:P[]",
+        "m.a*",
+        "C m:C[a:C] e:C[]",
+    ],
+    ["serial e:-[]", "P e:P[]", ".", "C e:C[]"],
+    ["serial e:-[] f:-[]", "N e:N[] f:N[]", ".", "C e:C[] f:C[]"],
+    ["serial", "P", ".", "C"],
+    ["-", "N", ".", "C"],
+    // What is recorded is taken up.
+    [
+        SERIAL,
+        "I m:I[a:C b:C] n:I[c:C]",
+        ".",
+        "C m:C[a:C b:C] n:C[c:C]",
+    ],
+    [
+        SERIAL,
+        "I m:I[a:E b:I] n:I[c:I]",
+        "m.a*",
+        "I m:I[a:C b:P] n:P[c:P]",
+    ],
+    [
+        SERIAL,
+        "I m:I[a:I b:C] n:P[c:P]",
+        "m.a*",
+        "I m:C[a:C b:C] n:P[c:P]",
+    ],
+    [
+        SERIAL,
+        r#"E"old" m:I[a:I b:P] n:P[c:P]"#,
+        ".",
+        "I m:I[a:I b:P] n:P[c:P]",
+    ],
+    // A state of another plan is left alone.
+    [SERIAL, "I m:I[a:I b:P]", "m.a*", "I m:I[a:I b:P]"],
+    [SERIAL, "I", ". m.a+", "I"],
+];
+
 #[test]
 fn events_lead_from_state_to_state() {
-    let table = [
-        // (plan, state, events, new state)
-        (
-            SERIAL,
-            "P m:P[a:P b:P] n:P[c:P]",
-            ".",
-            "I m:P[a:P b:P] n:P[c:P]",
-        ),
-        (
-            SERIAL,
-            "P m:P[a:P b:P] n:P[c:P]",
-            "m.a+",
-            "I m:I[a:I b:P] n:P[c:P]",
-        ),
-        (
-            SERIAL,
-            "I m:I[a:I b:P] n:P[c:P]",
-            "m.a*",
-            "I m:I[a:C b:P] n:P[c:P]",
-        ),
-        (
-            SERIAL,
-            "I m:I[a:C b:P] n:P[c:P]",
-            "m.b+",
-            "I m:I[a:C b:I] n:P[c:P]",
-        ),
-        (
-            SERIAL,
-            "I m:I[a:C b:I] n:P[c:P]",
-            "m.b*",
-            "I m:C[a:C b:C] n:P[c:P]",
-        ),
-        (
-            SERIAL,
-            "I m:C[a:C b:C] n:I[c:I]",
-            "n.c*",
-            "C m:C[a:C b:C] n:C[c:C]",
-        ),
-        (
-            SERIAL,
-            "P m:P[a:P b:P] n:P[c:P]",
-            "m.a+ m.a* m.b+ m.b* n.c+",
-            "I m:C[a:C b:C] n:I[c:I]",
-        ),
-        (
-            SERIAL,
-            "P m:P[a:P b:P] n:P[c:P]",
-            "m.a+ m.a* m.b+ m.b* n.c+ n.c*",
-            "C m:C[a:C b:C] n:C[c:C]",
-        ),
-        // Transient failures stay at the step.
-        (
-            SERIAL,
-            "I m:I[a:I b:P] n:P[c:P]",
-            "m.a~why",
-            r#"I m:I[a:E"why" b:P] n:P[c:P]"#,
-        ),
-        (
-            SERIAL,
-            r#"I m:I[a:E"why" b:P] n:P[c:P]"#,
-            "m.a~other",
-            r#"I m:I[a:E"other" b:P] n:P[c:P]"#,
-        ),
-        (
-            SERIAL,
-            r#"I m:I[a:E"why" b:P] n:P[c:P]"#,
-            "m.a=",
-            "I m:I[a:I b:P] n:P[c:P]",
-        ),
-        (
-            SERIAL,
-            r#"I m:I[a:E"why" b:P] n:P[c:P]"#,
-            "m.a+",
-            "I m:I[a:I b:P] n:P[c:P]",
-        ),
-        (
-            SERIAL,
-            r#"I m:I[a:E"why" b:P] n:P[c:P]"#,
-            "m.a*",
-            "I m:I[a:C b:P] n:P[c:P]",
-        ),
-        (
-            SERIAL,
-            "I m:I[a:I b:P] n:P[c:P]",
-            "m.a=",
-            "I m:I[a:I b:P] n:P[c:P]",
-        ),
-        // A preparation fails before the step starts.
-        (
-            SERIAL,
-            "P m:P[a:P b:P] n:P[c:P]",
-            "m.a~why",
-            r#"I m:I[a:E"why" b:P] n:P[c:P]"#,
-        ),
-        (
-            SERIAL,
-            "P m:P[a:P b:P] n:P[c:P]",
-            "m.a!why",
-            r#"F m:F[a:F"why" b:P] n:P[c:P]"#,
-        ),
-        (
-            SERIAL,
-            "P m:P[a:P b:P] n:P[c:P]",
-            "m.a=",
-            "I m:P[a:P b:P] n:P[c:P]",
-        ),
-        // Fatal failures go up, their message does not.
-        (
-            SERIAL,
-            "I m:I[a:I b:P] n:P[c:P]",
-            "m.a!why",
-            r#"F m:F[a:F"why" b:P] n:P[c:P]"#,
-        ),
-        (
-            SERIAL,
-            r#"I m:I[a:E"old" b:P] n:P[c:P]"#,
-            "m.a!why",
-            r#"F m:F[a:F"why" b:P] n:P[c:P]"#,
-        ),
-        (
-            PARALLEL,
-            "I m:I[a:I b:I] n:I[c:I]",
-            "m.a!why",
-            r#"F m:F[a:F"why" b:I] n:I[c:I]"#,
-        ),
-        (
-            PARALLEL,
-            r#"I m:I[a:I b:E"x"] n:I[c:I]"#,
-            "n.c!why",
-            r#"F m:I[a:I b:E"x"] n:F[c:F"why"]"#,
-        ),
-        (
-            PARALLEL,
-            "I m:I[a:C b:I] n:C[c:C]",
-            "m.b!why",
-            r#"F m:F[a:C b:F"why"] n:C[c:C]"#,
-        ),
-        // Nothing happens after the end.
-        (
-            SERIAL,
-            "F m:F[a:F b:P] n:P[c:P]",
-            ". m.a+ m.a* m.a~x m.a= m.b+",
-            "F m:F[a:F b:P] n:P[c:P]",
-        ),
-        (
-            SERIAL,
-            "C m:C[a:C b:C] n:C[c:C]",
-            ". m.a+ m.a~x n.c!x",
-            "C m:C[a:C b:C] n:C[c:C]",
-        ),
-        (
-            PARALLEL,
-            "I m:I[a:I b:I] n:I[c:I]",
-            "m.a!why m.b* n.c!x",
-            r#"F m:F[a:F"why" b:I] n:I[c:I]"#,
-        ),
-        // Nor before a step's turn, nor after it.
-        (
-            SERIAL,
-            "I m:I[a:I b:P] n:P[c:P]",
-            "m.b+ m.b* n.c+ n.c!x",
-            "I m:I[a:I b:P] n:P[c:P]",
-        ),
-        (
-            SERIAL,
-            "I m:I[a:C b:P] n:P[c:P]",
-            "m.a+ m.a~x m.a!x m.a=",
-            "I m:I[a:C b:P] n:P[c:P]",
-        ),
-        // Parallel steps in any order.
-        (
-            PARALLEL,
-            "P m:P[a:P b:P] n:P[c:P]",
-            "n.c+ n.c*",
-            "I m:P[a:P b:P] n:C[c:C]",
-        ),
-        (
-            PARALLEL,
-            "P m:P[a:P b:P] n:P[c:P]",
-            "m.b+ m.b*",
-            "I m:I[a:P b:C] n:P[c:P]",
-        ),
-        (
-            PARALLEL,
-            "P m:P[a:P b:P] n:P[c:P]",
-            "m.b* n.c* m.a*",
-            "C m:C[a:C b:C] n:C[c:C]",
-        ),
-        (
-            PARALLEL,
-            "I m:I[a:I b:I] n:I[c:I]",
-            "m.a~x m.b*",
-            r#"I m:I[a:E"x" b:C] n:I[c:I]"#,
-        ),
-        // Phases without steps are complete when they are reached.
-        (
-            MIXED,
-            "P m:P[a:P b:P] e:P[] n:P[c:P d:P]",
-            "m.a*",
-            "I m:I[a:C b:P] e:P[] n:P[c:P d:P]",
-        ),
-        (
-            MIXED,
-            "P m:P[a:P b:P] e:P[] n:P[c:P d:P]",
-            "m.a* m.b*",
-            "I m:C[a:C b:C] e:C[] n:P[c:P d:P]",
-        ),
-        (
-            "serial e:-[] m:-[a()]",
-            "P e:P[] m:P[a:P]",
-            ".",
-            "I e:C[] m:P[a:P]",
-        ),
-        (
-            "parallel m:-[a()] e:-[]",
-            "P m:P[a:P] e:P[]",
-            ".",
-            "I m:P[a:P] e:C[]",
-        ),
-        (
-            "serial m:-[a()] e:-[]",
-            "P m:P[a:P] e:P[]",
-            "m.a*",
-            "C m:C[a:C] e:C[]",
-        ),
-        ("serial e:-[]", "P e:P[]", ".", "C e:C[]"),
-        ("serial e:-[] f:-[]", "N e:N[] f:N[]", ".", "C e:C[] f:C[]"),
-        ("serial", "P", ".", "C"),
-        ("-", "N", ".", "C"),
-        // What is recorded is taken up.
-        (
-            SERIAL,
-            "I m:I[a:C b:C] n:I[c:C]",
-            ".",
-            "C m:C[a:C b:C] n:C[c:C]",
-        ),
-        (
-            SERIAL,
-            "I m:I[a:E b:I] n:I[c:I]",
-            "m.a*",
-            "I m:I[a:C b:P] n:P[c:P]",
-        ),
-        (
-            SERIAL,
-            "I m:I[a:I b:C] n:P[c:P]",
-            "m.a*",
-            "I m:C[a:C b:C] n:P[c:P]",
-        ),
-        (
-            SERIAL,
-            r#"E"old" m:I[a:I b:P] n:P[c:P]"#,
-            ".",
-            "I m:I[a:I b:P] n:P[c:P]",
-        ),
-        // A state of another plan is left alone.
-        (SERIAL, "I m:I[a:I b:P]", "m.a*", "I m:I[a:I b:P]"),
-        (SERIAL, "I", ". m.a+", "I"),
-    ];
-    for (text, before, events, after) in table {
+    for [text, before, events, after] in TRANSITIONS.iter().copied() {
         let graph = graph(text);
         let mut pure = state(before);
         for text in events.split(' ') {

@@ -76,7 +76,7 @@ pub(crate) fn state(text: &str) -> PlanState {
 }
 
 pub(crate) fn show(state: &PlanState) -> String {
-    let mut text = word(state.status, state.message.as_deref());
+    let mut words = vec![word(state.status, state.message.as_deref())];
     for phase in &state.phases {
         let steps: Vec<String> = phase
             .steps
@@ -89,14 +89,14 @@ pub(crate) fn show(state: &PlanState) -> String {
                 )
             })
             .collect();
-        text += &format!(
-            " {}:{}[{}]",
+        words.push(format!(
+            "{}:{}[{}]",
             phase.name,
             word(phase.status, phase.message.as_deref()),
             steps.join(" ")
-        );
+        ));
     }
-    text
+    words.join(" ")
 }
 
 /// `main:serial[a b] extra:-[c]` as `("main:serial", "a b")`, `("extra:-", "c")`.
