@@ -18,7 +18,6 @@
 mod binaries;
 mod credentials;
 mod ports;
-mod supervised;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -32,7 +31,8 @@ use kube::{Client, Config};
 pub use binaries::{ASSETS_VARIABLE, Binaries, VERSION, cache_folder, project_cache};
 use credentials::Credentials;
 use ports::ReservedPort;
-use supervised::{Supervised, SupervisedFolder};
+
+use crate::supervised::{Supervised, SupervisedFolder};
 
 /// Pause between two looks at a program that is starting.
 const POLL: Duration = Duration::from_millis(20);
@@ -152,7 +152,7 @@ impl ControlPlane {
     ) -> Result<Self, ControlPlaneError> {
         let deadline = Deadline::after(options.timeout);
         let path = prepare_folder(options.folder)?;
-        let folder = SupervisedFolder::new(path)?;
+        let folder = SupervisedFolder::new(path.clone()).map_err(io_error(&path))?;
         let path = folder.path();
         let ports = ReservedPort::reserve::<3>()?;
         let [client_port, peer_port, api_port] = [0, 1, 2].map(|i: usize| ports[i].number());
@@ -163,24 +163,19 @@ impl ControlPlane {
             credentials.write_restricted_kubeconfig(path.join("kubeconfig-restricted"), &url)?;
 
         let arguments = etcd_arguments(path, client_port, peer_port);
-        let mut etcd = Supervised::start("etcd", &binaries.etcd, arguments, path)?;
+        let mut etcd = begin("etcd", &binaries.etcd, &arguments, path)?;
         wait_for_port(&mut etcd, client_port, &deadline).await?;
 
         let arguments = api_server_arguments(path, &credentials, client_port, api_port);
         let program = &binaries.kube_apiserver;
-        let mut api_server = Supervised::start("kube-apiserver", program, arguments, path)?;
+        let mut api_server = begin("kube-apiserver", program, &arguments, path)?;
         let client = probing_client(&kubeconfig).await?;
         wait_for_endpoint(&mut api_server, &client, "/livez/ping", &deadline).await?;
 
         let controller_manager = if options.controller_manager {
             let arguments = controller_manager_arguments(&credentials, &kubeconfig);
             let program = &binaries.kube_controller_manager;
-            Some(Supervised::start(
-                "kube-controller-manager",
-                program,
-                arguments,
-                path,
-            )?)
+            Some(begin("kube-controller-manager", program, &arguments, path)?)
         } else {
             None
         };
@@ -222,6 +217,15 @@ impl ControlPlane {
     pub async fn client(&self) -> Result<Client, ControlPlaneError> {
         client_for(&self.kubeconfig).await
     }
+}
+
+fn begin(
+    name: &str,
+    program: &Path,
+    arguments: &[String],
+    folder: &Path,
+) -> Result<Supervised, ControlPlaneError> {
+    Supervised::start(name, program, arguments, folder).map_err(io_error(program))
 }
 
 /// A client for the current context of a kubeconfig file.
@@ -349,8 +353,13 @@ impl Deadline {
         program: &'static str,
         process: &mut Supervised,
     ) -> Result<(), ControlPlaneError> {
-        if let Some(failure) = process.failure() {
-            return Err(failure);
+        if let Some(ended) = process.ended() {
+            let (status, log_tail) = (ended.status, ended.log_tail);
+            return Err(ControlPlaneError::Ended {
+                program,
+                status,
+                log_tail,
+            });
         }
         if self.start.elapsed() >= self.length {
             let log_tail = process.log_tail();

@@ -129,8 +129,8 @@ fn is_job_pod(pod: &Pod) -> bool {
     owned && matches!(policy, Some("Never" | "OnFailure"))
 }
 
-/// Reads a whole number with the unit `ms`, `s` or `m`.
-fn parse_duration(text: &str) -> Option<Duration> {
+/// Reads a duration as annotations spell it: a whole number with the unit `ms`, `s` or `m`.
+pub fn parse_duration(text: &str) -> Option<Duration> {
     let digits = text
         .find(|c: char| !c.is_ascii_digit())
         .unwrap_or(text.len());

@@ -38,6 +38,7 @@ use kube::{Api, Client};
 
 pub use behaviour::{
     DELAY_ANNOTATION, IMAGE_REGISTRY, OUTCOME_ANNOTATION, Outcome, TERMINATION_ANNOTATION,
+    parse_duration,
 };
 pub use node::NODE;
 use schedule::Schedule;

@@ -7,17 +7,18 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
+use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
-use super::{ControlPlaneError, io_error};
-
-/// Runs `"$@"` until it ends or standard input is closed, and ends as it does.
+/// Runs `"$@"` until it ends or standard input is closed, and ends as it does. Its process id is
+/// written to the file `$0`.
 const SUPERVISE: &str = r#"
 exec 3<&0
 "$@" 3<&- </dev/null &
 child=$!
+echo $child >"$0"
 { read -r _ <&3; kill -KILL $child; } 2>/dev/null >/dev/null &
 watcher=$!
 wait $child
@@ -39,50 +40,72 @@ done
 
 /// A process that is killed when this value is dropped or its owner dies.
 #[derive(Debug)]
-pub(super) struct Supervised {
-    name: &'static str,
+pub struct Supervised {
     log: PathBuf,
+    pid_file: PathBuf,
     supervisor: Child,
 }
 
+/// The end of a process that should have gone on.
+#[derive(Debug)]
+pub struct Ended {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// The last lines it wrote.
+    pub log_tail: String,
+}
+
 impl Supervised {
-    /// Starts `program` with its output in `folder/<name>.log`.
-    pub(super) fn start<A: AsRef<OsStr>>(
-        name: &'static str,
+    /// Starts `program` in `folder`, with its output in `<name>.log` and its process id in
+    /// `<name>.pid` there.
+    pub fn start<A: AsRef<OsStr>>(
+        name: &str,
         program: &Path,
         arguments: impl IntoIterator<Item = A>,
         folder: &Path,
-    ) -> Result<Self, ControlPlaneError> {
+    ) -> io::Result<Self> {
         let log = folder.join(format!("{name}.log"));
-        let output = File::create(&log).map_err(io_error(&log))?;
-        let errors = output.try_clone().map_err(io_error(&log))?;
-        let supervisor = shell(SUPERVISE)
+        let pid_file = folder.join(format!("{name}.pid"));
+        let output = File::create(&log)?;
+        let errors = output.try_clone()?;
+        let supervisor = shell(SUPERVISE, &pid_file)
             .arg(program)
             .args(arguments)
             .current_dir(folder)
             .stdout(output)
             .stderr(errors)
-            .spawn()
-            .map_err(io_error(program))?;
+            .spawn()?;
         Ok(Self {
-            name,
             log,
+            pid_file,
             supervisor,
         })
     }
 
-    /// The child's end with the last lines it wrote, when it has ended by itself.
-    pub(super) fn failure(&mut self) -> Option<ControlPlaneError> {
-        let status: ExitStatus = self.supervisor.try_wait().ok().flatten()?;
-        Some(ControlPlaneError::Ended {
-            program: self.name,
+    /// The process id of the program, once it has one.
+    pub fn pid(&self) -> Option<u32> {
+        std::fs::read_to_string(&self.pid_file)
+            .ok()?
+            .strip_suffix('\n')?
+            .parse()
+            .ok()
+    }
+
+    /// The process's end, when it has ended by itself.
+    pub fn ended(&mut self) -> Option<Ended> {
+        let status = self.supervisor.try_wait().ok().flatten()?;
+        Some(Ended {
             status,
-            log_tail: tail(&self.log),
+            log_tail: self.log_tail(),
         })
     }
 
-    pub(super) fn log_tail(&self) -> String {
-        tail(&self.log)
+    /// The last lines the process wrote.
+    pub fn log_tail(&self) -> String {
+        let text = std::fs::read(&self.log).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(15)..].join("\n")
     }
 }
 
@@ -96,23 +119,24 @@ impl Drop for Supervised {
 
 /// A folder that is removed when this value is dropped or its owner dies.
 #[derive(Debug)]
-pub(super) struct SupervisedFolder {
+pub struct SupervisedFolder {
     path: PathBuf,
     remover: Child,
 }
 
 impl SupervisedFolder {
-    pub(super) fn new(path: PathBuf) -> Result<Self, ControlPlaneError> {
-        let remover = shell(REMOVE_FOLDER)
+    /// Takes charge of an existing folder.
+    pub fn new(path: PathBuf) -> io::Result<Self> {
+        let remover = shell(REMOVE_FOLDER, Path::new("kudo-remover"))
             .arg(&path)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            .spawn()
-            .map_err(io_error(&path))?;
+            .spawn()?;
         Ok(Self { path, remover })
     }
 
-    pub(super) fn path(&self) -> &Path {
+    /// The folder.
+    pub fn path(&self) -> &Path {
         &self.path
     }
 }
@@ -125,20 +149,14 @@ impl Drop for SupervisedFolder {
 }
 
 /// A shell of its own process group, so that an interrupt at the terminal reaches the owner alone.
-fn shell(script: &str) -> Command {
+fn shell(script: &str, zeroth: &Path) -> Command {
     let mut command = Command::new("/bin/sh");
     command
-        .args(["-c", script, "kudo-supervisor"])
+        .args(["-c", script])
+        .arg(zeroth)
         .stdin(Stdio::piped())
         .process_group(0);
     command
-}
-
-fn tail(log: &Path) -> String {
-    let text = std::fs::read(log).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
-    let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(15)..].join("\n")
 }
 
 #[cfg(test)]
@@ -157,27 +175,28 @@ mod tests {
         }
     }
 
-    fn alive(pid: &str) -> bool {
-        Path::new("/proc").join(pid).join("cmdline").exists()
+    fn alive(pid: u32) -> bool {
+        Path::new("/proc")
+            .join(pid.to_string())
+            .join("cmdline")
+            .exists()
     }
 
     #[test]
     fn a_dropped_child_is_gone_and_its_folder_too() {
         let folder = tempfile::tempdir().unwrap().keep();
         let guard = SupervisedFolder::new(folder.clone()).unwrap();
-        let script = ["-c", "echo $$ > pid; exec sleep 1000"];
+        let script = ["-c", "exec sleep 1000"];
         let child = Supervised::start("sleeper", Path::new("/bin/sh"), script, &folder).unwrap();
-        let pid_file = folder.join("pid");
-        until("pid written", || {
-            std::fs::read_to_string(&pid_file).is_ok_and(|t| t.ends_with('\n'))
+        let mut pid = None;
+        until("pid known", || {
+            pid = child.pid();
+            pid.is_some()
         });
-        let pid = std::fs::read_to_string(&pid_file)
-            .unwrap()
-            .trim()
-            .to_owned();
-        assert!(alive(&pid));
+        let pid = pid.unwrap();
+        assert!(alive(pid));
         drop(child);
-        until("child gone", || !alive(&pid));
+        until("child gone", || !alive(pid));
         drop(guard);
         assert!(!folder.exists());
     }
@@ -188,16 +207,13 @@ mod tests {
         let script = ["-c", "echo no such luck >&2; exit 7"];
         let mut child =
             Supervised::start("unlucky", Path::new("/bin/sh"), script, folder.path()).unwrap();
-        let mut failure = None;
+        let mut ended = None;
         until("child ended", || {
-            failure = child.failure();
-            failure.is_some()
+            ended = child.ended();
+            ended.is_some()
         });
-        let text = failure.unwrap().to_string();
-        assert!(
-            text.contains("unlucky") && text.contains("no such luck"),
-            "{text}"
-        );
-        assert!(text.contains('7'), "{text}");
+        let ended = ended.unwrap();
+        assert_eq!(ended.log_tail, "no such luck");
+        assert_eq!(ended.status.code(), Some(7));
     }
 }
