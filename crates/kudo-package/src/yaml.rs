@@ -1,6 +1,26 @@
-//! YAML as Kubernetes reads and writes it: YAML 1.1 through `sigs.k8s.io/yaml`.
+//! YAML as Kubernetes reads and writes it: YAML 1.1 as Go's `yaml.v2` understands it, behind
+//! `sigs.k8s.io/yaml`.
+//!
+//! Text goes through four stages: [`reader`] (characters), [`scanner`] (tokens), [`compose`] (a
+//! tree) and [`decode`] (meaning, by the rules of [`resolve`]). Every node keeps the place where it
+//! is written, so that whoever reads it can point there. [`emit`] is the way back.
+
+mod compose;
+mod decode;
+mod documents;
+mod emit;
+mod float;
+mod reader;
+mod resolve;
+mod scalar;
+mod scanner;
+mod tag;
+mod text;
 
 use serde_json::Value;
+
+/// Nesting beyond which a document is refused.
+pub const MAX_DEPTH: usize = 1000;
 
 /// A place in a text, both from 1. Columns count characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, PartialOrd, Ord)]
@@ -40,6 +60,8 @@ pub struct Entry {
     pub key_mark: Mark,
     /// The value.
     pub value: Node,
+    /// Where an earlier entry with the same key begins, whose value this one replaced.
+    pub replaced: Option<Mark>,
 }
 
 /// One document of a stream.
@@ -47,7 +69,7 @@ pub struct Entry {
 pub struct Document {
     /// The document's content.
     pub value: Value,
-    /// Where the document begins in the stream.
+    /// Where the document's content begins in the stream.
     pub mark: Mark,
 }
 
@@ -59,6 +81,19 @@ pub struct YamlError {
     pub mark: Mark,
     /// What is wrong.
     pub message: String,
+}
+
+impl YamlError {
+    fn new(mark: Mark, message: impl Into<String>) -> Self {
+        Self {
+            mark,
+            message: message.into(),
+        }
+    }
+
+    fn too_deep(mark: Mark) -> Self {
+        Self::new(mark, format!("nested more than {MAX_DEPTH} levels deep"))
+    }
 }
 
 impl Node {
@@ -75,31 +110,52 @@ impl Node {
             ),
         }
     }
+
+    /// The value of a mapping's entry.
+    pub fn get(&self, key: &str) -> Option<&Node> {
+        match &self.kind {
+            NodeKind::Mapping(entries) => entries
+                .iter()
+                .find(|entry| entry.key == key)
+                .map(|entry| &entry.value),
+            _ => None,
+        }
+    }
+}
+
+impl From<Node> for Value {
+    fn from(node: Node) -> Self {
+        match node.kind {
+            NodeKind::Scalar(value) => value,
+            NodeKind::Sequence(items) => Self::Array(items.into_iter().map(Self::from).collect()),
+            NodeKind::Mapping(entries) => Self::Object(
+                entries
+                    .into_iter()
+                    .map(|entry| (entry.key, Self::from(entry.value)))
+                    .collect(),
+            ),
+        }
+    }
 }
 
 /// Reads one document as `sigs.k8s.io/yaml` does: text after the first document is not looked at.
 pub fn parse(text: &str) -> Result<Value, YamlError> {
-    parse_node(text).map(|node| node.to_value())
+    parse_node(text).map(Value::from)
 }
 
 /// Reads one document into a tree with marks.
 pub fn parse_node(text: &str) -> Result<Node, YamlError> {
-    let _ = text;
-    Err(YamlError {
-        mark: Mark { line: 1, column: 1 },
-        message: "not read yet".to_owned(),
-    })
+    decode::decode(&compose::compose(text)?)
 }
 
 /// Reads a stream of documents, split at `---` lines as Kubernetes' YAML reader splits it; empty
 /// ones are dropped.
 pub fn parse_documents(text: &str) -> Result<Vec<Document>, YamlError> {
-    let _ = text;
-    Ok(Vec::new())
+    documents::parse_documents(text)
 }
 
 /// Writes a value as Go's `yaml.v2` does: sorted keys, its quoting and indentation, a newline at
 /// the end.
 pub fn to_string(value: &Value) -> String {
-    value.to_string()
+    emit::to_string(value)
 }

@@ -1,0 +1,501 @@
+//! Tokens to a tree of one document, scalars not yet resolved, aliases not yet followed.
+
+use std::collections::HashMap;
+
+use super::reader::Position;
+use super::scanner::{Scanner, TokenKind};
+use super::{MAX_DEPTH, Mark, YamlError};
+
+/// Index of a node in its [`Tree`].
+pub(super) type NodeId = usize;
+
+/// One document.
+pub(super) struct Tree {
+    pub(super) nodes: Vec<RawNode>,
+    /// Absent if the text holds no document at all.
+    pub(super) root: Option<NodeId>,
+}
+
+/// A node as written.
+pub(super) struct RawNode {
+    pub(super) kind: RawKind,
+    pub(super) mark: Mark,
+}
+
+pub(super) enum RawKind {
+    Scalar {
+        value: String,
+        /// Empty if there is none.
+        tag: String,
+        /// Whether the value may resolve to something else than a string.
+        plain: bool,
+    },
+    Sequence(Vec<NodeId>),
+    Mapping(Vec<(NodeId, NodeId)>),
+    Alias {
+        name: String,
+        target: NodeId,
+    },
+}
+
+/// Reads the first document of a text; what follows it is not looked at.
+pub(super) fn compose(text: &str) -> Result<Tree, YamlError> {
+    let mut composer = Composer {
+        scanner: Scanner::new(text)?,
+        nodes: Vec::new(),
+        anchors: HashMap::new(),
+        tag_prefixes: Vec::new(),
+        depth: 0,
+    };
+    let root = composer.document()?;
+    Ok(Tree {
+        nodes: composer.nodes,
+        root,
+    })
+}
+
+struct Composer<'a> {
+    scanner: Scanner<'a>,
+    nodes: Vec<RawNode>,
+    anchors: HashMap<String, NodeId>,
+    tag_prefixes: Vec<(String, String)>,
+    depth: usize,
+}
+
+/// The anchor and tag before a node.
+#[derive(Default)]
+struct Properties {
+    anchor: Option<String>,
+    tag: String,
+}
+
+/// Where a node stands, which decides what it may be.
+#[derive(Clone, Copy, PartialEq)]
+enum Context {
+    Block,
+    /// A key or value of a block mapping, whose list may stand at the mapping's own column.
+    BlockOrIndentless,
+    Flow,
+}
+
+/// Coarse kind of the next token.
+#[derive(Clone, Copy, PartialEq)]
+enum Next {
+    StreamEnd,
+    Directive,
+    DocumentStart,
+    DocumentEnd,
+    BlockSequenceStart,
+    BlockMappingStart,
+    BlockEnd,
+    FlowSequenceStart,
+    FlowSequenceEnd,
+    FlowMappingStart,
+    FlowMappingEnd,
+    BlockEntry,
+    FlowEntry,
+    Key,
+    Value,
+    Alias,
+    Anchor,
+    Tag,
+    Scalar,
+}
+
+impl Composer<'_> {
+    fn document(&mut self) -> Result<Option<NodeId>, YamlError> {
+        let root = match self.next()? {
+            Next::StreamEnd => return Ok(None),
+            Next::Directive | Next::DocumentStart => {
+                self.directives()?;
+                let (next, start) = self.peek()?;
+                if next != Next::DocumentStart {
+                    return Err(YamlError::new(
+                        start.mark(),
+                        "expected '---' after the directives",
+                    ));
+                }
+                self.scanner.take()?;
+                match self.peek()? {
+                    (
+                        Next::Directive | Next::DocumentStart | Next::DocumentEnd | Next::StreamEnd,
+                        start,
+                    ) => self.empty(start),
+                    _ => self.node(Context::Block)?,
+                }
+            }
+            _ => {
+                self.directives()?;
+                self.node(Context::Block)?
+            }
+        };
+        // What ends the document must itself be scanned without an error.
+        self.next()?;
+        Ok(Some(root))
+    }
+
+    fn directives(&mut self) -> Result<(), YamlError> {
+        let mut version_seen = false;
+        while self.next()? == Next::Directive {
+            let token = self.scanner.take()?;
+            let mark = token.start.mark();
+            match token.kind {
+                TokenKind::TagDirective { handle, prefix } => {
+                    if self.tag_prefixes.iter().any(|(known, _)| *known == handle) {
+                        return Err(YamlError::new(mark, "duplicate %TAG directive"));
+                    }
+                    self.tag_prefixes.push((handle, prefix));
+                }
+                TokenKind::VersionDirective { major: 1, minor: 1 } if !version_seen => {
+                    version_seen = true;
+                }
+                _ if version_seen => return Err(YamlError::new(mark, "duplicate %YAML directive")),
+                _ => return Err(YamlError::new(mark, "only YAML 1.1 can be read")),
+            }
+        }
+        for (handle, prefix) in [("!", "!"), ("!!", "tag:yaml.org,2002:")] {
+            if !self.tag_prefixes.iter().any(|(known, _)| known == handle) {
+                self.tag_prefixes
+                    .push((handle.to_owned(), prefix.to_owned()));
+            }
+        }
+        Ok(())
+    }
+
+    fn node(&mut self, context: Context) -> Result<NodeId, YamlError> {
+        self.depth += 1;
+        let (_, start) = self.peek()?;
+        if self.depth > MAX_DEPTH {
+            return Err(YamlError::too_deep(start.mark()));
+        }
+        let node = self.node_at(start, context);
+        self.depth -= 1;
+        node
+    }
+
+    fn node_at(&mut self, start: Position, context: Context) -> Result<NodeId, YamlError> {
+        if self.next()? == Next::Alias {
+            return self.alias();
+        }
+        let properties = self.properties(start)?;
+        match self.next()? {
+            Next::BlockEntry if context == Context::BlockOrIndentless => {
+                let id = self.begin(start, &properties, RawKind::Sequence(Vec::new()));
+                let items = self.indentless_sequence()?;
+                self.nodes[id].kind = RawKind::Sequence(items);
+                Ok(id)
+            }
+            Next::Scalar => self.scalar(start, properties),
+            Next::FlowSequenceStart => {
+                let id = self.begin(start, &properties, RawKind::Sequence(Vec::new()));
+                let items = self.flow_sequence()?;
+                self.nodes[id].kind = RawKind::Sequence(items);
+                Ok(id)
+            }
+            Next::FlowMappingStart => {
+                let id = self.begin(start, &properties, RawKind::Mapping(Vec::new()));
+                let pairs = self.flow_mapping()?;
+                self.nodes[id].kind = RawKind::Mapping(pairs);
+                Ok(id)
+            }
+            Next::BlockSequenceStart if context != Context::Flow => {
+                let id = self.begin(start, &properties, RawKind::Sequence(Vec::new()));
+                let items = self.block_sequence()?;
+                self.nodes[id].kind = RawKind::Sequence(items);
+                Ok(id)
+            }
+            Next::BlockMappingStart if context != Context::Flow => {
+                let id = self.begin(start, &properties, RawKind::Mapping(Vec::new()));
+                let pairs = self.block_mapping()?;
+                self.nodes[id].kind = RawKind::Mapping(pairs);
+                Ok(id)
+            }
+            _ if properties.anchor.is_some() || !properties.tag.is_empty() => {
+                let plain = properties.tag.is_empty();
+                let tag = properties.tag.clone();
+                let kind = RawKind::Scalar {
+                    value: String::new(),
+                    tag,
+                    plain,
+                };
+                Ok(self.begin(start, &properties, kind))
+            }
+            _ => {
+                let (_, at) = self.peek()?;
+                Err(YamlError::new(at.mark(), "expected a value"))
+            }
+        }
+    }
+
+    fn alias(&mut self) -> Result<NodeId, YamlError> {
+        let token = self.scanner.take()?;
+        let mark = token.start.mark();
+        let TokenKind::Alias(name) = token.kind else {
+            return Err(YamlError::new(mark, "expected an alias"));
+        };
+        match self.anchors.get(&name) {
+            Some(&target) => Ok(self.add(token.start, RawKind::Alias { name, target })),
+            None => Err(YamlError::new(mark, format!("unknown anchor {name:?}"))),
+        }
+    }
+
+    /// Takes an anchor and a tag, in either order.
+    fn properties(&mut self, start: Position) -> Result<Properties, YamlError> {
+        let mut properties = Properties::default();
+        let mut tag_seen = false;
+        loop {
+            let next = self.next()?;
+            let wanted = (next == Next::Anchor && properties.anchor.is_none())
+                || (next == Next::Tag && !tag_seen);
+            if !wanted {
+                return Ok(properties);
+            }
+            match self.scanner.take()?.kind {
+                TokenKind::Anchor(name) => properties.anchor = Some(name),
+                TokenKind::Tag { handle, suffix } => {
+                    tag_seen = true;
+                    properties.tag = self.resolve_tag(&handle, suffix, start)?;
+                }
+                _ => return Ok(properties),
+            }
+        }
+    }
+
+    fn resolve_tag(
+        &self,
+        handle: &str,
+        suffix: String,
+        start: Position,
+    ) -> Result<String, YamlError> {
+        if handle.is_empty() {
+            return Ok(suffix);
+        }
+        self.tag_prefixes
+            .iter()
+            .find(|(known, _)| known == handle)
+            .map(|(_, prefix)| format!("{prefix}{suffix}"))
+            .ok_or_else(|| YamlError::new(start.mark(), format!("unknown tag handle {handle:?}")))
+    }
+
+    fn scalar(&mut self, start: Position, properties: Properties) -> Result<NodeId, YamlError> {
+        let token = self.scanner.take()?;
+        let TokenKind::Scalar { value, plain } = token.kind else {
+            return Err(YamlError::new(token.start.mark(), "expected a scalar"));
+        };
+        let plain = (plain && properties.tag.is_empty()) || properties.tag == "!";
+        let tag = properties.tag.clone();
+        Ok(self.begin(start, &properties, RawKind::Scalar { value, tag, plain }))
+    }
+
+    fn block_sequence(&mut self) -> Result<Vec<NodeId>, YamlError> {
+        self.scanner.take()?;
+        let mut items = Vec::new();
+        loop {
+            match self.peek()? {
+                (Next::BlockEntry, _) => {
+                    let mark = self.scanner.take()?.end;
+                    items.push(match self.next()? {
+                        Next::BlockEntry | Next::BlockEnd => self.empty(mark),
+                        _ => self.node(Context::Block)?,
+                    });
+                }
+                (Next::BlockEnd, _) => {
+                    self.scanner.take()?;
+                    return Ok(items);
+                }
+                (_, at) => {
+                    let message = "expected '-' as for the other items of this list";
+                    return Err(YamlError::new(at.mark(), message));
+                }
+            }
+        }
+    }
+
+    fn indentless_sequence(&mut self) -> Result<Vec<NodeId>, YamlError> {
+        let mut items = Vec::new();
+        while self.next()? == Next::BlockEntry {
+            let mark = self.scanner.take()?.end;
+            items.push(match self.next()? {
+                Next::BlockEntry | Next::Key | Next::Value | Next::BlockEnd => self.empty(mark),
+                _ => self.node(Context::Block)?,
+            });
+        }
+        Ok(items)
+    }
+
+    fn block_mapping(&mut self) -> Result<Vec<(NodeId, NodeId)>, YamlError> {
+        self.scanner.take()?;
+        let mut pairs = Vec::new();
+        loop {
+            match self.peek()? {
+                (Next::Key, _) => {
+                    let mark = self.scanner.take()?.end;
+                    let key = self.block_mapping_part(mark)?;
+                    let (next, at) = self.peek()?;
+                    let value = if next == Next::Value {
+                        let mark = self.scanner.take()?.end;
+                        self.block_mapping_part(mark)?
+                    } else {
+                        self.empty(at)
+                    };
+                    pairs.push((key, value));
+                }
+                (Next::BlockEnd, _) => {
+                    self.scanner.take()?;
+                    return Ok(pairs);
+                }
+                (_, at) => return Err(YamlError::new(at.mark(), "expected a key of this mapping")),
+            }
+        }
+    }
+
+    fn block_mapping_part(&mut self, mark: Position) -> Result<NodeId, YamlError> {
+        match self.next()? {
+            Next::Key | Next::Value | Next::BlockEnd => Ok(self.empty(mark)),
+            _ => self.node(Context::BlockOrIndentless),
+        }
+    }
+
+    fn flow_sequence(&mut self) -> Result<Vec<NodeId>, YamlError> {
+        self.scanner.take()?;
+        let mut items = Vec::new();
+        while self.next()? != Next::FlowSequenceEnd {
+            if !items.is_empty() {
+                self.flow_entry("expected ',' or ']'")?;
+            }
+            match self.next()? {
+                Next::FlowSequenceEnd => break,
+                Next::Key => items.push(self.flow_pair()?),
+                _ => items.push(self.node(Context::Flow)?),
+            }
+        }
+        self.scanner.take()?;
+        Ok(items)
+    }
+
+    /// A mapping of one pair without braces, as in `[a: b]`.
+    fn flow_pair(&mut self) -> Result<NodeId, YamlError> {
+        let start = self.scanner.take()?.start;
+        let pair = self.add(start, RawKind::Mapping(Vec::new()));
+        let key = match self.next()? {
+            Next::Value | Next::FlowEntry | Next::FlowSequenceEnd => {
+                // libyaml passes the token here, and so refuses what YAML 1.1 would accept.
+                let mark = self.scanner.take()?.end;
+                self.empty(mark)
+            }
+            _ => self.node(Context::Flow)?,
+        };
+        let value = self.flow_value(Next::FlowSequenceEnd)?;
+        self.nodes[pair].kind = RawKind::Mapping(vec![(key, value)]);
+        Ok(pair)
+    }
+
+    fn flow_mapping(&mut self) -> Result<Vec<(NodeId, NodeId)>, YamlError> {
+        self.scanner.take()?;
+        let mut pairs = Vec::new();
+        while self.next()? != Next::FlowMappingEnd {
+            if !pairs.is_empty() {
+                self.flow_entry("expected ',' or '}'")?;
+            }
+            match self.next()? {
+                Next::FlowMappingEnd => break,
+                Next::Key => {
+                    self.scanner.take()?;
+                    let key = match self.peek()? {
+                        (Next::Value | Next::FlowEntry | Next::FlowMappingEnd, at) => {
+                            self.empty(at)
+                        }
+                        _ => self.node(Context::Flow)?,
+                    };
+                    let value = self.flow_value(Next::FlowMappingEnd)?;
+                    pairs.push((key, value));
+                }
+                _ => {
+                    let key = self.node(Context::Flow)?;
+                    let (_, at) = self.peek()?;
+                    let value = self.empty(at);
+                    pairs.push((key, value));
+                }
+            }
+        }
+        self.scanner.take()?;
+        Ok(pairs)
+    }
+
+    fn flow_entry(&mut self, message: &str) -> Result<(), YamlError> {
+        let (next, at) = self.peek()?;
+        if next != Next::FlowEntry {
+            return Err(YamlError::new(at.mark(), message));
+        }
+        self.scanner.take()?;
+        Ok(())
+    }
+
+    fn flow_value(&mut self, end: Next) -> Result<NodeId, YamlError> {
+        if self.next()? == Next::Value {
+            self.scanner.take()?;
+            let next = self.next()?;
+            if next != Next::FlowEntry && next != end {
+                return self.node(Context::Flow);
+            }
+        }
+        let (_, at) = self.peek()?;
+        Ok(self.empty(at))
+    }
+
+    fn empty(&mut self, at: Position) -> NodeId {
+        let kind = RawKind::Scalar {
+            value: String::new(),
+            tag: String::new(),
+            plain: true,
+        };
+        self.add(at, kind)
+    }
+
+    /// Adds a node and makes its anchor known, before the node's children are read.
+    fn begin(&mut self, start: Position, properties: &Properties, kind: RawKind) -> NodeId {
+        let id = self.add(start, kind);
+        if let Some(anchor) = &properties.anchor {
+            self.anchors.insert(anchor.clone(), id);
+        }
+        id
+    }
+
+    fn add(&mut self, start: Position, kind: RawKind) -> NodeId {
+        self.nodes.push(RawNode {
+            kind,
+            mark: start.mark(),
+        });
+        self.nodes.len() - 1
+    }
+
+    fn next(&mut self) -> Result<Next, YamlError> {
+        self.peek().map(|(next, _)| next)
+    }
+
+    fn peek(&mut self) -> Result<(Next, Position), YamlError> {
+        let token = self.scanner.peek()?;
+        let next = match token.kind {
+            TokenKind::StreamEnd => Next::StreamEnd,
+            TokenKind::VersionDirective { .. } | TokenKind::TagDirective { .. } => Next::Directive,
+            TokenKind::DocumentStart => Next::DocumentStart,
+            TokenKind::DocumentEnd => Next::DocumentEnd,
+            TokenKind::BlockSequenceStart => Next::BlockSequenceStart,
+            TokenKind::BlockMappingStart => Next::BlockMappingStart,
+            TokenKind::BlockEnd => Next::BlockEnd,
+            TokenKind::FlowSequenceStart => Next::FlowSequenceStart,
+            TokenKind::FlowSequenceEnd => Next::FlowSequenceEnd,
+            TokenKind::FlowMappingStart => Next::FlowMappingStart,
+            TokenKind::FlowMappingEnd => Next::FlowMappingEnd,
+            TokenKind::BlockEntry => Next::BlockEntry,
+            TokenKind::FlowEntry => Next::FlowEntry,
+            TokenKind::Key => Next::Key,
+            TokenKind::Value => Next::Value,
+            TokenKind::Alias(_) => Next::Alias,
+            TokenKind::Anchor(_) => Next::Anchor,
+            TokenKind::Tag { .. } => Next::Tag,
+            TokenKind::Scalar { .. } => Next::Scalar,
+        };
+        Ok((next, token.start))
+    }
+}

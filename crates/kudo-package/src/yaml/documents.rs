@@ -1,0 +1,75 @@
+//! A stream of documents, split at `---` lines before any of them is parsed, as Kubernetes does.
+
+use super::{Document, Mark, YamlError, parse_node};
+
+const SEPARATOR: &str = "---";
+
+/// Splits a stream and reads each document; empty ones are dropped.
+///
+/// What stands on a separator's line belongs to the document that it begins.
+pub(super) fn parse_documents(text: &str) -> Result<Vec<Document>, YamlError> {
+    let mut documents = Vec::new();
+    for chunk in chunks(text) {
+        let node = parse_node(chunk.text).map_err(|error| YamlError {
+            mark: chunk.in_stream(error.mark),
+            message: error.message,
+        })?;
+        let value = node.to_value();
+        if !value.is_null() {
+            documents.push(Document {
+                value,
+                mark: chunk.in_stream(node.mark),
+            });
+        }
+    }
+    Ok(documents)
+}
+
+/// One document's text.
+struct Chunk<'a> {
+    text: &'a str,
+    /// Lines of the stream before the chunk's first line.
+    lines: usize,
+    /// Characters of that line before the chunk.
+    columns: usize,
+}
+
+impl Chunk<'_> {
+    fn in_stream(&self, mark: Mark) -> Mark {
+        let columns = if mark.line == 1 { self.columns } else { 0 };
+        Mark {
+            line: mark.line + self.lines,
+            column: mark.column + columns,
+        }
+    }
+}
+
+fn chunks(text: &str) -> Vec<Chunk<'_>> {
+    let mut chunks = Vec::new();
+    let (mut start, mut lines, mut columns) = (0, 0, 0);
+    let (mut offset, mut line_number) = (0, 0);
+    for line in text.split_inclusive('\n') {
+        if is_separator(line) {
+            chunks.push(Chunk {
+                text: &text[start..offset],
+                lines,
+                columns,
+            });
+            start = offset + SEPARATOR.len();
+            (lines, columns) = (line_number, SEPARATOR.len());
+        }
+        offset += line.len();
+        line_number += 1;
+    }
+    chunks.push(Chunk {
+        text: &text[start..],
+        lines,
+        columns,
+    });
+    chunks
+}
+
+fn is_separator(line: &str) -> bool {
+    line.strip_prefix(SEPARATOR)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']))
+}
