@@ -56,11 +56,11 @@ const STAGES: &[Stage] = &[
     },
     Stage {
         name: "layers",
-        run: |_| told(&layers::run(&root())?),
+        run: |_| check_layers(),
     },
     Stage {
         name: "codegen",
-        run: |_| told(&codegen::run(&root(), true)?),
+        run: |_| check_codegen(),
     },
     Stage {
         name: "clippy",
@@ -130,8 +130,13 @@ fn summary(prepared: Duration, verdicts: &[(&str, bool, Duration)], all: Duratio
     }
 }
 
-fn told(line: &str) -> StageResult {
-    output::line(line);
+fn check_layers() -> StageResult {
+    output::line(&layers::run(&root())?);
+    Ok(())
+}
+
+fn check_codegen() -> StageResult {
+    output::line(&codegen::run(&root(), true)?);
     Ok(())
 }
 
