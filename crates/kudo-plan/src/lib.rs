@@ -4,6 +4,59 @@
 //! [`PlanState`] → [`execute`] with a [`TaskRunner`], a [`Clock`] and an [`Observer`] → the new [`PlanState`].
 //! The recorded [`PlanState`] is the only memory of an execution: an execution can be dropped at any
 //! moment and goes on from its last record.
+//!
+//! ```
+//! use std::{collections::BTreeSet, convert::Infallible, time::Duration};
+//!
+//! use kudo_package::{Phase, Plan, Step, Strategy};
+//! use kudo_plan::{
+//!     Clock, Observer, Options, PlanGraph, PlanState, Status, StepRef, TaskFailure, TaskRunner,
+//!     execute,
+//! };
+//!
+//! struct Printer;
+//!
+//! impl TaskRunner for Printer {
+//!     fn prepare(&self, _step: &StepRef<'_>) -> Result<(), TaskFailure> {
+//!         Ok(())
+//!     }
+//!
+//!     async fn run(&self, step: &StepRef<'_>, task: &str) -> Result<(), TaskFailure> {
+//!         println!("{step}: {task}");
+//!         Ok(())
+//!     }
+//! }
+//!
+//! impl Observer for Printer {
+//!     type Error = Infallible;
+//!
+//!     async fn record(&self, state: &PlanState) -> Result<(), Infallible> {
+//!         println!("{} is {}", state.name, state.status);
+//!         Ok(())
+//!     }
+//! }
+//!
+//! impl Clock for Printer {
+//!     async fn sleep(&self, _duration: Duration) {}
+//! }
+//!
+//! let step = |name: &str| Step { name: name.into(), tasks: vec!["apply".into()] };
+//! let plan = Plan {
+//!     strategy: Some(Strategy::Serial),
+//!     phases: vec![Phase {
+//!         name: "main".into(),
+//!         strategy: Some(Strategy::Serial),
+//!         steps: vec![step("config"), step("server")],
+//!     }],
+//! };
+//! let graph = PlanGraph::build("deploy", &plan, &BTreeSet::from(["apply"]))?;
+//! let state = PlanState::new(&graph, "execution-1");
+//! let options = Options::default();
+//! let execution = execute(&graph, state, &Printer, &Printer, &Printer, &options);
+//! let Ok(state) = futures::executor::block_on(execution);
+//! assert_eq!(state.status, Status::Complete);
+//! # Ok::<(), kudo_plan::GraphError>(())
+//! ```
 
 pub mod backoff;
 pub mod executor;

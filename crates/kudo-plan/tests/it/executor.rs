@@ -380,7 +380,14 @@ fn a_step_whose_preparation_fails_for_now_is_prepared_again() {
     scene.ok(&["sleep 2s"]);
     scene.expect(&["run m.b.x", "record I m:I[a:I b:I]"]);
     scene.recorded();
-    scene.expect(&["run m.b.x", "run m.a.x"]);
+    // Nothing of that is left when a task of the step fails later.
+    scene.fail("run m.a.x", transient("busy"));
+    assert_eq!(scene.world.open()[1], "sleep 1s");
+    assert!(scene.world.open()[2].contains("executing_task_deploy.m.a.x._Will_retry._busy"));
+    scene.recorded();
+    scene.ok(&["sleep 1s"]);
+    scene.ok(&["run m.a.x"]);
+    scene.expect(&["run m.b.x", "record I m:I[a:C b:I]"]);
 }
 
 #[test]
