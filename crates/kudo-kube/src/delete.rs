@@ -1,0 +1,243 @@
+//! Deleting objects and waiting until they are gone: foreground propagation, a precondition on the uid where
+//! it is known, and finalizers respected.
+//!
+//! Absent objects are fine, and so are kinds that the cluster does not serve: nothing of them can be left.
+
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use kube::Api;
+use kube::api::{DeleteParams, Preconditions};
+use kube::core::DynamicObject;
+
+use crate::cluster::Cluster;
+use crate::discovery::{Kind, ResolveError};
+use crate::error::{Cause, cause, message};
+use crate::identity::{Gvk, ObjectKey};
+use crate::observed::WatchError;
+
+/// Pauses between looks at an object that no watch shows.
+const FIRST_LOOK: Duration = Duration::from_millis(100);
+const LONGEST_LOOK: Duration = Duration::from_secs(5);
+
+/// An object that is to go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Its kind.
+    pub kind: Gvk,
+    /// Namespace to look in if the kind is namespaced.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// If given, the object goes only if this instance (by uid) owns it, or, for a cluster-scoped object, if
+    /// it carries the instance's name; otherwise it is left alone.
+    pub owner: Option<Owner>,
+}
+
+/// The instance that must own an object for it to be deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// Name of the instance.
+    pub name: String,
+    /// Uid of the instance resource.
+    pub uid: String,
+}
+
+/// What came of a deletion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deleted {
+    /// It was there and is gone.
+    Gone,
+    /// It was not there, or its kind is not served.
+    Absent,
+    /// It is somebody else's, or asks to be kept; it was left alone.
+    Left,
+}
+
+/// Why an object could not be deleted.
+#[derive(Debug, thiserror::Error)]
+pub enum DeleteError {
+    /// The kind could not be looked up.
+    #[error("cannot delete {object}: {cause}")]
+    Resolve {
+        /// Kind and name of the object.
+        object: String,
+        /// Why not. Not a source: its text is within this one.
+        cause: ResolveError,
+    },
+    /// The kind could not be watched.
+    #[error("cannot delete {object}: {cause}")]
+    Watch {
+        /// Kind and name of the object.
+        object: String,
+        /// Why not. Not a source: its text is within this one.
+        cause: WatchError,
+    },
+    /// The server refused or failed.
+    #[error("cannot delete {object}: {message}")]
+    Failed {
+        /// Kind and name of the object.
+        object: String,
+        /// The server's words.
+        message: String,
+    },
+}
+
+/// Deletes an object and waits until it is gone, however long its finalizers take. May be dropped at any
+/// time and called again.
+pub async fn delete(cluster: &Cluster, target: &Target) -> Result<Deleted, DeleteError> {
+    let described = format!("{} {:?}", target.kind.kind, target.name);
+    let kind = match cluster.discovery.resolve(&target.kind).await {
+        Ok(kind) => kind,
+        Err(ResolveError::Unknown { .. }) => return Ok(Deleted::Absent),
+        Err(cause) => {
+            return Err(DeleteError::Resolve {
+                object: described,
+                cause,
+            });
+        }
+    };
+    if !kind.deletable {
+        return Ok(Deleted::Absent);
+    }
+    if kind.watchable
+        && let Err(cause) = cluster.observed.ensure(&kind).await
+    {
+        return Err(DeleteError::Watch {
+            object: described,
+            cause,
+        });
+    }
+    let key = ObjectKey {
+        namespace: kind.is_namespaced().then(|| target.namespace.clone()),
+        kind: target.kind.clone(),
+        name: target.name.clone(),
+    };
+    let work = Work {
+        cluster,
+        kind,
+        target,
+        key,
+    };
+    work.run().await
+}
+
+/// What the server says to a deletion.
+enum Answer {
+    /// The object is still there, on its way out; its uid.
+    Leaving(String),
+    /// The object is gone.
+    Gone,
+    /// There was none.
+    Nothing,
+}
+
+struct Work<'a> {
+    cluster: &'a Cluster,
+    kind: Arc<Kind>,
+    target: &'a Target,
+    key: ObjectKey,
+}
+
+impl Work<'_> {
+    async fn run(&self) -> Result<Deleted, DeleteError> {
+        loop {
+            let known = self.cluster.observed.get(&self.key);
+            let uid = known.as_ref().map(|record| record.uid.to_string());
+            if let Some(owner) = &self.target.owner {
+                let Some(record) = &known else {
+                    return Ok(Deleted::Absent);
+                };
+                let owned = if self.kind.is_namespaced() {
+                    record.is_owned_by(&owner.uid)
+                } else {
+                    let labelled = record.instance.as_ref();
+                    labelled.is_some_and(|instance| instance.name == owner.name)
+                };
+                if !owned || record.kept {
+                    return Ok(Deleted::Left);
+                }
+            }
+            if known.as_ref().is_some_and(|record| record.deleting) {
+                self.until_told(uid.as_deref().unwrap_or_default()).await;
+                return Ok(Deleted::Gone);
+            }
+            match self.send(uid.as_deref()).await {
+                Ok(Answer::Leaving(found)) => {
+                    match uid {
+                        Some(uid) => self.until_told(&uid).await,
+                        None => self.until_unseen(&found).await?,
+                    }
+                    return Ok(Deleted::Gone);
+                }
+                Ok(Answer::Nothing | Answer::Gone) if uid.is_none() => return Ok(Deleted::Absent),
+                Ok(Answer::Nothing | Answer::Gone) => {
+                    // The watch may still be behind; a later step must not find a ghost.
+                    self.until_told(uid.as_deref().unwrap_or_default()).await;
+                    return Ok(Deleted::Gone);
+                }
+                Err(error) if cause(&error) == Cause::Conflict && uid.is_some() => {
+                    // Another object of that name took its place, and the watch is about to tell.
+                    self.until_told(uid.as_deref().unwrap_or_default()).await;
+                }
+                Err(error) => return Err(self.failed(&error)),
+            }
+        }
+    }
+
+    /// Asks for the deletion.
+    async fn send(&self, uid: Option<&str>) -> Result<Answer, kube::Error> {
+        let mut params = DeleteParams::foreground();
+        params.preconditions = uid.map(|uid| Preconditions {
+            uid: Some(uid.to_owned()),
+            resource_version: None,
+        });
+        match self.api().delete(&self.key.name, &params).await {
+            Ok(answer) => Ok(match answer.left() {
+                Some(object) => Answer::Leaving(object.metadata.uid.unwrap_or_default()),
+                None => Answer::Gone,
+            }),
+            Err(error) if cause(&error) == Cause::NotFound => Ok(Answer::Nothing),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Waits until the watch no longer shows the object.
+    async fn until_told(&self, uid: &str) {
+        let gone = self.cluster.observed.wait(&self.key, |known| match known {
+            Some(known) if &*known.uid == uid => Poll::Pending,
+            _ => Poll::Ready(()),
+        });
+        gone.await;
+    }
+
+    /// Looks until the object is gone: one without our labels, which no watch shows.
+    async fn until_unseen(&self, uid: &str) -> Result<(), DeleteError> {
+        let mut pause = FIRST_LOOK;
+        loop {
+            let now = self
+                .api()
+                .get_metadata_opt(&self.key.name)
+                .await
+                .map_err(|error| self.failed(&error))?;
+            if now.is_none_or(|now| now.metadata.uid.as_deref() != Some(uid)) {
+                return Ok(());
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_LOOK);
+        }
+    }
+
+    fn api(&self) -> Api<DynamicObject> {
+        self.kind
+            .api(&self.cluster.client, self.key.namespace.as_deref())
+    }
+
+    fn failed(&self, error: &kube::Error) -> DeleteError {
+        DeleteError::Failed {
+            object: self.key.to_string(),
+            message: message(error),
+        }
+    }
+}

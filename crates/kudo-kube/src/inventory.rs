@@ -1,0 +1,224 @@
+//! What an instance applied: a record by name, so that deleting never needs to render.
+//!
+//! All namespaced objects of an instance live in the instance's namespace, so group, kind and name tell
+//! its objects apart; the version may change from one operator version to the next.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use kudo_api::instance::InventoryEntry;
+use serde_json::Value;
+
+use crate::identity::{Gvk, ObjectKey, gvk_of, name_of, text};
+
+/// What tells the objects of one instance apart.
+pub type Identity = (String, String, String);
+
+/// The objects of one instance, in a stable order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inventory {
+    entries: BTreeMap<Identity, InventoryEntry>,
+}
+
+impl Inventory {
+    /// Reads a recorded inventory; the last of equal entries counts.
+    pub fn new(entries: impl IntoIterator<Item = InventoryEntry>) -> Self {
+        let mut inventory = Self::default();
+        inventory.extend(entries);
+        inventory
+    }
+
+    /// Adds or replaces an entry; whether that changed anything.
+    pub fn insert(&mut self, entry: InventoryEntry) -> bool {
+        let identity = identity(&entry);
+        if self.entries.get(&identity) == Some(&entry) {
+            return false;
+        }
+        self.entries.insert(identity, entry);
+        true
+    }
+
+    /// Takes an object out; whether it was there.
+    pub fn remove(&mut self, entry: &InventoryEntry) -> bool {
+        self.entries.remove(&identity(entry)).is_some()
+    }
+
+    /// Adds or replaces entries.
+    pub fn extend(&mut self, entries: impl IntoIterator<Item = InventoryEntry>) {
+        for entry in entries {
+            self.insert(entry);
+        }
+    }
+
+    /// Whether the object is in it.
+    pub fn contains(&self, entry: &InventoryEntry) -> bool {
+        self.entries.contains_key(&identity(entry))
+    }
+
+    /// The entries in order.
+    pub fn entries(&self) -> impl Iterator<Item = &InventoryEntry> {
+        self.entries.values()
+    }
+
+    /// The entries in order, as they are recorded.
+    pub fn to_vec(&self) -> Vec<InventoryEntry> {
+        self.entries.values().cloned().collect()
+    }
+
+    /// How many objects are in it.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Whether it holds an object that no owner reference can reach.
+    pub fn has_cluster_scoped(&self) -> bool {
+        self.entries().any(|entry| entry.namespace.is_none())
+    }
+
+    /// What a new operator version no longer has: entries of this inventory that `rendered` lacks and
+    /// whose plan is one of `plans` (those that run by themselves).
+    ///
+    /// `CustomResourceDefinition`s and `Namespace`s are never among them, as their deletion would take
+    /// other people's objects along.
+    pub fn no_longer_rendered(
+        &self,
+        rendered: &Inventory,
+        plans: &BTreeSet<String>,
+    ) -> Vec<InventoryEntry> {
+        self.entries()
+            .filter(|entry| !rendered.contains(entry))
+            .filter(|entry| plans.contains(&entry.plan))
+            .filter(|entry| !holds_others(entry))
+            .cloned()
+            .collect()
+    }
+
+    /// What has to be deleted one by one when the instance goes: its cluster-scoped objects, but for
+    /// `CustomResourceDefinition`s and `Namespace`s.
+    pub fn cluster_scoped_leftovers(&self) -> Vec<InventoryEntry> {
+        self.entries()
+            .filter(|entry| entry.namespace.is_none() && !holds_others(entry))
+            .cloned()
+            .collect()
+    }
+}
+
+/// Whether deleting the object would delete other objects, perhaps of other people.
+pub fn holds_others(entry: &InventoryEntry) -> bool {
+    matches!(
+        (entry.group.as_str(), entry.kind.as_str()),
+        ("apiextensions.k8s.io", "CustomResourceDefinition") | ("", "Namespace")
+    )
+}
+
+/// What tells the object apart from the others of its instance.
+pub fn identity(entry: &InventoryEntry) -> Identity {
+    (entry.group.clone(), entry.kind.clone(), entry.name.clone())
+}
+
+/// The entry of a rendered object, `None` if it has no kind or no name. `namespace` is that of the
+/// instance, or `None` for a cluster-scoped object.
+pub fn entry_of(object: &Value, namespace: Option<&str>, plan: &str) -> Option<InventoryEntry> {
+    let gvk = gvk_of(object)?;
+    let name = name_of(object);
+    (!name.is_empty()).then(|| InventoryEntry {
+        group: gvk.group,
+        version: gvk.version,
+        kind: gvk.kind,
+        namespace: namespace.map(ToOwned::to_owned),
+        name: name.to_owned(),
+        plan: plan.to_owned(),
+    })
+}
+
+/// The object that an entry names.
+pub fn key_of(entry: &InventoryEntry) -> ObjectKey {
+    ObjectKey {
+        kind: Gvk::gvk(&entry.group, &entry.version, &entry.kind),
+        namespace: entry.namespace.clone(),
+        name: entry.name.clone(),
+    }
+}
+
+/// Whether an object asks to be kept when a new operator version no longer renders it.
+pub fn is_kept(object: &Value) -> bool {
+    text(object, "/metadata/annotations/kudo.dev~1prune") == "false"
+}
+
+/// An inventory that a running plan and the recorder of its status share.
+#[derive(Clone, Debug, Default)]
+pub struct SharedInventory {
+    state: Arc<Mutex<Shared>>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    inventory: Inventory,
+    unrecorded: bool,
+}
+
+impl SharedInventory {
+    /// Starts from what is recorded.
+    pub fn new(recorded: Inventory) -> Self {
+        Self {
+            state: Arc::new(Mutex::new(Shared {
+                inventory: recorded,
+                unrecorded: false,
+            })),
+        }
+    }
+
+    /// The inventory as it stands, to be recorded.
+    pub fn snapshot(&self) -> Inventory {
+        self.state().inventory.clone()
+    }
+
+    /// Whether an object was added since the last [`SharedInventory::recorded`], which has to be
+    /// recorded before it is applied.
+    pub fn has_unrecorded(&self) -> bool {
+        self.state().unrecorded
+    }
+
+    /// Notes that `snapshot` is recorded.
+    pub fn recorded(&self, snapshot: &Inventory) {
+        let mut state = self.state();
+        if state.inventory == *snapshot {
+            state.unrecorded = false;
+        }
+    }
+
+    pub(crate) fn add(&self, entry: InventoryEntry) {
+        let mut state = self.state();
+        let before = state.inventory.entries.get(&identity(&entry));
+        // A write-ahead that does not know the scope yet must not undo one that did.
+        let entry = match before {
+            Some(before) if entry.namespace.is_none() && before.namespace.is_some() => {
+                InventoryEntry {
+                    namespace: before.namespace.clone(),
+                    ..entry
+                }
+            }
+            _ => entry,
+        };
+        if state.inventory.insert(entry) {
+            state.unrecorded = true;
+        }
+    }
+
+    pub(crate) fn correct(&self, entry: InventoryEntry) {
+        self.state().inventory.insert(entry);
+    }
+
+    pub(crate) fn remove(&self, entry: &InventoryEntry) {
+        self.state().inventory.remove(entry);
+    }
+
+    fn state(&self) -> MutexGuard<'_, Shared> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

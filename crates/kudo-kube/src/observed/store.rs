@@ -1,0 +1,360 @@
+//! What is known of the cluster's objects, and the rules by which older news is told from newer.
+//!
+//! News comes from two sides: from watches, in the order in which things happened, and from the answers
+//! to our own writes, which may overtake the watch or come in behind it. Resource versions decide. A
+//! write's answer is ignored if the watch is already past its version, as the object may have been deleted
+//! since; an event is ignored if the record is newer.
+
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use tokio::sync::Notify;
+
+use super::record::Record;
+use crate::identity::{Gvk, InstanceKey, ObjectKey};
+use crate::readiness;
+
+/// Namespace and name.
+pub(super) type Place = (Option<Box<str>>, Box<str>);
+
+/// All records, with those who wait for them.
+#[derive(Default)]
+pub(super) struct Store {
+    kinds: HashMap<Gvk, Objects>,
+    /// Objects that bear on an instance's readiness.
+    components: HashMap<Arc<InstanceKey>, HashSet<(Gvk, Place)>>,
+    waiters: HashMap<ObjectKey, Vec<Weak<Notify>>>,
+    subscribers: Vec<Weak<Dirty>>,
+}
+
+/// The objects of one kind.
+#[derive(Default)]
+struct Objects {
+    records: HashMap<Place, Record>,
+    /// How far each watch has come: the highest resource version it has told of. Keyed by the
+    /// namespace watched, `None` for all.
+    progress: HashMap<Option<String>, u64>,
+}
+
+impl Objects {
+    fn progress_at(&self, place: &Place) -> Option<u64> {
+        let namespace = place.0.as_deref().map(ToOwned::to_owned);
+        self.progress
+            .get(&None)
+            .or_else(|| self.progress.get(&namespace))
+            .copied()
+    }
+}
+
+impl Store {
+    pub(super) fn get(&self, key: &ObjectKey) -> Option<&Record> {
+        self.kinds.get(&key.kind)?.records.get(&place_of(key))
+    }
+
+    /// All objects that bear on an instance's readiness.
+    pub(super) fn components(
+        &self,
+        instance: &InstanceKey,
+    ) -> impl Iterator<Item = (&Gvk, &Record)> {
+        let places = self.components.get(instance);
+        places.into_iter().flatten().filter_map(|(kind, place)| {
+            let record = self.kinds.get(kind)?.records.get(place)?;
+            Some((kind, record))
+        })
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.kinds
+            .values()
+            .map(|objects| objects.records.len())
+            .sum()
+    }
+
+    /// Begins to keep records of a kind in a namespace.
+    pub(super) fn start(&mut self, kind: &Gvk, namespace: Option<&str>) {
+        let objects = self.kinds.entry(kind.clone()).or_default();
+        objects
+            .progress
+            .entry(namespace.map(ToOwned::to_owned))
+            .or_insert(0);
+    }
+
+    /// Forgets all of a kind in a namespace, as it is no longer watched.
+    pub(super) fn stop(&mut self, kind: &Gvk, namespace: Option<&str>) {
+        self.retain(kind, namespace, |_, _| false);
+        if let Some(objects) = self.kinds.get_mut(kind) {
+            objects.progress.remove(&namespace.map(ToOwned::to_owned));
+            if objects.progress.is_empty() {
+                self.kinds.remove(kind);
+            }
+        }
+    }
+
+    /// A watch told of an object that is there.
+    pub(super) fn seen(
+        &mut self,
+        kind: &Gvk,
+        namespace: Option<&str>,
+        place: Place,
+        record: Record,
+    ) {
+        self.advance(kind, namespace, record.version);
+        self.put(kind, place, record);
+    }
+
+    /// A watch told of an object that is gone.
+    pub(super) fn gone(
+        &mut self,
+        kind: &Gvk,
+        namespace: Option<&str>,
+        place: &Place,
+        gone: &Record,
+    ) {
+        self.advance(kind, namespace, gone.version);
+        let Some(objects) = self.kinds.get(kind) else {
+            return;
+        };
+        let over = objects
+            .records
+            .get(place)
+            .is_some_and(|known| known.uid == gone.uid || known.version <= gone.version);
+        if over {
+            self.remove(kind, place);
+        }
+    }
+
+    /// A list named an object that is there. The watch has come as far as the list only when it is complete.
+    pub(super) fn listing(&mut self, kind: &Gvk, place: Place, record: Record) {
+        self.put(kind, place, record);
+    }
+
+    /// A list is complete: what it did not name is gone, unless it was written after the list.
+    pub(super) fn listed(
+        &mut self,
+        kind: &Gvk,
+        namespace: Option<&str>,
+        named: &HashSet<Place>,
+        version: u64,
+    ) {
+        self.retain(kind, namespace, |place, record| {
+            named.contains(place) || record.version > version
+        });
+        self.advance(kind, namespace, version);
+    }
+
+    /// A watch has come this far without news.
+    pub(super) fn advance(&mut self, kind: &Gvk, namespace: Option<&str>, version: u64) {
+        let objects = self.kinds.get_mut(kind);
+        let key = namespace.map(ToOwned::to_owned);
+        if let Some(progress) = objects.and_then(|objects| objects.progress.get_mut(&key)) {
+            *progress = version.max(*progress);
+        }
+    }
+
+    /// The answer to a write of our own. Kinds that are not watched are not remembered.
+    pub(super) fn written(&mut self, kind: &Gvk, place: Place, record: Record) {
+        let progress = self
+            .kinds
+            .get(kind)
+            .and_then(|objects| objects.progress_at(&place));
+        if progress.is_some_and(|progress| record.version > progress) {
+            self.put(kind, place, record);
+        }
+    }
+
+    /// Asks to be told of every change of an object.
+    pub(super) fn await_change(&mut self, key: &ObjectKey, notify: &Arc<Notify>) {
+        let waiters = self.waiters.entry(key.clone()).or_default();
+        waiters.push(Arc::downgrade(notify));
+    }
+
+    /// Drops waiters that are no more.
+    pub(super) fn forget_waiters(&mut self, key: &ObjectKey) {
+        if let Entry::Occupied(mut waiters) = self.waiters.entry(key.clone()) {
+            waiters.get_mut().retain(|waiter| waiter.strong_count() > 0);
+            if waiters.get().is_empty() {
+                waiters.remove();
+            }
+        }
+    }
+
+    /// Asks to be told which instances' readiness may have changed.
+    pub(super) fn subscribe(&mut self, dirty: &Arc<Dirty>) {
+        self.subscribers.retain(|known| known.strong_count() > 0);
+        self.subscribers.push(Arc::downgrade(dirty));
+    }
+
+    fn put(&mut self, kind: &Gvk, place: Place, mut record: Record) {
+        let Some(objects) = self.kinds.get_mut(kind) else {
+            return;
+        };
+        let before = objects.records.get(&place);
+        if before.is_some_and(|before| before.version >= record.version && record.version != 0) {
+            return;
+        }
+        if let (Some(before), Some(instance)) = (before, &record.instance)
+            && before.instance.as_ref() == Some(instance)
+        {
+            record.instance.clone_from(&before.instance);
+        }
+        let bears = bears_on_readiness(kind, &place);
+        let before_instance = before.and_then(|before| before.instance.clone());
+        let changed = before.is_none_or(|before| {
+            before.health != record.health
+                || before.deleting != record.deleting
+                || before.instance != record.instance
+        });
+        if bears {
+            if before_instance != record.instance {
+                if let Some(instance) = &before_instance {
+                    self.drop_component(instance, kind, &place);
+                }
+                if let Some(instance) = &mut record.instance {
+                    *instance = self.add_component(instance, kind, &place);
+                }
+            }
+            if changed {
+                for instance in before_instance.iter().chain(&record.instance) {
+                    self.tell(instance);
+                }
+            }
+        }
+        // Who is woken looks once the lock on the store is free, and finds the new record.
+        self.wake(kind, &place);
+        if let Some(objects) = self.kinds.get_mut(kind) {
+            objects.records.insert(place, record);
+        }
+    }
+
+    fn remove(&mut self, kind: &Gvk, place: &Place) {
+        let Some(objects) = self.kinds.get_mut(kind) else {
+            return;
+        };
+        let Some(record) = objects.records.remove(place) else {
+            return;
+        };
+        if let Some(instance) = &record.instance
+            && bears_on_readiness(kind, place)
+        {
+            self.drop_component(instance, kind, place);
+            self.tell(instance);
+        }
+        self.wake(kind, place);
+    }
+
+    fn retain(
+        &mut self,
+        kind: &Gvk,
+        namespace: Option<&str>,
+        keep: impl Fn(&Place, &Record) -> bool,
+    ) {
+        let Some(objects) = self.kinds.get(kind) else {
+            return;
+        };
+        let over: Vec<Place> = objects
+            .records
+            .iter()
+            .filter(|(place, _)| namespace.is_none() || place.0.as_deref() == namespace)
+            .filter(|(place, record)| !keep(place, record))
+            .map(|(place, _)| place.clone())
+            .collect();
+        for place in over {
+            self.remove(kind, &place);
+        }
+    }
+
+    /// Adds an object to its instance's components; gives the one key that all of them share.
+    fn add_component(
+        &mut self,
+        instance: &Arc<InstanceKey>,
+        kind: &Gvk,
+        place: &Place,
+    ) -> Arc<InstanceKey> {
+        let shared = self
+            .components
+            .get_key_value(instance)
+            .map_or_else(|| Arc::clone(instance), |(shared, _)| Arc::clone(shared));
+        self.components
+            .entry(Arc::clone(&shared))
+            .or_default()
+            .insert((kind.clone(), place.clone()));
+        shared
+    }
+
+    fn drop_component(&mut self, instance: &Arc<InstanceKey>, kind: &Gvk, place: &Place) {
+        if let Entry::Occupied(mut components) = self.components.entry(Arc::clone(instance)) {
+            components.get_mut().remove(&(kind.clone(), place.clone()));
+            if components.get().is_empty() {
+                components.remove();
+            }
+        }
+    }
+
+    fn tell(&self, instance: &Arc<InstanceKey>) {
+        for subscriber in self.subscribers.iter().filter_map(Weak::upgrade) {
+            subscriber.mark(instance);
+        }
+    }
+
+    fn wake(&self, kind: &Gvk, place: &Place) {
+        if self.waiters.is_empty() {
+            return;
+        }
+        let key = ObjectKey {
+            kind: kind.clone(),
+            namespace: place.0.as_deref().map(ToOwned::to_owned),
+            name: place.1.clone().into_string(),
+        };
+        let waiters = self.waiters.get(&key).into_iter().flatten();
+        for waiter in waiters.filter_map(Weak::upgrade) {
+            waiter.notify_one();
+        }
+    }
+}
+
+/// Cluster-scoped objects do not: their labels do not tell the instance's namespace.
+fn bears_on_readiness(kind: &Gvk, place: &Place) -> bool {
+    place.0.is_some() && readiness::concerns(&kind.group, &kind.kind)
+}
+
+pub(super) fn place_of(key: &ObjectKey) -> Place {
+    (
+        key.namespace.as_deref().map(Into::into),
+        key.name.as_str().into(),
+    )
+}
+
+/// Instances whose readiness may have changed since somebody last looked.
+#[derive(Default)]
+pub(super) struct Dirty {
+    instances: Mutex<BTreeSet<Arc<InstanceKey>>>,
+    marked: Notify,
+}
+
+impl Dirty {
+    fn mark(&self, instance: &Arc<InstanceKey>) {
+        let mut instances = self
+            .instances
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        instances.insert(Arc::clone(instance));
+        drop(instances);
+        self.marked.notify_one();
+    }
+
+    /// Takes one of them, waiting for it if there is none.
+    pub(super) async fn take(&self) -> Arc<InstanceKey> {
+        loop {
+            let first = self
+                .instances
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .pop_first();
+            match first {
+                Some(instance) => return instance,
+                None => self.marked.notified().await,
+            }
+        }
+    }
+}

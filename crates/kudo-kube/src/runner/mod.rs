@@ -1,0 +1,200 @@
+//! Runs the tasks of a plan on a cluster: the adapter behind `kudo_plan`'s port.
+//!
+//! A step is prepared first: all its templates are rendered, and what it will apply is added to the
+//! inventory, so that the recorder can write that down before the first request. A prepared step stays
+//! prepared across retries, so that random functions give one value per execution; after a restart, what
+//! the execution had applied already is recognised by its annotations and left as it is.
+
+mod failure;
+mod order;
+mod work;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use kudo_package::{OperatorDefinition, TaskSpec};
+use kudo_plan::{StepRef, TaskFailure, TaskRunner};
+use kudo_template::{Action, InstanceIdentity, RenderedTask, Renderer, StepAddress, render_task};
+use serde_json::Value;
+
+use crate::cluster::Cluster;
+use crate::dependencies::{Digest, Reference, digest};
+use crate::discovery::Scope;
+use crate::identity::{InstanceKey, ObjectKey, gvk_of};
+use crate::inventory::{SharedInventory, entry_of};
+use failure::{Site, reasons};
+use work::TaskWork;
+
+/// One execution of one plan of one instance.
+#[derive(Clone, Debug)]
+pub struct Execution {
+    /// The instance.
+    pub instance: InstanceKey,
+    /// Uid of the instance resource, which will own what is applied.
+    pub instance_uid: String,
+    /// The operator version.
+    pub definition: Arc<OperatorDefinition>,
+    /// Name of the plan.
+    pub plan: String,
+    /// Identity of the execution.
+    pub uid: String,
+    /// Parameters as templates see them.
+    pub params: Arc<BTreeMap<String, Value>>,
+}
+
+/// Runs the tasks of one execution.
+pub struct KubeRunner {
+    cluster: Cluster,
+    renderer: Renderer,
+    execution: Execution,
+    inventory: SharedInventory,
+    state: Mutex<State>,
+}
+
+/// Phase, step and task.
+type TaskPath = (String, String, String);
+
+#[derive(Default)]
+struct State {
+    prepared: HashMap<TaskPath, Arc<RenderedTask>>,
+    /// Which task of this process applied an object last.
+    applied: HashMap<ObjectKey, TaskPath>,
+    /// Contents of what this execution renders, `None` for what it deleted or is to be left out.
+    digests: HashMap<Reference, Option<Digest>>,
+}
+
+impl KubeRunner {
+    /// A runner for one execution. `inventory` is shared with whoever records the instance's status.
+    pub fn new(
+        cluster: Cluster,
+        renderer: Renderer,
+        execution: Execution,
+        inventory: SharedInventory,
+    ) -> Self {
+        Self {
+            cluster,
+            renderer,
+            execution,
+            inventory,
+            state: Mutex::default(),
+        }
+    }
+
+    /// What the instance has applied or is about to, as it stands.
+    pub fn inventory(&self) -> &SharedInventory {
+        &self.inventory
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Renders a task, unless that was done before.
+    fn prepare_task(&self, step: &StepRef<'_>, name: &str) -> Result<(), TaskFailure> {
+        let path = path_of(step, name);
+        if self.state().prepared.contains_key(&path) {
+            return Ok(());
+        }
+        let site = Site::new(step, name);
+        let rendered = self.render(&site, step, name)?;
+        let objects = rendered
+            .documents
+            .iter()
+            .flat_map(|document| &document.objects);
+        for object in objects {
+            if rendered.action == Action::Apply {
+                self.announce(object);
+            }
+            if let Some(reference) = Reference::to(object) {
+                let content = match rendered.action {
+                    Action::Delete => None,
+                    _ => digest(object),
+                };
+                self.state().digests.insert(reference, content);
+            }
+        }
+        self.state().prepared.insert(path, Arc::new(rendered));
+        Ok(())
+    }
+
+    fn render(
+        &self,
+        site: &Site,
+        step: &StepRef<'_>,
+        name: &str,
+    ) -> Result<RenderedTask, TaskFailure> {
+        let definition = &self.execution.definition;
+        let Some(task) = definition.task(name) else {
+            return Err(site.fatal(reasons::UNKNOWN_TASK, format!("there is no task {name:?}")));
+        };
+        let resources = match &task.spec {
+            TaskSpec::Apply { resources }
+            | TaskSpec::Delete { resources }
+            | TaskSpec::Toggle { resources, .. } => Some(resources),
+            _ => None,
+        };
+        if resources.is_some_and(Vec::is_empty) {
+            let kind = task.spec.kind();
+            let text = format!("an {kind} task needs resources; a Dummy task needs none");
+            return Err(site.fatal(reasons::BUILD, text));
+        }
+        let instance = InstanceIdentity {
+            name: &self.execution.instance.name,
+            namespace: &self.execution.instance.namespace,
+        };
+        let address = StepAddress {
+            plan: step.plan.to_owned(),
+            phase: step.phase.to_owned(),
+            step: step.step.to_owned(),
+        };
+        render_task(
+            &self.renderer,
+            definition,
+            instance,
+            &address,
+            task,
+            &self.execution.params,
+        )
+        .map_err(|error| site.rendering(&error))
+    }
+
+    /// Notes that an object is about to be applied: in the inventory, and if it defines a kind, the scope
+    /// that kind will have.
+    fn announce(&self, object: &Value) {
+        self.cluster.discovery.announce(object);
+        let scope = gvk_of(object).and_then(|gvk| self.cluster.discovery.known_scope(&gvk));
+        // A kind that nobody knows yet counts as cluster-scoped, so that the instance is not let go
+        // before its record was worked off; the entry is put right when the kind is known.
+        let namespace = match scope {
+            Some(Scope::Namespaced) => Some(self.execution.instance.namespace.as_str()),
+            Some(Scope::Cluster) | None => None,
+        };
+        if let Some(entry) = entry_of(object, namespace, &self.execution.plan) {
+            self.inventory.add(entry);
+        }
+    }
+}
+
+impl TaskRunner for KubeRunner {
+    fn prepare(&self, step: &StepRef<'_>) -> Result<(), TaskFailure> {
+        step.tasks
+            .iter()
+            .try_for_each(|task| self.prepare_task(step, task))
+    }
+
+    async fn run(&self, step: &StepRef<'_>, task: &str) -> Result<(), TaskFailure> {
+        self.prepare_task(step, task)?;
+        let path = path_of(step, task);
+        let Some(rendered) = self.state().prepared.get(&path).cloned() else {
+            return Ok(());
+        };
+        let work = TaskWork::new(self, step, task, &rendered);
+        work.run().await?;
+        self.state().prepared.remove(&path);
+        Ok(())
+    }
+}
+
+fn path_of(step: &StepRef<'_>, task: &str) -> TaskPath {
+    (step.phase.to_owned(), step.step.to_owned(), task.to_owned())
+}

@@ -1,0 +1,338 @@
+//! The work of one task: its objects applied or deleted, and awaited.
+
+use std::sync::Arc;
+use std::task::Poll;
+
+use futures::stream::{self, FuturesUnordered, StreamExt, TryStreamExt};
+use kudo_plan::{StepRef, TaskFailure};
+use kudo_template::{Action, RenderedTask};
+use serde_json::Value;
+
+use super::failure::{Site, reasons, worst};
+use super::order::Wave;
+use super::{KubeRunner, TaskPath, path_of};
+use crate::apply::{Application, Applied, apply, key_of};
+use crate::delete::{Target, delete};
+use crate::dependencies::{Digest, Reference, digest, hash, references};
+use crate::discovery::{Kind, Scope};
+use crate::enhance::{Enhancement, enhance, set_dependencies_hash};
+use crate::error::{classify, message};
+use crate::health::{Health, health};
+use crate::identity::{Gvk, ObjectKey, gvk_of, kind_of, name_of, text};
+use crate::inventory::entry_of;
+use crate::observed::AppliedBy;
+use crate::provision;
+
+/// How many objects of a task are on their way at a time.
+const IN_FLIGHT: usize = 16;
+
+pub(super) struct TaskWork<'a> {
+    runner: &'a KubeRunner,
+    step: &'a StepRef<'a>,
+    path: TaskPath,
+    site: Site,
+    rendered: &'a RenderedTask,
+}
+
+/// An object that was sent, or found to be there.
+struct Sent {
+    key: ObjectKey,
+    kind: Arc<Kind>,
+    /// The server's answer where there was one, else what was desired.
+    object: Value,
+}
+
+impl<'a> TaskWork<'a> {
+    pub(super) fn new(
+        runner: &'a KubeRunner,
+        step: &'a StepRef<'a>,
+        task: &str,
+        rendered: &'a RenderedTask,
+    ) -> Self {
+        Self {
+            runner,
+            step,
+            path: path_of(step, task),
+            site: Site::new(step, task),
+            rendered,
+        }
+    }
+
+    pub(super) async fn run(&self) -> Result<(), TaskFailure> {
+        match &self.rendered.action {
+            Action::Apply => self.apply().await,
+            Action::Delete => self.delete().await,
+            Action::Dummy {
+                want_err: true,
+                fatal: true,
+                ..
+            } => Err(self.site.fatal(reasons::DUMMY, "dummy error")),
+            Action::Dummy { want_err: true, .. } => {
+                Err(self.site.transient(reasons::DUMMY, "dummy error"))
+            }
+            Action::Dummy { done: true, .. } => Ok(()),
+            // Upstream runs such a task over and over, and it is never done.
+            Action::Dummy { .. } => std::future::pending().await,
+            Action::Pipe { .. } => Err(self
+                .site
+                .fatal(reasons::PIPE, "Pipe tasks are not supported yet")),
+            Action::Operator { .. } => Err(self
+                .site
+                .fatal(reasons::BUILD, "KudoOperator tasks are not supported yet")),
+        }
+    }
+
+    fn wave(&self, wave: Wave) -> impl Iterator<Item = &'a Value> {
+        let documents = self.rendered.documents.iter();
+        documents
+            .flat_map(|document| &document.objects)
+            .filter(move |object| Wave::of(object) == wave)
+    }
+
+    async fn apply(&self) -> Result<(), TaskFailure> {
+        let mut sent = Vec::new();
+        for wave in Wave::ALL {
+            let work: Vec<_> = self
+                .wave(wave)
+                .map(|object| self.apply_one(object))
+                .collect();
+            let results: Vec<_> = stream::iter(work)
+                .buffer_unordered(IN_FLIGHT)
+                .collect()
+                .await;
+            let (done, failed): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
+            worst(failed.into_iter().filter_map(Result::err).collect())?;
+            let done: Vec<Sent> = done.into_iter().filter_map(Result::ok).collect();
+            if wave == Wave::Foundation {
+                self.until_healthy(&done).await?;
+                self.publish(&done);
+            } else {
+                sent.extend(done);
+            }
+        }
+        self.until_healthy(&sent).await
+    }
+
+    async fn apply_one(&self, object: &Value) -> Result<Sent, TaskFailure> {
+        let cluster = &self.runner.cluster;
+        let kind = self.resolve(object).await?;
+        let execution = &self.runner.execution;
+        let definition = &execution.definition;
+        let enhancement = Enhancement {
+            operator_name: &definition.operator_name,
+            operator_version: &definition.operator_version,
+            instance: &execution.instance.name,
+            namespace: &execution.instance.namespace,
+            instance_uid: &execution.instance_uid,
+            plan: self.step.plan,
+            phase: self.step.phase,
+            step: self.step.step,
+            execution_uid: &execution.uid,
+        };
+        let mut desired = enhance(object.clone(), &kind.scope, &enhancement)
+            .map_err(|error| self.site.fatal(reasons::ENHANCEMENT, error.to_string()))?;
+        let references = references(&desired);
+        if !references.is_empty() {
+            let mut digests = Vec::with_capacity(references.len());
+            for reference in &references {
+                digests.push(self.digest_of(reference).await?);
+            }
+            set_dependencies_hash(&mut desired, &hash(digests));
+        }
+        self.note(&kind, &desired);
+        let key = key_of(&kind, &desired);
+        let contested = {
+            let state = self.runner.state();
+            state.applied.get(&key).is_some_and(|by| *by != self.path)
+        };
+        let by = AppliedBy {
+            plan: self.step.plan.into(),
+            phase: self.step.phase.into(),
+            step: self.step.step.into(),
+            execution: execution.uid.as_str().into(),
+        };
+        let application = Application {
+            desired: &desired,
+            kind: &kind,
+            by: &by,
+            instance_uid: &execution.instance_uid,
+            contested,
+        };
+        let applied = apply(cluster, &application)
+            .await
+            .map_err(|error| self.site.applying(&error))?;
+        let mut state = self.runner.state();
+        state.applied.insert(key.clone(), self.path.clone());
+        drop(state);
+        let object = match applied {
+            Applied::Sent(object) | Applied::Unchanged(object) => *object,
+            Applied::Already => desired,
+        };
+        Ok(Sent { key, kind, object })
+    }
+
+    /// Finds the object's kind and makes sure that it is watched.
+    async fn resolve(&self, object: &Value) -> Result<Arc<Kind>, TaskFailure> {
+        let named = || format!("{} {:?}", kind_of(object), name_of(object));
+        let Some(gvk) = gvk_of(object) else {
+            return Err(self.site.fatal(reasons::RENDERING, "an object has no kind"));
+        };
+        let cluster = &self.runner.cluster;
+        let kind = cluster.discovery.resolve(&gvk).await.map_err(|error| {
+            self.site.transient(
+                reasons::ENHANCEMENT,
+                format!("cannot apply {}: {error}", named()),
+            )
+        })?;
+        if kind.watchable {
+            cluster.observed.ensure(&kind).await.map_err(|error| {
+                self.site.transient(
+                    reasons::VALIDATION,
+                    format!("cannot apply {}: {error}", named()),
+                )
+            })?;
+        }
+        Ok(kind)
+    }
+
+    /// Puts the inventory right, now that the object's scope is known.
+    fn note(&self, kind: &Kind, object: &Value) {
+        let execution = &self.runner.execution;
+        let namespace = match kind.scope {
+            Scope::Namespaced => Some(execution.instance.namespace.as_str()),
+            Scope::Cluster => None,
+        };
+        if let Some(entry) = entry_of(object, namespace, &execution.plan) {
+            self.runner.inventory.correct(entry);
+        }
+    }
+
+    /// What a `ConfigMap` or `Secret` holds: as this execution renders it, else as the cluster has it.
+    async fn digest_of(&self, reference: &Reference) -> Result<Option<Digest>, TaskFailure> {
+        if let Some(known) = self.runner.state().digests.get(reference) {
+            return Ok(*known);
+        }
+        let cluster = &self.runner.cluster;
+        let gvk = Gvk::gvk("", "v1", reference.source.kind());
+        let failed = |text: String| {
+            let object = format!("{} {:?}", reference.source.kind(), reference.name);
+            self.site.transient(
+                reasons::ENHANCEMENT,
+                format!("cannot read {object}: {text}"),
+            )
+        };
+        let kind = cluster
+            .discovery
+            .resolve(&gvk)
+            .await
+            .map_err(|error| failed(error.to_string()))?;
+        let namespace = &self.runner.execution.instance.namespace;
+        let found = kind
+            .api(&cluster.client, Some(namespace))
+            .get_opt(&reference.name)
+            .await
+            .map_err(|error| failed(message(&error)))?;
+        let Some(found) = found else {
+            return Ok(None);
+        };
+        let mut object = serde_json::to_value(found).map_err(|error| {
+            failed(
+                classify(&kube::Error::SerdeError(error))
+                    .message()
+                    .to_owned(),
+            )
+        })?;
+        if let Value::Object(fields) = &mut object {
+            fields.insert("kind".to_owned(), reference.source.kind().into());
+        }
+        Ok(digest(&object))
+    }
+
+    /// Definitions that were just established make new kinds.
+    fn publish(&self, sent: &[Sent]) {
+        for sent in sent {
+            let group = text(&sent.object, "/spec/group");
+            if kind_of(&sent.object) == "CustomResourceDefinition" && !group.is_empty() {
+                self.runner.cluster.discovery.refresh(group);
+            }
+        }
+    }
+
+    async fn until_healthy(&self, sent: &[Sent]) -> Result<(), TaskFailure> {
+        let waits: FuturesUnordered<_> = sent
+            .iter()
+            .map(|sent| self.until_one_healthy(sent))
+            .collect();
+        waits.try_collect().await
+    }
+
+    async fn until_one_healthy(&self, sent: &Sent) -> Result<(), TaskFailure> {
+        let cluster = &self.runner.cluster;
+        if !sent.kind.watchable || health(&sent.object).is_healthy() && !is_stale(sent) {
+            return Ok(());
+        }
+        if provision::concerns(&sent.object)
+            && !cluster.provisioners.will_provide(&sent.object).await
+        {
+            return Ok(());
+        }
+        let outcome = cluster.observed.wait(&sent.key, |record| match record {
+            None => Poll::Ready(Some(None)),
+            Some(record) if record.deleting => Poll::Pending,
+            Some(record) => match &record.health {
+                Health::Healthy => Poll::Ready(None),
+                Health::Progressing(_) => Poll::Pending,
+                Health::Failed(message) => Poll::Ready(Some(Some(message.clone()))),
+            },
+        });
+        match outcome.await {
+            None => Ok(()),
+            Some(Some(message)) => Err(self.site.fatal(reasons::TERMINAL, message)),
+            Some(None) => Err(self.site.transient(
+                reasons::TERMINAL,
+                format!("{} was deleted while the step waited for it", sent.key),
+            )),
+        }
+    }
+
+    async fn delete(&self) -> Result<(), TaskFailure> {
+        // Kinds and namespaces go last: they take others along.
+        for wave in Wave::ALL.into_iter().rev() {
+            let work: Vec<_> = self
+                .wave(wave)
+                .map(|object| self.delete_one(object))
+                .collect();
+            let results: Vec<_> = stream::iter(work)
+                .buffer_unordered(IN_FLIGHT)
+                .collect()
+                .await;
+            worst(results.into_iter().filter_map(Result::err).collect())?;
+        }
+        Ok(())
+    }
+
+    async fn delete_one(&self, object: &Value) -> Result<(), TaskFailure> {
+        let Some(gvk) = gvk_of(object) else {
+            return Ok(());
+        };
+        let execution = &self.runner.execution;
+        let target = Target {
+            kind: gvk,
+            namespace: execution.instance.namespace.clone(),
+            name: name_of(object).to_owned(),
+            owner: None,
+        };
+        delete(&self.runner.cluster, &target)
+            .await
+            .map_err(|error| self.site.transient(reasons::VALIDATION, error.to_string()))?;
+        if let Some(entry) = entry_of(object, None, &execution.plan) {
+            self.runner.inventory.remove(&entry);
+        }
+        Ok(())
+    }
+}
+
+/// Whether what we hold of an object says nothing of its state, because it was not answered by the server.
+fn is_stale(sent: &Sent) -> bool {
+    text(&sent.object, "/metadata/resourceVersion").is_empty()
+}
