@@ -7,14 +7,14 @@ use std::process::ExitCode;
 /// The numbers are a promise (see `docs/cli.md`); new ones may be added, none is ever reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExitStatus {
-    /// Done; with `--wait`, the plan is COMPLETE.
+    /// Done; with `--wait`, the plan is `COMPLETE`.
     Done,
     /// Failed for a reason that has no code of its own, such as an invalid package.
     Failed,
     /// The command line is wrong: an unknown flag, a missing argument, an unknown parameter or a
     /// parameter value that the operator does not take.
     Usage,
-    /// A plan ended in FATAL_ERROR, or the change that should start it was refused.
+    /// A plan ended in `FATAL_ERROR`, or the change that should start it was refused.
     PlanFailed,
     /// The plan, or whatever else was waited for, was not finished in time; it goes on.
     TimedOut,

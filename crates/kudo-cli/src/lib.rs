@@ -1,7 +1,25 @@
 //! The KUDO command line: commands, output and progress.
+//!
+//! [`run`] is all there is for the binary. Arguments become a command ([`arguments`]), a command
+//! works through the pure crates and a [`cluster`] session, what it has to say passes one gate
+//! ([`output`]), and what goes wrong becomes a message, hints and an exit code in one place
+//! ([`report`]). Nothing that is not needed is started: a command without a cluster has no client
+//! and no runtime.
 
+mod arguments;
+mod cluster;
+mod commands;
+mod error;
 mod exit;
+mod follow;
+mod output;
+mod parameters;
+mod plan_tree;
+mod report;
+mod source;
 mod tree;
+mod usage;
+mod versions;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -13,6 +31,19 @@ pub fn run<I>(arguments: I) -> ExitCode
 where
     I: IntoIterator<Item = OsString>,
 {
-    let _ = arguments;
-    ExitStatus::Failed.into()
+    let cli = match arguments::parse(arguments.into_iter().collect()) {
+        Ok(cli) => cli,
+        Err(error) => return usage::end(&error).into(),
+    };
+    usage::log(cli.global.verbosity);
+    let output = output::Output::new(&cli.global);
+    let ended = commands::run(&cli, &output);
+    let status = match ended.as_ref().map_err(report::report) {
+        Ok(()) | Err(None) => ExitStatus::Done,
+        Err(Some(report)) => {
+            output.error(&report);
+            report.exit
+        }
+    };
+    status.into()
 }

@@ -2,18 +2,20 @@
 
 use std::fmt::Write as _;
 
+use crate::output::Paint;
+
 /// One line of a tree and the lines below it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tree {
+pub(crate) struct Tree {
     /// The text of the line. May hold several lines; the later ones are indented.
-    pub text: String,
+    pub(crate) text: String,
     /// The branches, drawn in this order.
-    pub branches: Vec<Tree>,
+    pub(crate) branches: Vec<Tree>,
 }
 
 impl Tree {
     /// A line with nothing below it.
-    pub fn leaf(text: impl Into<String>) -> Self {
+    pub(crate) fn leaf(text: impl Into<String>) -> Self {
         Self {
             text: text.into(),
             branches: Vec::new(),
@@ -21,7 +23,7 @@ impl Tree {
     }
 
     /// A line with branches below it.
-    pub fn new(text: impl Into<String>, branches: impl IntoIterator<Item = Tree>) -> Self {
+    pub(crate) fn new(text: impl Into<String>, branches: impl IntoIterator<Item = Tree>) -> Self {
         Self {
             text: text.into(),
             branches: branches.into_iter().collect(),
@@ -29,24 +31,18 @@ impl Tree {
     }
 
     /// The unnamed root, drawn as a dot.
-    pub fn root(branches: impl IntoIterator<Item = Tree>) -> Self {
+    pub(crate) fn root(branches: impl IntoIterator<Item = Tree>) -> Self {
         Self::new(".", branches)
     }
 
     /// Draws the tree. Every line ends in a newline.
-    pub fn draw(&self) -> String {
-        let mut out = String::new();
-        for line in self.lines() {
-            out.push_str(&line.prefix);
-            out.push_str(&line.text);
-            out.push('\n');
-        }
-        out
+    pub(crate) fn draw(&self) -> String {
+        coloured(&self.lines(), Paint::OFF)
     }
 
     /// The lines of the drawing, each with its prefix of branches apart, so that the text can be
     /// coloured and the branches not.
-    pub fn lines(&self) -> Vec<Line> {
+    pub(crate) fn lines(&self) -> Vec<Line> {
         let mut lines = vec![];
         push_text(&mut lines, "", "", &self.text);
         push_branches(&mut lines, "", &self.branches);
@@ -56,11 +52,22 @@ impl Tree {
 
 /// One drawn line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
+pub(crate) struct Line {
     /// The branches left of the text.
-    pub prefix: String,
+    pub(crate) prefix: String,
     /// The text.
-    pub text: String,
+    pub(crate) text: String,
+}
+
+/// The lines as text, every `[STATUS]` in its colour.
+pub(crate) fn coloured(lines: &[Line], paint: Paint) -> String {
+    let mut out = String::new();
+    for line in lines {
+        out.push_str(&line.prefix);
+        out.push_str(&paint.statuses(&line.text));
+        out.push('\n');
+    }
+    out
 }
 
 fn push_branches(lines: &mut Vec<Line>, indent: &str, branches: &[Tree]) {
@@ -109,7 +116,10 @@ mod tests {
         let tree = Tree::root([Tree::new(
             "galera-instance",
             [
-                Tree::new("Plan deploy", [Tree::new("Phase a", [Tree::leaf("Step x")])]),
+                Tree::new(
+                    "Plan deploy",
+                    [Tree::new("Phase a", [Tree::leaf("Step x")])],
+                ),
                 Tree::new("Plan other", [Tree::leaf("Phase b")]),
             ],
         )]);

@@ -1,0 +1,256 @@
+//! Putting the manifests of an installation into the cluster.
+
+use std::fmt::Debug;
+use std::pin::pin;
+use std::time::Duration;
+
+use futures::StreamExt;
+use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
+use kube::runtime::WatchStreamExt;
+use kube::runtime::wait::{Condition, conditions};
+use kube::runtime::watcher::watch_object;
+use kube::{Api, Resource, ResourceExt};
+use kudo_kube::error::{Cause, cause};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::manifests::{Choices, MANAGER, NAMESPACE, SERVICE_ACCOUNT, UPSTREAM_WEBHOOK, parts};
+use crate::cluster::{FIELD_MANAGER, Session, api_error};
+use crate::commands::install::resource_name;
+use crate::error::Error;
+use crate::output::Output;
+
+/// How long definitions may take to be served, and an old manager to end.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Refuses to replace a manager of another version, unless told to upgrade.
+pub(super) async fn refuse_other_manager(
+    session: &Session,
+    choices: &Choices,
+) -> Result<(), Error> {
+    let Some(manager) = session.find::<StatefulSet>(MANAGER).await? else {
+        return Ok(());
+    };
+    match manager_image(&manager) {
+        Some(image) if image != choices.image => Err(Error::OtherManager {
+            image: image.to_owned(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// The image of the manager in its `StatefulSet`.
+pub(super) fn manager_image(manager: &StatefulSet) -> Option<&str> {
+    let pod = manager.spec.as_ref()?.template.spec.as_ref()?;
+    pod.containers.first()?.image.as_deref()
+}
+
+/// Checks that what the caller named, and `init` therefore does not make, exists.
+pub(super) async fn check_given(
+    session: &Session,
+    choices: &Choices,
+    crd_only: bool,
+) -> Result<(), Error> {
+    if crd_only {
+        return Ok(());
+    }
+    let mut problems = Vec::new();
+    let namespace = session.namespace().await?;
+    let phase = namespace
+        .as_ref()
+        .and_then(|namespace| namespace.status.as_ref()?.phase.as_deref());
+    if phase == Some("Terminating") {
+        problems.push(format!(
+            "namespace {} is being deleted; wait until it is gone",
+            choices.namespace
+        ));
+    }
+    if namespace.is_none() && choices.namespace != NAMESPACE {
+        return Err(Error::NoNamespace {
+            namespace: choices.namespace.clone(),
+        });
+    }
+    if choices.service_account != SERVICE_ACCOUNT
+        && session
+            .find::<ServiceAccount>(&choices.service_account)
+            .await?
+            .is_none()
+    {
+        problems.push(format!(
+            "service account {} does not exist in namespace {}",
+            choices.service_account, choices.namespace
+        ));
+    }
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::Installation { problems })
+    }
+}
+
+/// Takes away what an installation of another version leaves in the way: the manager, whose
+/// `StatefulSet` cannot be changed in place, and upstream's webhook, which would refuse every
+/// instance with no manager behind it.
+pub(super) async fn prepare_upgrade(
+    session: &Session,
+    choices: &Choices,
+    output: &Output,
+) -> Result<(), Error> {
+    refuse_missing_namespace(session, choices).await?;
+    let managers: Api<StatefulSet> = session.api();
+    if let Some(manager) = session.find::<StatefulSet>(MANAGER).await? {
+        output.note(&format!(
+            "Removing the manager {}",
+            manager_image(&manager).unwrap_or("")
+        ));
+        delete(&managers, MANAGER, &DeleteParams::foreground()).await?;
+        let uid = manager.uid().unwrap_or_default();
+        wait(&managers, MANAGER, conditions::is_deleted(&uid), PATIENCE).await?;
+    }
+    let webhooks: Api<MutatingWebhookConfiguration> = Api::all(session.client.clone());
+    delete(&webhooks, UPSTREAM_WEBHOOK, &DeleteParams::default()).await
+}
+
+async fn refuse_missing_namespace(session: &Session, choices: &Choices) -> Result<(), Error> {
+    match session.namespace().await? {
+        Some(_) => Ok(()),
+        None => Err(Error::Installation {
+            problems: vec![format!(
+                "there is nothing to upgrade: namespace {} does not exist",
+                choices.namespace
+            )],
+        }),
+    }
+}
+
+async fn delete<K>(api: &Api<K>, name: &str, parameters: &DeleteParams) -> Result<(), Error>
+where
+    K: Clone + DeserializeOwned + Debug,
+{
+    match api.delete(name, parameters).await {
+        Ok(_) => Ok(()),
+        Err(error) if cause(&error) == Cause::NotFound => Ok(()),
+        Err(error) => Err(api_error(&format!("delete {name}"), error)),
+    }
+}
+
+/// Applies every part, and waits until the definitions are served.
+pub(super) async fn apply(
+    session: &Session,
+    choices: &Choices,
+    crd_only: bool,
+    output: &Output,
+) -> Result<(), Error> {
+    for (part, objects) in parts(choices, crd_only) {
+        for object in &objects {
+            apply_object(session, object).await?;
+        }
+        if part == "crds" {
+            wait_until_served(session, &objects).await?;
+        }
+        output.result(&format!("installed {part}"))?;
+    }
+    Ok(())
+}
+
+async fn apply_object(session: &Session, object: &Value) -> Result<(), Error> {
+    let doing = format!("apply {}", resource_name(object));
+    let typed: DynamicObject = serde_json::from_value(object.clone())
+        .map_err(|source| api_error(&doing, kube::Error::SerdeError(source)))?;
+    let (kind, name) = (resource_of(object), typed.name_any());
+    let api: Api<DynamicObject> = match typed.namespace() {
+        Some(namespace) => Api::namespaced_with(session.client.clone(), &namespace, &kind),
+        None => Api::all_with(session.client.clone(), &kind),
+    };
+    let parameters = PatchParams::apply(FIELD_MANAGER).force();
+    api.patch(&name, &parameters, &Patch::Apply(object))
+        .await
+        .map_err(|error| api_error(&doing, error))?;
+    Ok(())
+}
+
+/// The endpoint of the few kinds that an installation is made of; no need to ask the server.
+fn resource_of(object: &Value) -> kube::core::ApiResource {
+    let text = |field: &str| {
+        object
+            .get(field)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
+    let (group, version) = text("apiVersion")
+        .split_once('/')
+        .unwrap_or(("", text("apiVersion")));
+    kube::core::ApiResource::from_gvk(&kube::core::GroupVersionKind::gvk(
+        group,
+        version,
+        text("kind"),
+    ))
+}
+
+async fn wait_until_served(session: &Session, crds: &[Value]) -> Result<(), Error> {
+    let api: Api<CustomResourceDefinition> = Api::all(session.client.clone());
+    for crd in crds {
+        let name = crd
+            .pointer("/metadata/name")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        wait(&api, name, conditions::is_crd_established(), PATIENCE).await?;
+    }
+    Ok(())
+}
+
+/// Waits until the manager runs in the version that was applied.
+pub(super) async fn wait_until_ready(session: &Session, limit: Duration) -> Result<(), Error> {
+    let ready = |manager: Option<&StatefulSet>| manager.is_some_and(is_ready);
+    wait(&session.api(), MANAGER, ready, limit).await
+}
+
+/// Whether all replicas run in the version that was applied last.
+pub(super) fn is_ready(manager: &StatefulSet) -> bool {
+    let (Some(spec), Some(status)) = (&manager.spec, &manager.status) else {
+        return false;
+    };
+    let replicas = spec.replicas.unwrap_or(1);
+    status.observed_generation >= manager.metadata.generation
+        && status.ready_replicas.unwrap_or(0) >= replicas
+        && status.updated_replicas.unwrap_or(0) >= replicas
+}
+
+async fn wait<K>(
+    api: &Api<K>,
+    name: &str,
+    condition: impl Condition<K>,
+    limit: Duration,
+) -> Result<(), Error>
+where
+    K: Resource + Clone + Debug + Send + DeserializeOwned + 'static,
+{
+    let reached = async {
+        let mut sights = pin!(watch_object(api.clone(), name).default_backoff());
+        while let Some(sight) = sights.next().await {
+            if sight.is_ok_and(|sight| condition.matches_object(sight.as_ref())) {
+                break;
+            }
+        }
+    };
+    tokio::time::timeout(limit, reached)
+        .await
+        .map_err(|_| Error::TimedOut {
+            what: name.to_owned(),
+            after: limit,
+            follow: None,
+        })
+}
+
+/// Whether a namespace takes new objects.
+pub(super) fn is_active(namespace: &Namespace) -> bool {
+    let phase = namespace
+        .status
+        .as_ref()
+        .and_then(|status| status.phase.as_deref());
+    phase != Some("Terminating")
+}

@@ -1,0 +1,219 @@
+//! `init`: KUDO into the cluster, and its directory onto this machine.
+//!
+//! Objects are applied on the server's side under this program's own field manager, so that
+//! running it again changes nothing and repairs what is missing.
+
+mod apply;
+mod manifests;
+mod verify;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use crate::arguments::{Format, Global, duration};
+use crate::cluster::Session;
+use crate::commands::block_on;
+use crate::commands::install::resource_name;
+use crate::error::Error;
+use crate::output::{Output, Structured};
+use manifests::{Choices, NAMESPACE, SERVICE_ACCOUNT};
+
+/// Install KUDO into the cluster, and set up this machine's ~/.kudo
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of the command line")]
+#[command(after_help = "\
+Running it again changes nothing that is as it should be.
+
+Examples:
+  # Install KUDO and wait until its manager is ready
+  kubectl kudo init --wait
+
+  # See what would be installed
+  kubectl kudo init --dry-run -o yaml
+
+  # Only the custom resource definitions, for a manager that runs outside of the cluster
+  kubectl kudo init --crd-only
+
+  # Remove the definitions
+  kubectl kudo init --crd-only --dry-run -o yaml | kubectl delete -f -
+
+  # Replace an installation of another version
+  kubectl kudo init --upgrade
+
+  # Check the installation
+  kubectl kudo init --verify
+
+  # Only this machine
+  kubectl kudo init --client-only")]
+pub(crate) struct InitArgs {
+    /// Only set up this machine
+    #[arg(
+        short,
+        long,
+        conflicts_with_all = ["kudo_image", "version", "crd_only", "wait", "upgrade", "verify", "dry_run"]
+    )]
+    client_only: bool,
+
+    /// Image of the manager [default: kudo-manager, tagged with this program's version]
+    #[arg(short = 'i', long, value_name = "IMAGE", conflicts_with = "version")]
+    kudo_image: Option<String>,
+
+    /// When to pull the manager's image
+    #[arg(long, value_name = "POLICY", default_value = "IfNotPresent")]
+    kudo_image_pull_policy: PullPolicy,
+
+    /// Version of the manager's image
+    #[arg(long, value_name = "VERSION")]
+    version: Option<String>,
+
+    /// Print or name what would be installed, and install nothing; asks no cluster
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Replace the installed manager, also upstream's, by this version
+    #[arg(long, conflicts_with_all = ["crd_only", "verify"])]
+    upgrade: bool,
+
+    /// Check what is installed, and install nothing
+    #[arg(long, conflicts_with = "dry_run")]
+    verify: bool,
+
+    /// Install only the custom resource definitions
+    #[arg(long)]
+    crd_only: bool,
+
+    /// Wait until the manager is ready
+    #[arg(short, long, conflicts_with_all = ["crd_only", "dry_run"])]
+    wait: bool,
+
+    /// How long to wait, in seconds or as in `5m`
+    #[arg(long, value_name = "TIME", value_parser = duration, requires = "wait", default_value = "300")]
+    wait_timeout: Duration,
+
+    /// Service account of the manager; one that is named must exist and may do what operators need
+    #[arg(long, value_name = "NAME", default_value = SERVICE_ACCOUNT)]
+    service_account: String,
+
+    /// Accepted for upstream's sake: this version installs no webhook, and needs no certificate
+    #[arg(long)]
+    unsafe_self_signed_webhook_ca: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "PascalCase")]
+enum PullPolicy {
+    Always,
+    IfNotPresent,
+    Never,
+}
+
+impl PullPolicy {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Always => "Always",
+            Self::IfNotPresent => "IfNotPresent",
+            Self::Never => "Never",
+        }
+    }
+}
+
+pub(crate) fn run(arguments: &InitArgs, global: &Global, output: &Output) -> Result<(), Error> {
+    let format = output.format("init", &[Format::Yaml, Format::Json, Format::Name])?;
+    let choices = Choices {
+        namespace: global
+            .namespace
+            .clone()
+            .unwrap_or_else(|| NAMESPACE.to_owned()),
+        service_account: arguments.service_account.clone(),
+        image: match &arguments.kudo_image {
+            Some(image) => image.clone(),
+            None => manifests::image(arguments.version.as_deref()),
+        },
+        pull_policy: arguments.kudo_image_pull_policy.as_str(),
+    };
+    if arguments.dry_run {
+        return print(&choices, arguments.crd_only, format, output);
+    }
+    if !arguments.verify {
+        let home = set_up_home(global.home.as_deref())?;
+        output.note(&format!(
+            "$KUDO_HOME has been configured at {}",
+            home.display()
+        ));
+    }
+    if arguments.client_only {
+        return Ok(());
+    }
+    block_on(async {
+        let mut session = Session::open_unchecked(global).await?;
+        session.namespace.clone_from(&choices.namespace);
+        if arguments.verify {
+            verify::verify(&session, &choices, arguments.crd_only).await?;
+            return output.result("KUDO is installed as it should be");
+        }
+        if arguments.upgrade {
+            apply::prepare_upgrade(&session, &choices, output).await?;
+        } else if !arguments.crd_only {
+            apply::refuse_other_manager(&session, &choices).await?;
+        }
+        apply::check_given(&session, &choices, arguments.crd_only).await?;
+        apply::apply(&session, &choices, arguments.crd_only, output).await?;
+        if arguments.wait {
+            output.note("Waiting for the KUDO manager to be ready in the cluster …");
+            apply::wait_until_ready(&session, arguments.wait_timeout).await?;
+            output.result("KUDO is ready")?;
+        }
+        if format.is_some() {
+            return print(&choices, arguments.crd_only, format, output);
+        }
+        Ok(())
+    })
+}
+
+fn print(
+    choices: &Choices,
+    crd_only: bool,
+    format: Option<Format>,
+    output: &Output,
+) -> Result<(), Error> {
+    let parts = manifests::parts(choices, crd_only);
+    let objects: Vec<_> = parts.into_iter().flat_map(|(_, objects)| objects).collect();
+    if let Some(structured) = Structured::from_format(format) {
+        return output.objects(structured, &objects);
+    }
+    let names: Vec<String> = objects.iter().map(resource_name).collect();
+    output.data(&names.join("\n"))
+}
+
+/// Makes KUDO's own directory with the list of repositories, as upstream does. What is there stays.
+fn set_up_home(home: Option<&Path>) -> Result<PathBuf, Error> {
+    const REPOSITORIES: &str = "\
+context: community
+repoVersion: v1
+repositories:
+- name: community
+  url: https://kudo-repository.storage.googleapis.com/v1
+";
+    let home = match home {
+        Some(home) => home.to_owned(),
+        None => std::env::home_dir()
+            .filter(|home| !home.as_os_str().is_empty())
+            .ok_or(Error::NoHome)?
+            .join(".kudo"),
+    };
+    let folder = home.join("repository");
+    let write = |path: &Path, result: std::io::Result<()>| {
+        result.map_err(|source| Error::Home {
+            path: path.to_owned(),
+            source,
+        })
+    };
+    write(&folder, std::fs::create_dir_all(&folder))?;
+    let file = folder.join("repositories.yaml");
+    if !file.exists() {
+        write(&file, std::fs::write(&file, REPOSITORIES))?;
+    }
+    Ok(home)
+}

@@ -1,0 +1,48 @@
+//! The commands. Each has its arguments and its `run`; those that need no cluster are not async.
+
+pub(crate) mod completion;
+pub(crate) mod get;
+pub(crate) mod init;
+pub(crate) mod install;
+pub(crate) mod operator_version;
+pub(crate) mod package;
+pub(crate) mod plan;
+pub(crate) mod uninstall;
+pub(crate) mod update;
+pub(crate) mod upgrade;
+pub(crate) mod version;
+
+use std::future::Future;
+
+use crate::arguments::{Cli, Command};
+use crate::error::Error;
+use crate::output::Output;
+
+/// Runs the command.
+pub(crate) fn run(cli: &Cli, output: &Output) -> Result<(), Error> {
+    let global = &cli.global;
+    match &cli.command {
+        Command::Init(arguments) => init::run(arguments, global, output),
+        Command::Install(arguments) => block_on(install::run(arguments, global, output)),
+        Command::Update(arguments) => block_on(update::run(arguments, global, output)),
+        Command::Upgrade(arguments) => block_on(upgrade::run(arguments, global, output)),
+        Command::Uninstall(arguments) => block_on(uninstall::run(arguments, global, output)),
+        Command::Plan(command) => block_on(plan::run(command, global, output)),
+        Command::Get(arguments) => block_on(get::run(arguments, global, output)),
+        Command::Package(command) => package::run(command, global, output),
+        Command::Version(arguments) => version::run(arguments, output),
+        Command::Completion(arguments) => completion::run(arguments, output),
+    }
+}
+
+/// Runs what needs the network. Commands that do not, never start a runtime.
+pub(crate) fn block_on<F>(future: F) -> Result<(), Error>
+where
+    F: Future<Output = Result<(), Error>>,
+{
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Error::Runtime)?
+        .block_on(future)
+}

@@ -1,0 +1,192 @@
+//! Bringing a package's Operator and `OperatorVersion` into the cluster: what `install` and
+//! `upgrade` share.
+
+use std::collections::BTreeMap;
+
+use kube::ResourceExt;
+use kudo_api::{Operator, OperatorVersion, convert};
+use kudo_package::parameter::{self, ParameterError};
+use kudo_package::{OperatorDefinition, Package};
+use serde_json::Value;
+
+use crate::arguments::VersionChoice;
+use crate::cluster::Session;
+use crate::error::{Error, Named};
+use crate::output::Output;
+use crate::versions::kubernetes_fits;
+
+/// What is to be in the cluster, and whether it is there already.
+pub(crate) struct Provision {
+    operator: Operator,
+    operator_exists: bool,
+    version: OperatorVersion,
+    version_exists: bool,
+}
+
+impl Provision {
+    /// Compares a package with the cluster. Writes nothing.
+    ///
+    /// An operator that exists is left as it is, as upstream does: its description belongs to no
+    /// version. An operator version that exists must be the same, for instances rely on it.
+    pub(crate) async fn plan(session: &Session, package: &Package) -> Result<Self, Error> {
+        let operator = convert::operator(package, &session.namespace);
+        let version = convert::operator_version(package, &session.namespace);
+        let operator_name = operator.name_any();
+        let name = version.name_any();
+        let (existing_operator, existing): (Option<Operator>, Option<OperatorVersion>) =
+            futures::try_join!(session.find(&operator_name), session.find(&name))?;
+        if let Some(existing) = &existing
+            && !same_content(existing, &version)
+        {
+            return Err(Error::OperatorVersionDiffers {
+                version: session.named(&name),
+            });
+        }
+        Ok(Self {
+            operator,
+            operator_exists: existing_operator.is_some(),
+            version_exists: existing.is_some(),
+            version: existing.unwrap_or(version),
+        })
+    }
+
+    /// The operator version.
+    pub(crate) fn version(&self) -> &OperatorVersion {
+        &self.version
+    }
+
+    /// Writes what is not there yet. May be repeated after any failure.
+    pub(crate) async fn write(&self, session: &Session, output: &Output) -> Result<(), Error> {
+        let operator = session.named(&self.operator.name_any());
+        if !self.operator_exists {
+            tolerate_existing(session.create(&self.operator).await)?;
+            output.result(&format!("operator {operator} created"))?;
+        }
+        let version = session.named(&self.version.name_any());
+        if self.version_exists {
+            output.result(&format!("operatorversion {version} already installed"))
+        } else {
+            session.create(&self.version).await?;
+            output.result(&format!("operatorversion {version} created"))
+        }
+    }
+
+    /// The objects, for `-o`.
+    pub(crate) fn objects(&self) -> Vec<Value> {
+        [
+            serde_json::to_value(&self.operator),
+            serde_json::to_value(&self.version),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+/// Whether two operator versions mean the same, however they are written.
+fn same_content(existing: &OperatorVersion, wanted: &OperatorVersion) -> bool {
+    let definition = |version| OperatorDefinition::try_from(version).ok();
+    existing.spec == wanted.spec
+        || matches!((definition(existing), definition(wanted)), (Some(a), Some(b)) if a == b)
+}
+
+/// An operator that somebody else has just created is as good.
+fn tolerate_existing<T>(created: Result<T, Error>) -> Result<(), Error> {
+    match created {
+        Ok(_) => Ok(()),
+        Err(Error::Api { source, .. })
+            if kudo_kube::error::cause(&source) == kudo_kube::error::Cause::AlreadyExists =>
+        {
+            Ok(())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The engine's view of an operator version in the cluster.
+pub(crate) fn definition_of(version: &OperatorVersion) -> Result<OperatorDefinition, Error> {
+    OperatorDefinition::try_from(version).map_err(|error| Error::OperatorVersionInvalid {
+        version: Named::new(version.namespace().unwrap_or_default(), version.name_any()),
+        message: error.to_string(),
+    })
+}
+
+/// Checks the values an instance would have: those it has and those given now. What it has of
+/// parameters that the operator no longer knows is no fault of whoever runs the command.
+pub(crate) fn check_parameters(
+    definition: &OperatorDefinition,
+    current: &BTreeMap<String, String>,
+    given: &BTreeMap<String, String>,
+) -> Result<BTreeMap<String, Value>, Error> {
+    let mut values: BTreeMap<String, String> = current
+        .iter()
+        .filter(|(name, _)| definition.parameter(name).is_some())
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    values.extend(
+        given
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone())),
+    );
+    parameter::resolve(&definition.parameters, &values)
+        .map_err(|errors| parameter_errors(definition, errors))
+}
+
+/// The errors as one.
+pub(crate) fn parameter_errors(
+    definition: &OperatorDefinition,
+    errors: Vec<ParameterError>,
+) -> Error {
+    Error::Parameters {
+        operator: definition.operator_name.clone(),
+        errors,
+    }
+}
+
+/// Refuses a cluster that is older than the operator says it needs.
+pub(crate) async fn check_kubernetes(
+    session: &Session,
+    operator: &str,
+    needed: Option<&str>,
+) -> Result<(), Error> {
+    let Some(needed) = needed.filter(|needed| !needed.is_empty()) else {
+        return Ok(());
+    };
+    let found = session.kubernetes_version().await?;
+    if kubernetes_fits(needed, &found) {
+        return Ok(());
+    }
+    Err(Error::KubernetesTooOld {
+        operator: operator.to_owned(),
+        needed: needed.to_owned(),
+        found,
+    })
+}
+
+/// Says so where a version was asked for that a local package does not have: as with upstream, the
+/// package's own counts.
+pub(crate) fn warn_of_choice(choice: &VersionChoice, package: &Package, output: &Output) {
+    let definition = &package.definition;
+    let asked = [
+        (
+            "operator version",
+            &choice.operator_version,
+            Some(&definition.operator_version),
+        ),
+        (
+            "app version",
+            &choice.app_version,
+            definition.app_version.as_ref(),
+        ),
+    ];
+    for (what, wanted, found) in asked {
+        if let Some(wanted) = wanted
+            && Some(wanted) != found
+        {
+            let found = found.map_or("none", String::as_str);
+            output.warn(&format!(
+                "{what} {wanted} was asked for; the package has {found}"
+            ));
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! `package list parameters|plans|tasks`: what a package offers.
+
+use clap::{Args, Subcommand};
+use kudo_package::{OperatorDefinition, Parameter, Plan, Strategy, Task, TaskSpec};
+
+use crate::commands::get::table;
+use crate::error::Error;
+use crate::output::Output;
+use crate::source;
+use crate::tree::Tree;
+
+/// List the parameters, plans or tasks of a package
+#[derive(Debug, Subcommand)]
+pub(crate) enum ListCommand {
+    Parameters(ParametersArgs),
+    Plans(PlansArgs),
+    Tasks(TasksArgs),
+}
+
+/// List the parameters of a package
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  # Names, defaults, and which are required
+  kubectl kudo package list parameters ./operators/galera
+
+  # With their descriptions
+  kubectl kudo package list parameters ./operators/galera -d")]
+pub(crate) struct ParametersArgs {
+    /// The package: a directory or a .tgz file
+    #[arg(value_name = "PACKAGE")]
+    package: String,
+
+    /// Show the descriptions too
+    #[arg(short, long, conflicts_with_all = ["required", "names"])]
+    descriptions: bool,
+
+    /// Show only those that must be given: required and without a default
+    #[arg(short, long, conflicts_with = "names")]
+    required: bool,
+
+    /// Show only the names
+    #[arg(long)]
+    names: bool,
+}
+
+/// List the plans of a package with their phases, steps and tasks
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  # The plans
+  kubectl kudo package list plans ./operators/galera
+
+  # With what their tasks do
+  kubectl kudo package list plans ./operators/galera -t")]
+pub(crate) struct PlansArgs {
+    /// The package: a directory or a .tgz file
+    #[arg(value_name = "PACKAGE")]
+    package: String,
+
+    /// Show what the tasks do, and with which templates
+    #[arg(short = 't', long)]
+    with_tasks: bool,
+}
+
+/// List the tasks of a package
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  # The tasks
+  kubectl kudo package list tasks ./operators/galera")]
+pub(crate) struct TasksArgs {
+    /// The package: a directory or a .tgz file
+    #[arg(value_name = "PACKAGE")]
+    package: String,
+}
+
+pub(super) fn run(command: &ListCommand, output: &Output) -> Result<(), Error> {
+    let (name, package) = match command {
+        ListCommand::Parameters(arguments) => ("package list parameters", &arguments.package),
+        ListCommand::Plans(arguments) => ("package list plans", &arguments.package),
+        ListCommand::Tasks(arguments) => ("package list tasks", &arguments.package),
+    };
+    output.format(name, &[])?;
+    let definition = source::load_local(package)?.definition;
+    let text = match command {
+        ListCommand::Parameters(arguments) => parameters(&definition, arguments),
+        ListCommand::Plans(arguments) => plans(&definition, arguments.with_tasks),
+        ListCommand::Tasks(_) => tasks(&definition),
+    };
+    output.data(&text)
+}
+
+fn parameters(definition: &OperatorDefinition, arguments: &ParametersArgs) -> String {
+    let mut all: Vec<&Parameter> = definition.parameters.iter().collect();
+    all.sort_by_key(|parameter| &parameter.name);
+    let name = |parameter: &&Parameter| vec![parameter.name.clone()];
+    if arguments.required {
+        all.retain(|parameter| parameter.required && parameter.default.is_none());
+        return table(&["Name"], all.iter().map(name))
+            .unwrap_or_else(|| "no required parameters without default values found".to_owned());
+    }
+    let listed = if arguments.names {
+        table(&["Name"], all.iter().map(name))
+    } else if arguments.descriptions {
+        let headings = ["Name", "Default", "Required", "Immutable", "Description"];
+        table(
+            &headings,
+            all.iter().map(|parameter| {
+                let mut row = columns(parameter);
+                row.push(one_line(
+                    parameter.description.as_deref().unwrap_or_default(),
+                ));
+                row
+            }),
+        )
+    } else {
+        let headings = ["Name", "Default", "Required", "Immutable"];
+        table(&headings, all.iter().map(|parameter| columns(parameter)))
+    };
+    listed.unwrap_or_else(|| "no parameters found".to_owned())
+}
+
+fn columns(parameter: &Parameter) -> Vec<String> {
+    vec![
+        parameter.name.clone(),
+        one_line(parameter.default.as_deref().unwrap_or_default()),
+        parameter.required.to_string(),
+        parameter.immutable.to_string(),
+    ]
+}
+
+/// A text on one line of a table.
+fn one_line(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    words.join(" ")
+}
+
+fn plans(definition: &OperatorDefinition, with_tasks: bool) -> String {
+    if definition.plans.is_empty() {
+        return "no plans found".to_owned();
+    }
+    let plans = definition
+        .plans
+        .iter()
+        .map(|(name, plan)| plan_tree(definition, name, plan, with_tasks));
+    Tree::new("plans", plans).draw()
+}
+
+fn plan_tree(definition: &OperatorDefinition, name: &str, plan: &Plan, with_tasks: bool) -> Tree {
+    let phases = plan.phases.iter().map(|phase| {
+        let steps = phase.steps.iter().map(|step| {
+            let tasks = step.tasks.iter().map(|task| match definition.task(task) {
+                Some(task) if with_tasks => task_tree(task),
+                _ => Tree::leaf(task),
+            });
+            Tree::new(format!("[step]  {}", step.name), tasks)
+        });
+        let text = format!("[phase]  {} ({})", phase.name, strategy(phase.strategy));
+        Tree::new(text, steps)
+    });
+    Tree::new(format!("{name} ({})", strategy(plan.strategy)), phases)
+}
+
+fn strategy(strategy: Option<Strategy>) -> &'static str {
+    // An absent strategy acts as parallel.
+    strategy.unwrap_or(Strategy::Parallel).as_str()
+}
+
+fn task_tree(task: &Task) -> Tree {
+    let mut branches = Vec::new();
+    if let TaskSpec::Toggle { parameter, .. } = &task.spec {
+        branches.push(Tree::leaf(format!("[parameter]  {parameter}")));
+    }
+    branches.extend(task.spec.templates().into_iter().map(Tree::leaf));
+    let kind = task.spec.kind().to_lowercase();
+    Tree::new(format!("[{kind}]  {}", task.name), branches)
+}
+
+fn tasks(definition: &OperatorDefinition) -> String {
+    let rows = definition.tasks.iter().map(|task| {
+        vec![
+            task.name.clone(),
+            task.spec.kind().to_owned(),
+            format!("[{}]", task.spec.templates().join(" ")),
+        ]
+    });
+    table(&["Name", "Kind", "Resources"], rows).unwrap_or_else(|| "no tasks found".to_owned())
+}

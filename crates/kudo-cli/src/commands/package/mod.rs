@@ -1,0 +1,28 @@
+//! `package verify|render|list`: what can be said of a package with no cluster.
+
+mod list;
+mod render;
+mod verify;
+
+use clap::Subcommand;
+
+use crate::arguments::Global;
+use crate::error::Error;
+use crate::output::Output;
+
+/// Verify, render and inspect packages, with no cluster
+#[derive(Debug, Subcommand)]
+pub(crate) enum PackageCommand {
+    Verify(verify::VerifyArgs),
+    Render(render::RenderArgs),
+    #[command(subcommand)]
+    List(list::ListCommand),
+}
+
+pub(crate) fn run(command: &PackageCommand, global: &Global, output: &Output) -> Result<(), Error> {
+    match command {
+        PackageCommand::Verify(arguments) => verify::run(arguments, output),
+        PackageCommand::Render(arguments) => render::run(arguments, global, output),
+        PackageCommand::List(command) => list::run(command, output),
+    }
+}

@@ -1,0 +1,242 @@
+//! `package render`: what the steps of a package's plans would apply, with no cluster.
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+use kudo_api::names;
+use kudo_package::{OperatorDefinition, suggest, yaml};
+use kudo_template::{
+    Action, InstanceIdentity, Limits, RenderTaskError, RenderedTask, Renderer, StepAddress,
+    render_task,
+};
+use serde_json::{Value, json};
+
+use crate::arguments::{Format, Global, ParameterArgs};
+use crate::commands::operator_version::check_parameters;
+use crate::error::Error;
+use crate::output::{Output, Structured};
+use crate::{parameters, source};
+
+/// Print what each step of a package's plans would apply, with no cluster
+#[derive(Debug, Args)]
+#[command(after_help = "\
+With `-o json`, the output is a list of {plan, phase, step, task, template, objects}, or with
+`--raw`, of {plan, phase, step, task, template, text}. Otherwise it is a stream of YAML documents.
+
+Examples:
+  # What the plan `deploy` applies
+  kubectl kudo package render ./operators/galera --plan deploy
+
+  # One template, with other parameters
+  kubectl kudo package render ./operators/galera --template statefulset.yaml -p NODE_COUNT=5
+
+  # Exactly what the templates render to
+  kubectl kudo package render ./operators/galera --raw -o json
+
+  # Compare with what runs
+  kubectl kudo package render ./operators/galera --plan deploy | kubectl diff -f -")]
+pub(crate) struct RenderArgs {
+    /// The package: a directory or a .tgz file
+    #[arg(value_name = "PACKAGE")]
+    package: String,
+
+    /// Name of the instance [default: the operator's name with `-instance` after it]
+    #[arg(long, value_name = "NAME")]
+    instance: Option<String>,
+
+    #[command(flatten)]
+    parameters: ParameterArgs,
+
+    /// Only this plan
+    #[arg(long, value_name = "PLAN")]
+    plan: Option<String>,
+
+    /// Only this template
+    #[arg(long, value_name = "FILE")]
+    template: Option<String>,
+
+    /// Print the templates' exact output, not the objects in it
+    #[arg(long)]
+    raw: bool,
+}
+
+/// One rendered template and where it belongs.
+struct Rendered {
+    address: StepAddress,
+    task: String,
+    action: &'static str,
+    template: String,
+    text: String,
+    objects: Vec<Value>,
+}
+
+pub(super) fn run(arguments: &RenderArgs, global: &Global, output: &Output) -> Result<(), Error> {
+    let format = output.format("package render", &[Format::Yaml, Format::Json])?;
+    let given = parameters::read(&arguments.parameters)?;
+    let package = source::load_local(&arguments.package)?;
+    let definition = &package.definition;
+    let values = check_parameters(definition, &BTreeMap::new(), &given)?;
+    let name = match &arguments.instance {
+        Some(name) => name.clone(),
+        None => names::default_instance_name(&definition.operator_name),
+    };
+    let instance = InstanceIdentity {
+        name: &name,
+        namespace: global.namespace.as_deref().unwrap_or("default"),
+    };
+    let rendered = render(definition, instance, &values, arguments)?;
+    match Structured::from_format(format) {
+        Some(Structured::Json) => {
+            let list = rendered
+                .iter()
+                .map(|one| one.as_value(arguments.raw))
+                .collect();
+            output.value(Structured::Json, &Value::Array(list))
+        }
+        Some(Structured::Yaml) | None => {
+            let documents = rendered.iter().map(|one| one.as_documents(arguments.raw));
+            output.data(&documents.collect::<String>())
+        }
+    }
+}
+
+fn render(
+    definition: &OperatorDefinition,
+    instance: InstanceIdentity<'_>,
+    values: &BTreeMap<String, Value>,
+    arguments: &RenderArgs,
+) -> Result<Vec<Rendered>, Error> {
+    let engine = Renderer::new(Limits::default());
+    let wanted = arguments
+        .template
+        .as_deref()
+        .map(|name| name.strip_prefix("templates/").unwrap_or(name));
+    let mut rendered = Vec::new();
+    for (address, task) in tasks(definition, arguments.plan.as_deref())? {
+        let task = definition
+            .task(task)
+            .ok_or_else(|| unknown_task(definition, &address.step, task))?;
+        let templates = task.spec.templates();
+        if wanted.is_some_and(|wanted| !templates.contains(&wanted)) {
+            continue;
+        }
+        let task = render_task(&engine, definition, instance, &address, task, values)?;
+        rendered.extend(documents(&address, task, wanted));
+    }
+    if let Some(wanted) = wanted
+        && rendered.is_empty()
+    {
+        let templates = definition.templates.keys().map(String::as_str);
+        return Err(Error::NoTemplate {
+            template: wanted.to_owned(),
+            nearest: suggest::nearest(wanted, templates).map(str::to_owned),
+        });
+    }
+    Ok(rendered)
+}
+
+/// The tasks of all plans, or of one, in the order in which they are written.
+fn tasks<'a>(
+    definition: &'a OperatorDefinition,
+    only: Option<&str>,
+) -> Result<Vec<(StepAddress, &'a str)>, RenderTaskError> {
+    if let Some(plan) = only
+        && !definition.plans.contains_key(plan)
+    {
+        let plans = definition.plans.keys().map(String::as_str);
+        return Err(RenderTaskError::UnknownPlan {
+            plan: plan.to_owned(),
+            nearest: suggest::nearest(plan, plans).map(str::to_owned),
+        });
+    }
+    let mut tasks = Vec::new();
+    for (name, plan) in &definition.plans {
+        if only.is_some_and(|only| only != name) {
+            continue;
+        }
+        for phase in &plan.phases {
+            for step in &phase.steps {
+                let address = StepAddress {
+                    plan: name.clone(),
+                    phase: phase.name.clone(),
+                    step: step.name.clone(),
+                };
+                tasks.extend(
+                    step.tasks
+                        .iter()
+                        .map(|task| (address.clone(), task.as_str())),
+                );
+            }
+        }
+    }
+    Ok(tasks)
+}
+
+fn unknown_task(definition: &OperatorDefinition, step: &str, task: &str) -> RenderTaskError {
+    let tasks = definition.tasks.iter().map(|task| task.name.as_str());
+    RenderTaskError::UnknownTask {
+        step: step.to_owned(),
+        task: task.to_owned(),
+        nearest: suggest::nearest(task, tasks).map(str::to_owned),
+    }
+}
+
+fn documents(
+    address: &StepAddress,
+    task: RenderedTask,
+    wanted: Option<&str>,
+) -> impl Iterator<Item = Rendered> {
+    let action = match task.action {
+        Action::Apply => "apply",
+        Action::Delete => "delete",
+        Action::Pipe { .. } => "pipe",
+        Action::Operator { .. } => "operator",
+        Action::Dummy { .. } => "dummy",
+    };
+    let matching = task
+        .documents
+        .into_iter()
+        .filter(move |document| wanted.is_none_or(|wanted| wanted == document.template));
+    matching.map(move |document| Rendered {
+        address: address.clone(),
+        task: task.task.clone(),
+        action,
+        template: document.template,
+        text: document.text,
+        objects: document.objects,
+    })
+}
+
+impl Rendered {
+    fn as_value(&self, raw: bool) -> Value {
+        let mut value = json!({
+            "plan": self.address.plan,
+            "phase": self.address.phase,
+            "step": self.address.step,
+            "task": self.task,
+            "template": self.template,
+        });
+        if raw {
+            value["text"] = json!(self.text);
+        } else {
+            value["objects"] = json!(self.objects);
+        }
+        value
+    }
+
+    fn as_documents(&self, raw: bool) -> String {
+        let StepAddress { plan, phase, step } = &self.address;
+        let head = format!(
+            "---\n# plan {plan}, phase {phase}, step {step}, task {} ({}), template {}\n",
+            self.task, self.action, self.template
+        );
+        if raw {
+            let newline = if self.text.ends_with('\n') { "" } else { "\n" };
+            return format!("{head}{}{newline}", self.text);
+        }
+        let objects = self.objects.iter();
+        objects
+            .map(|object| head.clone() + &yaml::to_string(object))
+            .collect()
+    }
+}

@@ -1,0 +1,103 @@
+//! `package verify`: all that is wrong with a package, where, and what to do about it.
+
+use clap::Args;
+use kudo_package::{Diagnostic, PackageErrors};
+use serde_json::{Value, json};
+
+use crate::arguments::Format;
+use crate::error::{Error, count};
+use crate::output::{Output, Structured};
+use crate::source;
+
+/// Verify a package: every error and warning, with file, line and column
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Ends with exit code 1 if there are errors; warnings alone are no failure.
+
+Examples:
+  # Verify a package
+  kubectl kudo package verify ./operators/galera
+
+  # For editors and scripts
+  kubectl kudo package verify ./operators/galera -o json")]
+pub(crate) struct VerifyArgs {
+    /// The package: a directory or a .tgz file
+    #[arg(value_name = "PACKAGE")]
+    package: String,
+}
+
+pub(super) fn run(arguments: &VerifyArgs, output: &Output) -> Result<(), Error> {
+    let format = output.format("package verify", &[Format::Yaml, Format::Json])?;
+    let diagnostics = match source::load_local(&arguments.package) {
+        Ok(package) => kudo_template::verify::verify_package(&package),
+        Err(Error::Package(PackageErrors::Invalid(diagnostics))) => diagnostics,
+        Err(error) => return Err(error),
+    };
+    let errors = diagnostics
+        .iter()
+        .filter(|diagnostic| diagnostic.is_error())
+        .count();
+    match Structured::from_format(format) {
+        Some(structured) => output.value(structured, &as_value(&diagnostics))?,
+        None => print(&diagnostics, errors, output)?,
+    }
+    if errors == 0 {
+        return Ok(());
+    }
+    Err(Error::PackageInvalid {
+        path: arguments.package.clone().into(),
+        errors,
+        diagnostics: vec![],
+    })
+}
+
+fn print(diagnostics: &[Diagnostic], errors: usize, output: &Output) -> Result<(), Error> {
+    for diagnostic in diagnostics {
+        output.data(&diagnostic.to_string())?;
+    }
+    match (errors, diagnostics.len()) {
+        (0, 0) => output.result("package is valid"),
+        (0, warnings) => output.result(&format!(
+            "package is valid, with {}",
+            count(warnings, "warning")
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Upstream's shape, and each finding in its parts.
+fn as_value(diagnostics: &[Diagnostic]) -> Value {
+    let messages = |errors: bool| -> Vec<&str> {
+        diagnostics
+            .iter()
+            .filter(|diagnostic| diagnostic.is_error() == errors)
+            .map(|diagnostic| diagnostic.message.as_str())
+            .collect()
+    };
+    let findings: Vec<Value> = diagnostics.iter().map(finding).collect();
+    json!({
+        "valid": messages(true).is_empty(),
+        "errors": messages(true),
+        "warnings": messages(false),
+        "diagnostics": findings,
+    })
+}
+
+fn finding(diagnostic: &Diagnostic) -> Value {
+    let mut value = json!({
+        "severity": diagnostic.severity.as_str(),
+        "rule": diagnostic.rule,
+        "message": diagnostic.message,
+    });
+    if let Some(location) = &diagnostic.location {
+        value["file"] = json!(location.file);
+        if location.line > 0 {
+            value["line"] = json!(location.line);
+            value["column"] = json!(location.column);
+        }
+    }
+    if let Some(hint) = &diagnostic.hint {
+        value["hint"] = json!(hint);
+    }
+    value
+}

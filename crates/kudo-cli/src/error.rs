@@ -1,0 +1,270 @@
+//! Everything that can end a command, as facts; [`crate::report`] turns it into words.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use kudo_package::parameter::ParameterError;
+use kudo_package::{Diagnostic, PackageErrors};
+use kudo_template::RenderTaskError;
+
+use crate::arguments::Format;
+use crate::follow::PlanFailure;
+use crate::parameters::ParameterInputError;
+use crate::versions::NotAnUpgrade;
+
+/// A name with the namespace it is in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Named {
+    /// The namespace.
+    pub(crate) namespace: String,
+    /// The name.
+    pub(crate) name: String,
+}
+
+impl Named {
+    /// Puts the two together.
+    pub(crate) fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
+        Self {
+            namespace: namespace.into(),
+            name: name.into(),
+        }
+    }
+}
+
+impl std::fmt::Display for Named {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// Why a command ended without having done what it was asked for.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// `-o` asks for a format that the command does not have.
+    #[error("{command} has no output format {format:?}")]
+    Format {
+        command: &'static str,
+        format: Format,
+        allowed: &'static [Format],
+    },
+    /// Flags that say nothing together.
+    #[error("{problem}")]
+    Flags {
+        problem: &'static str,
+        hint: &'static str,
+    },
+    /// The package argument is a URL or a name in a repository.
+    #[error("{argument} is {what}, which is not supported yet")]
+    NotYet {
+        argument: String,
+        what: &'static str,
+        /// A local directory of that name, which the argument does not mean.
+        local: bool,
+    },
+    /// `-p` or `-P` cannot be read.
+    #[error(transparent)]
+    ParameterInput(#[from] ParameterInputError),
+    /// The operator does not take the parameters.
+    #[error("{}", lines(.errors))]
+    Parameters {
+        operator: String,
+        errors: Vec<ParameterError>,
+    },
+    /// Immutable parameters would change.
+    #[error("cannot change the immutable {}", parameter_names(.names))]
+    Immutable { names: Vec<String> },
+    /// The package cannot be read.
+    #[error(transparent)]
+    Package(#[from] PackageErrors),
+    /// The package breaks rules.
+    #[error("the package {} has {}", path.display(), count(*errors, "error"))]
+    PackageInvalid {
+        path: PathBuf,
+        errors: usize,
+        /// What to print before; nothing where the diagnostics were printed already.
+        diagnostics: Vec<Diagnostic>,
+    },
+    /// A template cannot be rendered.
+    #[error(transparent)]
+    Render(#[from] RenderTaskError),
+    /// No task of the plans uses the template.
+    #[error("no task renders a template {template:?}")]
+    NoTemplate {
+        template: String,
+        nearest: Option<String>,
+    },
+    /// An operator version in the cluster is not one that can be run.
+    #[error("operator version {version} is invalid: {message}")]
+    OperatorVersionInvalid { version: Named, message: String },
+    /// There is no way to the cluster.
+    #[error(transparent)]
+    Connect(#[from] kudo_kube::ConnectError),
+    /// A request failed.
+    #[error("cannot {doing}: {}", kudo_kube::error::message(.source))]
+    Api {
+        doing: String,
+        source: Box<kube::Error>,
+    },
+    /// The server does not serve KUDO's resources.
+    #[error("KUDO is not installed in the cluster: it does not serve kudo.dev/v1beta1")]
+    NotInstalled,
+    /// The namespace does not exist.
+    #[error("namespace {namespace:?} does not exist")]
+    NoNamespace { namespace: String },
+    /// `--create-namespace` names a namespace that is there already.
+    #[error("namespace {namespace:?} exists already")]
+    NamespaceExists { namespace: String },
+    /// The namespace manifest of the package is not one.
+    #[error("the namespace manifest {template:?} {problem}")]
+    NamespaceManifest { template: String, problem: String },
+    /// The instance does not exist.
+    #[error("instance {instance} does not exist")]
+    NoInstance {
+        instance: Named,
+        nearest: Option<String>,
+    },
+    /// The instance exists already.
+    #[error("instance {instance} exists already")]
+    InstanceExists {
+        instance: Named,
+        /// The operator version it has.
+        version: String,
+        /// Whether that is the one that was to be installed.
+        same_version: bool,
+    },
+    /// The operator version does not exist.
+    #[error("operator version {version} does not exist")]
+    NoOperatorVersion {
+        version: Named,
+        nearest: Option<String>,
+    },
+    /// No operator version in the cluster fits the name and versions asked for.
+    #[error("no version of operator {operator:?} in namespace {namespace:?} fits")]
+    NoneFits {
+        operator: String,
+        namespace: String,
+        installed: Vec<String>,
+    },
+    /// The operator version exists with another content.
+    #[error("operator version {version} exists already with a different content")]
+    OperatorVersionDiffers { version: Named },
+    /// The plan does not exist.
+    #[error("operator version {version} has no plan {plan:?}")]
+    NoPlan {
+        plan: String,
+        version: String,
+        nearest: Option<String>,
+        plans: Vec<String>,
+    },
+    /// Another plan is running.
+    #[error("plan {plan:?} of instance {instance} is running")]
+    PlanRunning { plan: String, instance: Named },
+    /// Only the deletion of an instance runs this plan.
+    #[error("plan \"cleanup\" runs only when an instance is uninstalled")]
+    CleanupPlan { instance: Named },
+    /// Somebody else changed the same thing in the meantime.
+    #[error("instance {instance} was changed by somebody else in the meantime")]
+    ChangedMeanwhile { instance: Named },
+    /// The cluster is older than the operator needs.
+    #[error("operator {operator:?} needs Kubernetes {needed} or newer, the cluster has {found}")]
+    KubernetesTooOld {
+        operator: String,
+        needed: String,
+        found: String,
+    },
+    /// The package is of another operator than the instance.
+    #[error("instance {instance} is of operator {found:?}, the package of {package:?}")]
+    OtherOperator {
+        instance: Named,
+        found: String,
+        package: String,
+    },
+    /// The package is not newer than what the instance has.
+    #[error(transparent)]
+    NotAnUpgrade(#[from] NotAnUpgrade),
+    /// The plan failed.
+    #[error("{}", failed(.instance, .failure))]
+    PlanFailed {
+        instance: Named,
+        failure: Box<PlanFailure>,
+    },
+    /// The manager refused the change.
+    #[error("the change of instance {instance} was refused: {message}")]
+    Refused { instance: Named, message: String },
+    /// The instance was deleted while it was waited for.
+    #[error("instance {instance} was deleted in the meantime")]
+    Vanished { instance: Named },
+    /// What was waited for did not come in time.
+    #[error("{what} was not done within {}", seconds(*after))]
+    TimedOut {
+        what: String,
+        after: Duration,
+        follow: Option<String>,
+    },
+    /// Ctrl-C.
+    #[error("interrupted; {going_on}")]
+    Interrupted { going_on: String, follow: String },
+    /// The installation of KUDO is not as it should be.
+    #[error("the installation is not valid:\n{}", .problems.join("\n"))]
+    Installation { problems: Vec<String> },
+    /// KUDO is installed in another version.
+    #[error("KUDO is installed already, with the manager image {image:?}")]
+    OtherManager { image: String },
+    /// KUDO's own directory cannot be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Home {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    /// There is no home directory to keep KUDO's own directory in.
+    #[error("there is no home directory")]
+    NoHome,
+    /// The runtime for requests cannot be started.
+    #[error("cannot start: {0}")]
+    Runtime(#[source] std::io::Error),
+    /// Standard output cannot be written.
+    #[error("cannot write to standard output: {0}")]
+    Output(#[source] std::io::Error),
+}
+
+fn failed(instance: &Named, failure: &PlanFailure) -> String {
+    let PlanFailure {
+        plan,
+        step,
+        message,
+    } = failure;
+    match step {
+        Some((phase, step)) => {
+            format!("plan {plan:?} of instance {instance} failed in step {phase}/{step}: {message}")
+        }
+        None => format!("plan {plan:?} of instance {instance} failed: {message}"),
+    }
+}
+
+fn lines<T: ToString>(errors: &[T]) -> String {
+    let lines: Vec<String> = errors.iter().map(T::to_string).collect();
+    lines.join("\n")
+}
+
+fn parameter_names(names: &[String]) -> String {
+    let word = if names.len() == 1 {
+        "parameter"
+    } else {
+        "parameters"
+    };
+    format!("{word} {}", names.join(", "))
+}
+
+/// A number with its noun: `1 error`, `2 errors`.
+pub(crate) fn count(number: usize, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}
+
+fn seconds(duration: Duration) -> String {
+    if duration.subsec_nanos() == 0 {
+        format!("{}s", duration.as_secs())
+    } else {
+        format!("{:.1}s", duration.as_secs_f64())
+    }
+}

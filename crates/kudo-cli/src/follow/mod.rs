@@ -1,0 +1,210 @@
+//! Following what the manager does with an instance, by a watch on that one object.
+//!
+//! Each sight of the instance is judged ([`verdict`], pure) and shown ([`display`]); nothing is
+//! polled. A broken watch is taken up again; only time, Ctrl-C or a refused credential end it.
+
+mod display;
+mod live;
+mod transitions;
+mod verdict;
+
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::time::Duration;
+
+use futures::StreamExt;
+use kube::runtime::WatchStreamExt;
+use kube::runtime::watcher::{self, watch_object};
+use kudo_api::Instance;
+use kudo_api::operator_version::Plan;
+use kudo_kube::error::{Cause, cause};
+use tokio::time::Instant;
+
+use crate::cluster::{Session, api_error};
+use crate::error::Error;
+use crate::output::Output;
+use crate::report::follow_command;
+use display::Display;
+pub(crate) use verdict::{Awaited, Change, PlanFailure};
+use verdict::{Verdict, judge, judge_answer};
+
+/// How often a live tree is redrawn.
+const FRAME: Duration = Duration::from_millis(100);
+
+/// How long a manager at work may take to answer a change.
+const ANSWER: Duration = Duration::from_secs(3);
+
+/// What is followed, and for how long.
+pub(crate) struct Follow<'a> {
+    /// Name of the instance.
+    pub(crate) name: &'a str,
+    /// What is waited for.
+    pub(crate) awaited: Awaited,
+    /// The plans of its operator version, for their strategies.
+    pub(crate) plans: &'a BTreeMap<String, Plan>,
+    /// How long to wait; nothing waits for ever.
+    pub(crate) limit: Option<Duration>,
+}
+
+/// The instance when what was waited for was done; `None` after a deletion.
+pub(crate) struct Finished {
+    /// The last sight of the instance.
+    pub(crate) instance: Option<Instance>,
+}
+
+impl Awaited {
+    /// Awaits a change of an instance as the server returned it.
+    pub(crate) fn of(instance: &Instance, change: Change) -> Self {
+        Self {
+            uid: instance.metadata.uid.clone().unwrap_or_default(),
+            generation: instance.metadata.generation.unwrap_or_default(),
+            change,
+        }
+    }
+}
+
+/// Follows until what is awaited is done, has failed, or the time is up.
+pub(crate) async fn follow(
+    session: &Session,
+    output: &Output,
+    what: Follow<'_>,
+) -> Result<Finished, Error> {
+    let mut display = Display::new(output, what.plans);
+    let deadline = what.limit.map(|limit| Instant::now() + limit);
+    let mut sights = pin!(watch_object(session.api::<Instance>(), what.name).default_backoff());
+    let mut interrupt = pin!(tokio::signal::ctrl_c());
+    let mut frames = tokio::time::interval(FRAME);
+    let mut connected = true;
+    let outcome = loop {
+        tokio::select! {
+            biased;
+            _ = &mut interrupt => break Err(interrupted(session, &what)),
+            () = until(deadline) => break Err(timed_out(session, &what)),
+            sight = sights.next() => match sight {
+                Some(Ok(sight)) => {
+                    connected = true;
+                    if let Some(instance) = &sight {
+                        display.show(instance);
+                    }
+                    if let Some(outcome) = conclude(session, &what, sight) {
+                        break outcome;
+                    }
+                }
+                Some(Err(error)) => {
+                    if let Some(error) = fatal(&error) {
+                        break Err(error);
+                    }
+                    if std::mem::take(&mut connected) {
+                        output.warn("the connection to the cluster broke; connecting again");
+                    }
+                }
+                None => break Err(Error::Vanished { instance: session.named(what.name) }),
+            },
+            _ = frames.tick(), if display.is_live() => display.tick(),
+        }
+    };
+    display.finish();
+    outcome
+}
+
+/// Waits a moment for the manager's answer to a change, so that a refusal is told at once even to
+/// those who do not wait for the plan. No answer is no error: there may be no manager now.
+pub(crate) async fn answer(
+    session: &Session,
+    output: &Output,
+    name: &str,
+    awaited: &Awaited,
+) -> Result<(), Error> {
+    let sights = async {
+        let mut sights = pin!(watch_object(session.api::<Instance>(), name).default_backoff());
+        while let Some(sight) = sights.next().await {
+            let Ok(sight) = sight else { continue };
+            match judge_answer(sight.as_ref(), awaited) {
+                Verdict::Pending => {}
+                Verdict::Refused { message } => {
+                    let instance = session.named(name);
+                    return Err(Error::Refused { instance, message });
+                }
+                Verdict::Done { .. } | Verdict::Failed(_) | Verdict::Vanished => break,
+            }
+        }
+        Ok(())
+    };
+    tokio::time::timeout(ANSWER, sights)
+        .await
+        .unwrap_or_else(|_| {
+            output.warn("the manager has not taken the change up yet; is it running?");
+            Ok(())
+        })
+}
+
+fn conclude(
+    session: &Session,
+    what: &Follow<'_>,
+    sight: Option<Instance>,
+) -> Option<Result<Finished, Error>> {
+    let instance = session.named(what.name);
+    match judge(sight.as_ref(), &what.awaited) {
+        Verdict::Pending => None,
+        Verdict::Done { .. } => Some(Ok(Finished { instance: sight })),
+        Verdict::Failed(failure) => {
+            let failure = Box::new(failure);
+            Some(Err(Error::PlanFailed { instance, failure }))
+        }
+        Verdict::Refused { message } => Some(Err(Error::Refused { instance, message })),
+        Verdict::Vanished => Some(Err(Error::Vanished { instance })),
+    }
+}
+
+/// The error that makes further waiting pointless, if this is one.
+fn fatal(error: &watcher::Error) -> Option<Error> {
+    let source = match error {
+        watcher::Error::InitialListFailed(source)
+        | watcher::Error::WatchStartFailed(source)
+        | watcher::Error::WatchFailed(source) => source,
+        watcher::Error::WatchError(_) | watcher::Error::NoResourceVersion => return None,
+    };
+    let kube::Error::Api(status) = source else {
+        return None;
+    };
+    matches!(
+        cause(source),
+        Cause::Unauthorized | Cause::Forbidden | Cause::NotFound
+    )
+    .then(|| api_error("follow the instance", kube::Error::Api(status.clone())))
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn timed_out(session: &Session, what: &Follow<'_>) -> Error {
+    Error::TimedOut {
+        what: subject(session, what),
+        after: what.limit.unwrap_or_default(),
+        follow: Some(follow_again(session, what)),
+    }
+}
+
+fn interrupted(session: &Session, what: &Follow<'_>) -> Error {
+    Error::Interrupted {
+        going_on: format!("{} goes on in the cluster", subject(session, what)),
+        follow: follow_again(session, what),
+    }
+}
+
+fn subject(session: &Session, what: &Follow<'_>) -> String {
+    let instance = session.named(what.name);
+    match &what.awaited.change {
+        Change::Spec | Change::Active => format!("the plan of instance {instance}"),
+        Change::Execution { plan, .. } => format!("plan {plan:?} of instance {instance}"),
+        Change::Deletion => format!("the deletion of instance {instance}"),
+    }
+}
+
+fn follow_again(session: &Session, what: &Follow<'_>) -> String {
+    follow_command(&session.namespace, what.name)
+}

@@ -1,0 +1,371 @@
+//! Whether what was asked for is done: a pure judgement over one sight of an instance.
+
+use kudo_api::instance::{Accepted, PlanStatus};
+use kudo_api::names::ACCEPTED_CONDITION;
+use kudo_api::{Instance, InstanceSpec, InstanceStatus};
+
+/// What is waited for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Awaited {
+    /// The instance itself; another of the same name is not it.
+    pub(crate) uid: String,
+    /// The instance's generation after the change was written.
+    pub(crate) generation: i64,
+    /// The change.
+    pub(crate) change: Change,
+}
+
+/// What was asked of the manager.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// The spec as it is now: accepted, and the plan that it started finished.
+    Spec,
+    /// One execution of a plan.
+    Execution {
+        /// Name of the plan.
+        plan: String,
+        /// Identity of the execution.
+        uid: String,
+    },
+    /// Whatever plan is active.
+    Active,
+    /// The instance gone.
+    Deletion,
+}
+
+/// What one sight of the instance says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Not yet.
+    Pending,
+    /// Done; the plan that ran, if one did.
+    Done {
+        /// Name of the plan.
+        plan: Option<String>,
+    },
+    /// The plan ended in `FATAL_ERROR`.
+    Failed(PlanFailure),
+    /// The manager refused the change.
+    Refused {
+        /// Why.
+        message: String,
+    },
+    /// The instance was deleted while its plan was waited for, or replaced by another.
+    Vanished,
+}
+
+/// How a plan failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PlanFailure {
+    /// Name of the plan.
+    pub(crate) plan: String,
+    /// The phase and step that failed, if it was one.
+    pub(crate) step: Option<(String, String)>,
+    /// The message recorded, the most exact one there is.
+    pub(crate) message: String,
+}
+
+/// Judges one sight; `None` is an instance that does not exist.
+pub(crate) fn judge(instance: Option<&Instance>, awaited: &Awaited) -> Verdict {
+    let same = |instance: &&Instance| instance.metadata.uid.as_deref() == Some(&awaited.uid);
+    let Some(instance) = instance.filter(same) else {
+        return match awaited.change {
+            Change::Deletion => Verdict::Done { plan: None },
+            Change::Spec | Change::Execution { .. } | Change::Active => Verdict::Vanished,
+        };
+    };
+    let empty = InstanceStatus::default();
+    let status = instance.status.as_ref().unwrap_or(&empty);
+    let answers = matches!(awaited.change, Change::Spec | Change::Execution { .. });
+    if answers && let Some(message) = refusal(status, awaited.generation) {
+        return Verdict::Refused { message };
+    }
+    match &awaited.change {
+        Change::Active => judge_active(status),
+        Change::Spec if is_accepted(&instance.spec, status) => judge_active(status),
+        Change::Spec => Verdict::Pending,
+        Change::Execution { plan, uid } => match status.plan_status.get(plan) {
+            Some(state) if state.uid == *uid => judge_plan(plan, state),
+            _ => Verdict::Pending,
+        },
+        Change::Deletion => match judge_active(status) {
+            // Deletion is done when the instance is gone, not when its cleanup plan is.
+            Verdict::Failed(failure) if failure.plan == kudo_api::names::CLEANUP_PLAN => {
+                Verdict::Failed(failure)
+            }
+            _ => Verdict::Pending,
+        },
+    }
+}
+
+/// Judges whether the manager has taken the change up, whatever comes of it.
+pub(crate) fn judge_answer(instance: Option<&Instance>, awaited: &Awaited) -> Verdict {
+    let taken_up = instance.and_then(|instance| {
+        let status = instance.status.as_ref()?;
+        Some(match &awaited.change {
+            Change::Spec => is_accepted(&instance.spec, status),
+            Change::Execution { plan, uid } => status
+                .plan_status
+                .get(plan)
+                .is_some_and(|state| state.uid == *uid),
+            Change::Active | Change::Deletion => true,
+        })
+    });
+    match judge(instance, awaited) {
+        Verdict::Pending | Verdict::Failed(_) if taken_up == Some(true) => {
+            Verdict::Done { plan: None }
+        }
+        verdict => verdict,
+    }
+}
+
+/// Why the manager refused the change made at `generation`, if it did.
+pub(crate) fn refusal(status: &InstanceStatus, generation: i64) -> Option<String> {
+    let condition = status.condition(ACCEPTED_CONDITION)?;
+    let seen = condition
+        .observed_generation
+        .is_none_or(|seen| seen >= generation);
+    (condition.status == "False" && seen).then(|| condition.message.clone())
+}
+
+/// Whether the manager has taken up the spec. It may have added parameters of its own accord, such
+/// as the defaults of immutable ones.
+fn is_accepted(spec: &InstanceSpec, status: &InstanceStatus) -> bool {
+    let matches = |accepted: &Accepted| {
+        spec.operator_version.name.as_deref() == Some(&accepted.operator_version)
+            && spec
+                .parameters
+                .iter()
+                .all(|(name, value)| accepted.parameters.get(name) == Some(value))
+    };
+    status.accepted.as_ref().is_some_and(matches) && spec.plan_execution.is_empty()
+}
+
+fn judge_active(status: &InstanceStatus) -> Verdict {
+    match status.last_executed_plan() {
+        Some((name, plan)) => judge_plan(name, plan),
+        None if status.accepted.is_some() => Verdict::Done { plan: None },
+        None => Verdict::Pending,
+    }
+}
+
+fn judge_plan(name: &str, plan: &PlanStatus) -> Verdict {
+    match plan.status.as_str() {
+        "COMPLETE" => Verdict::Done {
+            plan: Some(name.to_owned()),
+        },
+        "FATAL_ERROR" => Verdict::Failed(failure(name, plan)),
+        _ => Verdict::Pending,
+    }
+}
+
+/// How a plan failed, told by the first step that failed for good.
+pub(crate) fn failure(name: &str, plan: &PlanStatus) -> PlanFailure {
+    let step = plan.phases.iter().find_map(|phase| {
+        let step = phase
+            .steps
+            .iter()
+            .find(|step| step.status == "FATAL_ERROR")?;
+        Some((phase, step))
+    });
+    let messages = [
+        step.map(|(_, step)| step.message.as_str()),
+        step.map(|(phase, _)| phase.message.as_str()),
+        Some(plan.message.as_str()),
+    ];
+    PlanFailure {
+        plan: name.to_owned(),
+        step: step.map(|(phase, step)| (phase.name.clone(), step.name.clone())),
+        message: messages
+            .into_iter()
+            .flatten()
+            .find(|message| !message.is_empty())
+            .unwrap_or("no message was recorded")
+            .to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn instance(spec: &Value, status: &Value) -> Instance {
+        serde_json::from_value(json!({
+            "apiVersion": "kudo.dev/v1beta1", "kind": "Instance",
+            "metadata": { "name": "i", "uid": "u1", "generation": 2 },
+            "spec": spec, "status": status,
+        }))
+        .unwrap()
+    }
+
+    fn awaited(change: Change) -> Awaited {
+        Awaited {
+            uid: "u1".to_owned(),
+            generation: 2,
+            change,
+        }
+    }
+
+    fn plan(status: &str, uid: &str) -> Value {
+        json!({ "name": "deploy", "status": status, "uid": uid, "phases": [ { "name": "p",
+            "status": status, "steps": [ { "name": "s", "status": status, "message": "told" } ] } ] })
+    }
+
+    fn done() -> Verdict {
+        Verdict::Done {
+            plan: Some("deploy".to_owned()),
+        }
+    }
+
+    fn failed() -> Verdict {
+        Verdict::Failed(PlanFailure {
+            plan: "deploy".to_owned(),
+            step: Some(("p".to_owned(), "s".to_owned())),
+            message: "told".to_owned(),
+        })
+    }
+
+    #[test]
+    fn a_spec_is_done_when_it_is_accepted_and_its_plan_ended() {
+        let spec = json!({ "operatorVersion": { "name": "v1" }, "parameters": { "A": "2" } });
+        let accepted = |version: &str, parameters: Value| json!({ "operatorVersion": version, "parameters": parameters });
+        let full = accepted("v1", json!({ "A": "2", "DEFAULT": "3" }));
+        let cases = [
+            (json!({}), Verdict::Pending),
+            (
+                json!({ "planStatus": { "deploy": plan("COMPLETE", "x") } }),
+                Verdict::Pending,
+            ),
+            (json!({ "accepted": full }), Verdict::Done { plan: None }),
+            (
+                json!({ "accepted": full, "planStatus": { "deploy": plan("COMPLETE", "x") } }),
+                done(),
+            ),
+            (
+                json!({ "accepted": full, "planStatus": { "deploy": plan("ERROR", "x") } }),
+                Verdict::Pending,
+            ),
+            (
+                json!({ "accepted": full, "planStatus": { "deploy": plan("FATAL_ERROR", "x") } }),
+                failed(),
+            ),
+            (
+                json!({ "accepted": accepted("v0", json!({ "A": "2" })),
+                "planStatus": { "deploy": plan("COMPLETE", "x") } }),
+                Verdict::Pending,
+            ),
+            (
+                json!({ "accepted": accepted("v1", json!({ "A": "1" })),
+                "planStatus": { "deploy": plan("FATAL_ERROR", "x") } }),
+                Verdict::Pending,
+            ),
+        ];
+        for (status, expected) in cases {
+            let found = judge(Some(&instance(&spec, &status)), &awaited(Change::Spec));
+            assert_eq!(found, expected, "{status}");
+        }
+    }
+
+    #[test]
+    fn an_execution_is_told_by_its_uid() {
+        let change = Change::Execution {
+            plan: "deploy".to_owned(),
+            uid: "new".to_owned(),
+        };
+        let cases = [
+            (json!({}), Verdict::Pending),
+            (
+                json!({ "planStatus": { "deploy": plan("COMPLETE", "old") } }),
+                Verdict::Pending,
+            ),
+            (
+                json!({ "planStatus": { "deploy": plan("IN_PROGRESS", "new") } }),
+                Verdict::Pending,
+            ),
+            (
+                json!({ "planStatus": { "deploy": plan("COMPLETE", "new") } }),
+                done(),
+            ),
+            (
+                json!({ "planStatus": { "deploy": plan("FATAL_ERROR", "new") } }),
+                failed(),
+            ),
+        ];
+        for (status, expected) in cases {
+            let found = judge(
+                Some(&instance(&json!({}), &status)),
+                &awaited(change.clone()),
+            );
+            assert_eq!(found, expected, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_ends_the_wait_but_not_one_of_an_earlier_change() {
+        let condition = |status: &str, generation: Option<i64>| {
+            let mut condition = json!({ "type": "Accepted", "status": status, "reason": "R",
+                "message": "immutable", "lastTransitionTime": "2020-06-23T14:10:39Z" });
+            if let Some(generation) = generation {
+                condition["observedGeneration"] = json!(generation);
+            }
+            json!({ "conditions": [condition] })
+        };
+        let refused = Verdict::Refused {
+            message: "immutable".to_owned(),
+        };
+        let cases = [
+            (condition("False", Some(2)), refused.clone()),
+            (condition("False", Some(3)), refused.clone()),
+            (condition("False", None), refused),
+            (condition("False", Some(1)), Verdict::Pending),
+            (condition("True", Some(2)), Verdict::Pending),
+        ];
+        for (status, expected) in cases {
+            let found = judge(Some(&instance(&json!({}), &status)), &awaited(Change::Spec));
+            assert_eq!(found, expected, "{status}");
+        }
+    }
+
+    #[test]
+    fn an_instance_that_is_gone() {
+        let other = Instance {
+            metadata: kudo_api::ObjectMeta {
+                uid: Some("u2".to_owned()),
+                ..Default::default()
+            },
+            ..Default::default()
+        };
+        for sight in [None, Some(&other)] {
+            assert_eq!(judge(sight, &awaited(Change::Spec)), Verdict::Vanished);
+            assert_eq!(judge(sight, &awaited(Change::Active)), Verdict::Vanished);
+            let deletion = judge(sight, &awaited(Change::Deletion));
+            assert_eq!(deletion, Verdict::Done { plan: None });
+        }
+    }
+
+    #[test]
+    fn a_deletion_waits_for_the_object_and_fails_with_the_cleanup_plan() {
+        let mut cleanup = plan("FATAL_ERROR", "x");
+        cleanup["name"] = json!("cleanup");
+        let cases = [
+            (json!({}), true),
+            (
+                json!({ "planStatus": { "deploy": plan("FATAL_ERROR", "x") } }),
+                true,
+            ),
+            (
+                json!({ "planStatus": { "deploy": plan("COMPLETE", "x") } }),
+                true,
+            ),
+            (json!({ "planStatus": { "cleanup": cleanup } }), false),
+        ];
+        for (status, pending) in cases {
+            let verdict = judge(
+                Some(&instance(&json!({}), &status)),
+                &awaited(Change::Deletion),
+            );
+            assert_eq!(verdict == Verdict::Pending, pending, "{status}");
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The package argument: a directory, an archive, and later a URL or a name in a repository.
+
+use std::path::Path;
+
+use kudo_package::{Diagnostic, Package};
+
+use crate::error::Error;
+
+/// Loads the package that an argument means.
+///
+/// As with upstream, an argument without a path separator is a name in a repository, even where a
+/// directory of that name exists; `.`, `..` and archives are paths all the same.
+pub(crate) fn load(argument: &str) -> Result<Package, Error> {
+    let not_yet = |what, local| {
+        Err(Error::NotYet {
+            argument: argument.to_owned(),
+            what,
+            local,
+        })
+    };
+    if argument.contains("://") {
+        return not_yet("a URL", false);
+    }
+    if !is_path(argument) {
+        return not_yet("a name in a repository", Path::new(argument).exists());
+    }
+    Ok(Package::load(Path::new(argument))?)
+}
+
+/// Loads a package for commands that need no cluster and take any directory, as upstream's do.
+pub(crate) fn load_local(argument: &str) -> Result<Package, Error> {
+    if Path::new(argument).exists() {
+        return Ok(Package::load(Path::new(argument))?);
+    }
+    load(argument)
+}
+
+fn is_path(argument: &str) -> bool {
+    argument.contains(['/', std::path::MAIN_SEPARATOR])
+        || argument.starts_with('.')
+        || Path::new(argument)
+            .extension()
+            .is_some_and(|extension| extension == "tgz")
+}
+
+/// Loads a package and refuses one that breaks rules; also gives the warnings.
+pub(crate) fn load_verified(argument: &str) -> Result<(Package, Vec<Diagnostic>), Error> {
+    let package = load(argument)?;
+    let diagnostics = kudo_template::verify::verify_package(&package);
+    let (errors, warnings): (Vec<_>, Vec<_>) =
+        diagnostics.into_iter().partition(Diagnostic::is_error);
+    if errors.is_empty() {
+        Ok((package, warnings))
+    } else {
+        Err(Error::PackageInvalid {
+            path: argument.into(),
+            errors: errors.len(),
+            diagnostics: errors,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_and_names() {
+        let cases = [
+            ("./galera", true),
+            ("operators/galera", true),
+            ("/tmp/galera", true),
+            (".", true),
+            ("..", true),
+            ("galera-0.1.0.tgz", true),
+            ("galera", false),
+        ];
+        for (argument, expected) in cases {
+            assert_eq!(is_path(argument), expected, "{argument}");
+        }
+    }
+}
