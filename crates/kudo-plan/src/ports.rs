@@ -71,7 +71,9 @@ pub trait TaskRunner: Send + Sync {
     ///
     /// It is called once per step and execution, again after a transient failure, and again for a
     /// started step when an execution is rebuilt from its record.
-    fn prepare(&self, step: &StepRef<'_>) -> Result<(), TaskFailure>;
+    fn prepare(&self, _step: &StepRef<'_>) -> Result<(), TaskFailure> {
+        Ok(())
+    }
 
     /// Resolves when the task is done (applied and healthy).
     ///
@@ -107,7 +109,19 @@ pub trait Observer: Send + Sync {
 }
 
 /// Time, as far as the executor needs it.
+///
+/// A function from a duration to a future is a clock: `tokio::time::sleep`, for instance.
 pub trait Clock: Send + Sync {
     /// Resolves after `duration`.
     fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send;
+}
+
+impl<F, S> Clock for F
+where
+    F: Fn(Duration) -> S + Send + Sync,
+    S: Future<Output = ()> + Send,
+{
+    fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send {
+        self(duration)
+    }
 }
