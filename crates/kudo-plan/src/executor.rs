@@ -19,7 +19,7 @@ use futures::{
 
 use crate::{
     backoff::{Backoff, mix},
-    graph::{PlanGraph, StepId},
+    graph::{PlanGraph, StepId, StepRef},
     machine::{Event, Machine},
     ports::{Clock, Observer, TaskFailure, TaskRunner},
     state::PlanState,
@@ -227,22 +227,11 @@ impl<'a, R: TaskRunner, C: Clock, O: Observer> Execution<'a, R, C, O> {
         let at = self.graph.step(step);
         let task = index.map(|index| at.tasks[index].as_str());
         self.observer.failed(&at, task, failure);
-        let place = task.map_or_else(|| at.to_string(), |task| format!("{at}.{task}"));
-        match failure {
-            TaskFailure::Fatal { message, .. } => {
-                let message = format!("fatal error: failed in {place}: {message}");
-                self.machine.apply(&Event::StepFailed { step, message });
-            }
-            TaskFailure::Transient { message, .. } => {
-                let doing = if task.is_some() {
-                    "executing task"
-                } else {
-                    "preparing step"
-                };
-                let message =
-                    format!("A transient error when {doing} {place}. Will retry. {message}");
-                self.fail_for_now(step, index, message);
-            }
+        let message = shown(&at, task, failure);
+        if failure.is_fatal() {
+            self.machine.apply(&Event::StepFailed { step, message });
+        } else {
+            self.fail_for_now(step, index, message);
         }
     }
 
@@ -364,6 +353,24 @@ impl<'a, R: TaskRunner, C: Clock, O: Observer> Execution<'a, R, C, O> {
             self.outcomes.push_back(outcome);
         }
     }
+}
+
+/// What a step shows of a failure, in upstream's words. The place is told once, even if the runner's
+/// message begins with it.
+fn shown(at: &StepRef<'_>, task: Option<&str>, failure: &TaskFailure) -> String {
+    let message = failure.message();
+    let place = task.map_or_else(|| at.to_string(), |task| format!("{at}.{task}"));
+    let rest = message.strip_prefix(&format!("failed in {place}: "));
+    if failure.is_fatal() {
+        return if rest.is_some() || message.starts_with(&format!("failed in {at}.")) {
+            format!("fatal error: {message}")
+        } else {
+            format!("fatal error: failed in {place}: {message}")
+        };
+    }
+    let doing = task.map_or("preparing step", |_| "executing task");
+    let rest = rest.unwrap_or(message);
+    format!("A transient error when {doing} {place}. Will retry. {rest}")
 }
 
 /// Awaits the record, and keeps the work going and what comes of it.

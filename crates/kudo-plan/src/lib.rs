@@ -3,7 +3,7 @@
 //! It knows no Kubernetes and no templates. The pipeline is `kudo_package::Plan` → [`PlanGraph`] →
 //! [`PlanState`] → [`execute`] with a [`TaskRunner`], a [`Clock`] and an [`Observer`] → the new [`PlanState`].
 //! The recorded [`PlanState`] is the only memory of an execution: an execution can be dropped at any
-//! moment and goes on from its last record.
+//! moment and goes on from its last record. `docs/embedding.md` explains how to use it on its own.
 //!
 //! ```
 //! use std::{collections::BTreeSet, convert::Infallible, time::Duration};
@@ -74,3 +74,8 @@ pub use machine::{Event, Machine};
 pub use ports::{Clock, Observer, TaskFailure, TaskRunner};
 pub use state::{PhaseState, PlanState, ResumeError, StepState};
 pub use status::{Status, UnknownStatus};
+
+/// Compiles and runs the code of the page on embedding.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/embedding.md")]
+struct EmbeddingPage;

@@ -7,6 +7,9 @@ use std::{future::Future, time::Duration};
 use crate::{graph::StepRef, state::PlanState};
 
 /// Why a task, or the preparation of its step, did not succeed.
+///
+/// The executor adds to the message where in the plan it happened, unless the message itself begins
+/// with `failed in plan.phase.step.task: `.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TaskFailure {
     /// May pass by itself: the step shows ERROR and the task is retried with backoff.

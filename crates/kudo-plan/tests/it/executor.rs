@@ -319,6 +319,61 @@ fn a_fatal_failure_drops_the_rest_and_ends_the_plan() {
 }
 
 #[test]
+fn the_place_of_a_failure_is_told_once() {
+    let table = [
+        (fatal("bad"), "fatal error: failed in deploy.m.a.x: bad"),
+        (
+            fatal("failed in deploy.m.a.x: bad"),
+            "fatal error: failed in deploy.m.a.x: bad",
+        ),
+        (
+            fatal("failed in deploy.m.b.x: bad"),
+            "fatal error: failed in deploy.m.a.x: failed in deploy.m.b.x: bad",
+        ),
+        (
+            transient("busy"),
+            "A transient error when executing task deploy.m.a.x. Will retry. busy",
+        ),
+        (
+            transient("failed in deploy.m.a.x: busy"),
+            "A transient error when executing task deploy.m.a.x. Will retry. busy",
+        ),
+    ];
+    for (failure, expected) in table {
+        let graph = graph("serial m:serial[a(x)]");
+        let world = World::default();
+        let mut scene = Scene::new(&graph, "new", &world);
+        scene.recorded();
+        scene.fail("run m.a.x", failure);
+        let Op::Record { state, .. } = world.take("record") else {
+            panic!("a record");
+        };
+        assert_eq!(state.phases[0].steps[0].message.as_deref(), Some(expected));
+    }
+    let table = [
+        (fatal("bad"), "fatal error: failed in deploy.m.a: bad"),
+        (
+            fatal("failed in deploy.m.a.x: bad"),
+            "fatal error: failed in deploy.m.a.x: bad",
+        ),
+        (
+            transient("busy"),
+            "A transient error when preparing step deploy.m.a. Will retry. busy",
+        ),
+    ];
+    for (failure, expected) in table {
+        let graph = graph("serial m:serial[a(x)]");
+        let world = World::default();
+        world.on_prepare(move |_| Err(failure.clone()));
+        let _scene = Scene::new(&graph, "new", &world);
+        let Op::Record { state, .. } = world.take("record") else {
+            panic!("a record");
+        };
+        assert_eq!(state.phases[0].steps[0].message.as_deref(), Some(expected));
+    }
+}
+
+#[test]
 fn what_ends_after_a_fatal_failure_does_not_count() {
     let graph = graph("serial m:-[a(x) b(x)]");
     let world = World::default();
