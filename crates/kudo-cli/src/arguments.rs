@@ -120,27 +120,32 @@ pub(crate) struct Global {
     pub(crate) verbosity: u8,
 }
 
-/// Formats of data on standard output.
+/// Formats of data on standard output. (Without a text for each, help stays one line a flag.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// Columns for people
     Table,
-    /// YAML, objects as a stream of documents
     Yaml,
-    /// JSON
     Json,
-    /// Names alone, one a line
     Name,
+}
+
+impl Format {
+    /// The word for it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Table => "table",
+            Self::Yaml => "yaml",
+            Self::Json => "json",
+            Self::Name => "name",
+        }
+    }
 }
 
 /// When to colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ColorChoice {
-    /// On a terminal, unless `NO_COLOR` is set
     Auto,
-    /// Always
     Always,
-    /// Never
     Never,
 }
 

@@ -41,7 +41,7 @@ impl std::fmt::Display for Named {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// `-o` asks for a format that the command does not have.
-    #[error("{command} has no output format {format:?}")]
+    #[error("{command} has no output format {}", format.as_str())]
     Format {
         command: &'static str,
         format: Format,

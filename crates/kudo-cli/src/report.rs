@@ -8,6 +8,7 @@ use kudo_package::PackageErrors;
 use kudo_package::parameter::ParameterError;
 use kudo_template::RenderTaskError;
 
+use crate::arguments::Format;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::parameters::ParameterInputError;
@@ -91,13 +92,7 @@ fn nearest_of(error: &ParameterError) -> Option<&str> {
 fn judge(error: &Error) -> (ExitStatus, Vec<String>) {
     use ExitStatus as Exit;
     match error {
-        Error::Format { allowed, .. } => {
-            let names: Vec<String> = allowed.iter().map(|format| format!("{format:?}")).collect();
-            (
-                Exit::Usage,
-                hint(format!("use {}", names.join(", ").to_lowercase())),
-            )
-        }
+        Error::Format { allowed, .. } => (Exit::Usage, hint(formats(allowed))),
         Error::Flags { hint: text, .. } => (Exit::Usage, hint(*text)),
         Error::NotYet {
             argument, local, ..
@@ -267,6 +262,14 @@ fn judge(error: &Error) -> (ExitStatus, Vec<String>) {
             Exit::Conflict,
             hint("replace it with: kubectl kudo init --upgrade"),
         ),
+    }
+}
+
+fn formats(allowed: &[Format]) -> String {
+    let names: Vec<&str> = allowed.iter().map(|format| format.as_str()).collect();
+    match names.as_slice() {
+        [] => "leave out -o".to_owned(),
+        names => format!("use -o {}", names.join(" or -o ")),
     }
 }
 

@@ -1,0 +1,203 @@
+//! Bad input that needs no server to be refused: one message, a hint, the documented exit code.
+
+use crate::environment::{Outcome, TestEnvironment};
+use crate::packages::{CONFIG, OPERATOR, PARAMS, SMALL};
+
+const INSTALL: &[&str] = &["install", "./small", "-p", "SECRET=x"];
+
+/// Installs the small package with one file written otherwise.
+fn install_with(file: &str, text: &str) -> Outcome {
+    let environment = TestEnvironment::new();
+    environment.package("small", SMALL);
+    environment.write(&format!("small/{file}"), text);
+    environment.run(INSTALL)
+}
+
+fn small(arguments: &[&str]) -> Outcome {
+    let environment = TestEnvironment::new();
+    environment.package("small", SMALL);
+    environment.run(arguments)
+}
+
+#[test]
+fn wrong_yaml() {
+    insta::assert_snapshot!(install_with(
+        "operator.yaml",
+        &OPERATOR.replace("tasks:\n- name", "tasks:\n  - name: [\n- name")
+    ));
+}
+
+#[test]
+fn wrong_types() {
+    let text = OPERATOR.replace("resources: [config.yaml]", "resources: config.yaml");
+    insta::assert_snapshot!(install_with("operator.yaml", &text));
+}
+
+#[test]
+fn unknown_fields() {
+    let text = OPERATOR.replace(
+        "strategy: serial\n    phases",
+        "stratgey: serial\n    phases",
+    );
+    insta::assert_snapshot!(install_with("operator.yaml", &text));
+}
+
+#[test]
+fn several_errors_at_once() {
+    let environment = TestEnvironment::new();
+    environment.package("small", SMALL);
+    environment.write(
+        "small/operator.yaml",
+        &OPERATOR.replace("kind: Apply", "kind: Aply"),
+    );
+    environment.write(
+        "small/params.yaml",
+        &PARAMS.replace("type: integer", "type: int"),
+    );
+    insta::assert_snapshot!(environment.run(INSTALL));
+}
+
+#[test]
+fn duplicate_names() {
+    insta::assert_snapshot!(install_with(
+        "params.yaml",
+        &format!("{PARAMS}- name: COUNT\n")
+    ));
+}
+
+#[test]
+fn a_task_whose_template_is_missing() {
+    let text = OPERATOR.replace("[config.yaml]", "[confg.yaml]");
+    insta::assert_snapshot!(install_with("operator.yaml", &text));
+}
+
+#[test]
+fn a_file_of_the_package_is_missing() {
+    let environment = TestEnvironment::new();
+    environment.package("small", &SMALL[..1]);
+    insta::assert_snapshot!(environment.run(INSTALL));
+}
+
+#[test]
+fn no_package_there() {
+    insta::assert_snapshot!("no_directory", small(&["install", "./smal"]));
+    insta::assert_snapshot!("no_archive", small(&["install", "small.tgz"]));
+}
+
+#[test]
+fn not_an_archive() {
+    let environment = TestEnvironment::new();
+    environment.write("small.tgz", "this is no archive");
+    insta::assert_snapshot!(environment.run(&["install", "small.tgz"]));
+}
+
+#[test]
+fn repositories_are_not_there_yet() {
+    insta::assert_snapshot!("a_name", small(&["install", "zookeeper"]));
+    insta::assert_snapshot!("the_name_of_a_directory", small(&["install", "small"]));
+    insta::assert_snapshot!(
+        "a_url",
+        small(&["install", "https://example.com/small.tgz"])
+    );
+}
+
+#[test]
+fn unknown_parameters() {
+    insta::assert_snapshot!(
+        "near",
+        small(&["install", "./small", "-p", "SECRET=x", "-p", "CUONT=3"])
+    );
+    insta::assert_snapshot!(
+        "far",
+        small(&["install", "./small", "-p", "SECRET=x", "-p", "ZZZZZZ=3"])
+    );
+    insta::assert_snapshot!(
+        "several",
+        small(&[
+            "install",
+            "./small",
+            "-p",
+            "CUONT=3",
+            "-p",
+            "GREETINGS=x",
+            "-p",
+            "COUNT=many"
+        ])
+    );
+}
+
+#[test]
+fn parameters_of_the_wrong_type() {
+    insta::assert_snapshot!(small(&[
+        "install",
+        "./small",
+        "-p",
+        "SECRET=x",
+        "-p",
+        "COUNT=many"
+    ]));
+}
+
+#[test]
+fn a_required_parameter_is_missing() {
+    insta::assert_snapshot!(small(&["install", "./small"]));
+}
+
+#[test]
+fn parameters_that_are_none() {
+    insta::assert_snapshot!("no_value", small(&["install", "./small", "-p", "SECRET"]));
+    insta::assert_snapshot!(
+        "empty_value",
+        small(&["install", "./small", "-p", "SECRET="])
+    );
+}
+
+#[test]
+fn parameter_files() {
+    let environment = TestEnvironment::new();
+    environment.package("small", SMALL);
+    environment.write("broken.yaml", "SECRET: [\n");
+    environment.write("list.yaml", "- SECRET\n");
+    environment.write("null.yaml", "SECRET:\n");
+    let run = |file| environment.run(&["install", "./small", "-P", file]);
+    insta::assert_snapshot!("missing_file", run("missing.yaml"));
+    insta::assert_snapshot!("broken_file", run("broken.yaml"));
+    insta::assert_snapshot!("file_with_a_list", run("list.yaml"));
+    insta::assert_snapshot!("file_with_null", run("null.yaml"));
+}
+
+#[test]
+fn a_value_that_breaks_the_yaml() {
+    let outcome = small(&[
+        "package",
+        "render",
+        "./small",
+        "-p",
+        "SECRET=x",
+        "-p",
+        "GREETING=a: b: c",
+    ]);
+    insta::assert_snapshot!(outcome);
+}
+
+#[test]
+fn a_template_that_cannot_be_rendered() {
+    let text = CONFIG.replace(".Params.COUNT", ".Params.CUONT");
+    insta::assert_snapshot!(install_with("templates/config.yaml", &text));
+}
+
+#[test]
+fn wrong_usage() {
+    insta::assert_snapshot!("unknown_flag", small(&["install", "./small", "--wiat"]));
+    insta::assert_snapshot!("no_package", small(&["install"]));
+    insta::assert_snapshot!("no_instance", small(&["update", "-p", "A=1"]));
+    insta::assert_snapshot!("nothing_to_update", small(&["update", "--instance", "a"]));
+    insta::assert_snapshot!(
+        "in_cluster",
+        small(&["install", "small", "--in-cluster", "--skip-instance"])
+    );
+    insta::assert_snapshot!(
+        "wait_time",
+        small(&["install", "./small", "--wait-time", "soon"])
+    );
+}

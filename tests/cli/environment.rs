@@ -1,0 +1,228 @@
+//! A hermetic place to run the real `kubectl-kudo` in.
+//!
+//! Nothing of the caller's environment reaches the program: it has a home, a kubeconfig path and a
+//! working directory of its own, and a fixed time zone. What it prints is normalised, so that it
+//! can be compared with a snapshot.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
+
+use tempfile::TempDir;
+
+/// Names the program to test; otherwise it is built.
+const PROGRAM_VARIABLE: &str = "KUDO_TEST_PROGRAM";
+
+/// A home and a working directory that nobody else uses.
+pub(crate) struct TestEnvironment {
+    root: TempDir,
+    kubeconfig: PathBuf,
+    namespace: Option<String>,
+}
+
+impl TestEnvironment {
+    /// An environment with no cluster: its kubeconfig does not exist.
+    pub(crate) fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        for folder in ["home", "work"] {
+            std::fs::create_dir(root.path().join(folder)).unwrap();
+        }
+        Self {
+            kubeconfig: root.path().join("home/.kube/config"),
+            root,
+            namespace: None,
+        }
+    }
+
+    /// The same with a cluster.
+    pub(crate) fn with_kubeconfig(mut self, kubeconfig: &Path) -> Self {
+        kubeconfig.clone_into(&mut self.kubeconfig);
+        self
+    }
+
+    /// The same with `-n NAMESPACE` for every command that talks to the cluster. The name is
+    /// normalised in what is printed.
+    pub(crate) fn in_namespace(mut self, namespace: &str) -> Self {
+        self.namespace = Some(namespace.to_owned());
+        self
+    }
+
+    /// The working directory.
+    pub(crate) fn work(&self) -> PathBuf {
+        self.root.path().join("work")
+    }
+
+    /// The home directory.
+    pub(crate) fn home(&self) -> PathBuf {
+        self.root.path().join("home")
+    }
+
+    /// Writes a file below the working directory, and the folders it is in.
+    pub(crate) fn write(&self, path: &str, text: &str) -> PathBuf {
+        let path = self.work().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// Writes a package: its files by their path within it.
+    pub(crate) fn package(&self, folder: &str, files: &[(&str, &str)]) {
+        for (path, text) in files {
+            self.write(&format!("{folder}/{path}"), text);
+        }
+    }
+
+    /// A command with these arguments, ready to run.
+    pub(crate) fn command<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Command {
+        let mut command = Command::new(program());
+        command
+            .env_clear()
+            .env("HOME", self.home())
+            .env("KUBECONFIG", &self.kubeconfig)
+            .env("TZ", "UTC")
+            .env("PATH", "/usr/bin:/bin")
+            .current_dir(self.work())
+            .stdin(Stdio::null())
+            .args(arguments);
+        if let Some(namespace) = &self.namespace {
+            command.arg("-n").arg(namespace);
+        }
+        command
+    }
+
+    /// Runs the program and waits for its end.
+    pub(crate) fn run<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Outcome {
+        let output = self.command(arguments).output().unwrap();
+        self.outcome(&output)
+    }
+
+    /// Starts the program; its output is piped.
+    pub(crate) fn start<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Child {
+        let mut command = self.command(arguments);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().unwrap()
+    }
+
+    /// What a program that has ended printed, normalised.
+    pub(crate) fn outcome(&self, output: &Output) -> Outcome {
+        Outcome {
+            code: output.status.code(),
+            stdout: self.normalised(&output.stdout),
+            stderr: self.normalised(&output.stderr),
+        }
+    }
+
+    fn normalised(&self, bytes: &[u8]) -> String {
+        let mut text = String::from_utf8_lossy(bytes).into_owned();
+        let root = self.root.path().display().to_string();
+        let repository = repository().display().to_string();
+        let mut replacements = BTreeMap::from([
+            (root.as_str(), "$ROOT"),
+            (repository.as_str(), "$REPOSITORY"),
+            (env!("CARGO_PKG_VERSION"), "$VERSION"),
+        ]);
+        if let Some(namespace) = &self.namespace {
+            replacements.insert(namespace, "$NAMESPACE");
+        }
+        // The longest first, so that a name within another is no trouble.
+        let mut replacements: Vec<_> = replacements.into_iter().collect();
+        replacements.sort_by_key(|(from, _)| std::cmp::Reverse(from.len()));
+        for (from, to) in replacements {
+            text = text.replace(from, to);
+        }
+        text
+    }
+}
+
+/// What a run of the program came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    /// The exit code; none if a signal ended it.
+    pub(crate) code: Option<i32>,
+    /// Standard output, normalised.
+    pub(crate) stdout: String,
+    /// Standard error, normalised.
+    pub(crate) stderr: String,
+}
+
+impl Outcome {
+    /// Fails unless the program ended with this code.
+    #[track_caller]
+    pub(crate) fn expect_code(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{self}");
+        self
+    }
+
+    /// Standard output as JSON.
+    #[track_caller]
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}\n{self}"))
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.code {
+            Some(code) => writeln!(f, "exit code: {code}")?,
+            None => writeln!(f, "ended by a signal")?,
+        }
+        for (name, text) in [("stdout", &self.stdout), ("stderr", &self.stderr)] {
+            if !text.is_empty() {
+                write!(f, "----- {name} -----\n{text}")?;
+                if !text.ends_with('\n') {
+                    writeln!(f, "\\ no newline at the end")?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The root of the repository.
+pub(crate) fn repository() -> &'static Path {
+    static REPOSITORY: OnceLock<PathBuf> = OnceLock::new();
+    REPOSITORY.get_or_init(|| {
+        let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+        tests.parent().unwrap().to_owned()
+    })
+}
+
+/// The program, built with the profile of these tests unless one is named. Cargo finds out by
+/// itself whether there is anything to build.
+fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        if let Some(program) = std::env::var_os(PROGRAM_VARIABLE) {
+            return PathBuf::from(program);
+        }
+        // target/PROFILE/deps/this-test
+        let this = std::env::current_exe().unwrap();
+        let profile_folder = this.parent().unwrap().parent().unwrap();
+        let profile = match profile_folder.file_name().unwrap().to_str().unwrap() {
+            "debug" => "dev",
+            profile => profile,
+        };
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into());
+        let status = Command::new(cargo)
+            .args([
+                "build",
+                "--quiet",
+                "--package",
+                "kudo",
+                "--bin",
+                "kubectl-kudo",
+            ])
+            .args(["--profile", profile])
+            .arg("--target-dir")
+            .arg(profile_folder.parent().unwrap())
+            .current_dir(repository())
+            .status()
+            .unwrap();
+        assert!(status.success(), "kubectl-kudo cannot be built");
+        let name = format!("kubectl-kudo{}", std::env::consts::EXE_SUFFIX);
+        profile_folder.join(name)
+    })
+}

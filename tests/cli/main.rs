@@ -1,0 +1,15 @@
+//! Tests of the command line as a program, with no cluster: what it prints, where, and the code
+//! it ends with. `tests/cluster/cli.rs` has those that need a real API server.
+
+#![cfg(test)]
+
+mod bad_input;
+mod environment;
+mod fake_server;
+mod help;
+mod init;
+mod kubeconfig;
+mod output;
+mod package;
+mod packages;
+mod unhappy_servers;

@@ -1,0 +1,205 @@
+//! `package verify|render|list`.
+
+use crate::environment::TestEnvironment;
+use crate::packages::{CONFIG, OPERATOR, SMALL};
+
+fn small() -> TestEnvironment {
+    let environment = TestEnvironment::new();
+    environment.package("small", SMALL);
+    environment
+}
+
+#[test]
+fn a_sound_package_verifies() {
+    let outcome = small().run(&["package", "verify", "small"]).expect_code(0);
+    assert_eq!(outcome.stdout, "package is valid\n");
+    assert_eq!(outcome.stderr, "");
+}
+
+#[test]
+fn findings_have_file_line_and_column() {
+    let environment = small();
+    environment.write(
+        "small/operator.yaml",
+        &OPERATOR.replace("tasks: [config]", "tasks: [cofnig]"),
+    );
+    let outcome = environment.run(&["package", "verify", "./small"]);
+    insta::assert_snapshot!(outcome);
+    let outcome = environment
+        .run(&["package", "verify", "./small", "-o", "json"])
+        .expect_code(1);
+    let found = outcome.json();
+    assert_eq!(found["valid"], false);
+    assert_eq!(found["diagnostics"][0]["file"], "operator.yaml");
+    assert_eq!(found["errors"].as_array().unwrap().len(), 1, "{outcome}");
+}
+
+#[test]
+fn warnings_alone_are_no_failure() {
+    let environment = small();
+    environment.write("small/templates/unused.yaml", CONFIG);
+    let outcome = environment.run(&["package", "verify", "./small"]);
+    insta::assert_snapshot!(outcome);
+}
+
+#[test]
+fn renders_documents() {
+    let outcome = small().run(&["package", "render", "small", "-p", "SECRET=a\"b"]);
+    insta::assert_snapshot!(outcome);
+}
+
+#[test]
+fn renders_json() {
+    let outcome = small().run(&[
+        "package",
+        "render",
+        "small",
+        "-p",
+        "SECRET=x",
+        "-o",
+        "json",
+        "--instance",
+        "mine",
+        "-n",
+        "there",
+    ]);
+    insta::assert_snapshot!(outcome);
+}
+
+#[test]
+fn renders_the_exact_text() {
+    let environment = small();
+    environment.write(
+        "small/templates/config.yaml",
+        &CONFIG.replace("data:", "data: # {{ .Namespace }}"),
+    );
+    let outcome = environment.run(&[
+        "package", "render", "small", "-p", "SECRET=x", "-o", "json", "--raw", "-n", "there",
+    ]);
+    let found = outcome.expect_code(0).json();
+    let keys: Vec<&String> = found[0].as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["phase", "plan", "step", "task", "template", "text"]);
+    assert!(
+        found[0]["text"]
+            .as_str()
+            .unwrap()
+            .contains("data: # there\n")
+    );
+}
+
+#[test]
+fn raw_text_need_not_be_yaml() {
+    let environment = small();
+    environment.write("small/templates/config.yaml", "{{ .Name }}: [\n");
+    let arguments = [
+        "package", "render", "small", "-p", "SECRET=x", "--raw", "-o", "json",
+    ];
+    let found = environment.run(&arguments).expect_code(0).json();
+    assert_eq!(found[0]["text"], "small-instance: [\n");
+    let outcome = environment.run(&["package", "render", "small", "-p", "SECRET=x"]);
+    insta::assert_snapshot!(outcome);
+}
+
+#[test]
+fn one_plan_and_one_template() {
+    let environment = TestEnvironment::new();
+    let two = OPERATOR.replace(
+        "resources: [config.yaml]",
+        "resources: [config.yaml, other.yaml]",
+    ) + "  update:\n    strategy: serial\n    phases:\n    - name: again\n      strategy: serial\n      steps:\n      - name: config\n        tasks: [config]\n";
+    environment.package("two", SMALL);
+    environment.write("two/operator.yaml", &two);
+    environment.write(
+        "two/templates/other.yaml",
+        &CONFIG.replace("-config", "-other"),
+    );
+    let rendered = |more: &[&str]| -> Vec<String> {
+        let mut arguments = vec!["package", "render", "two", "-p", "SECRET=x", "-o", "json"];
+        arguments.extend(more);
+        let found = environment.run(&arguments).expect_code(0).json();
+        let entries = found.as_array().unwrap().iter();
+        entries
+            .map(|e| {
+                format!(
+                    "{}/{}",
+                    e["plan"].as_str().unwrap(),
+                    e["template"].as_str().unwrap()
+                )
+            })
+            .collect()
+    };
+    assert_eq!(
+        rendered(&[]),
+        [
+            "deploy/config.yaml",
+            "deploy/other.yaml",
+            "update/config.yaml",
+            "update/other.yaml"
+        ]
+    );
+    assert_eq!(
+        rendered(&["--plan", "update"]),
+        ["update/config.yaml", "update/other.yaml"]
+    );
+    assert_eq!(
+        rendered(&["--template", "other.yaml"]),
+        ["deploy/other.yaml", "update/other.yaml"]
+    );
+    assert_eq!(
+        rendered(&["--plan", "deploy", "--template", "templates/other.yaml"]),
+        ["deploy/other.yaml"]
+    );
+    let outcome = environment.run(&[
+        "package", "render", "two", "-p", "SECRET=x", "--plan", "updaet",
+    ]);
+    insta::assert_snapshot!("unknown_plan", outcome);
+    let outcome = environment.run(&[
+        "package",
+        "render",
+        "two",
+        "-p",
+        "SECRET=x",
+        "--template",
+        "confg.yaml",
+    ]);
+    insta::assert_snapshot!("unknown_template", outcome);
+}
+
+#[test]
+fn lists_parameters_plans_and_tasks() {
+    let environment = small();
+    let mut all = String::new();
+    for arguments in [
+        "parameters small",
+        "parameters small -d",
+        "parameters small -r",
+        "parameters small --names",
+        "plans small",
+        "plans small -t",
+        "tasks small",
+    ] {
+        let mut full = vec!["package", "list"];
+        full.extend(arguments.split_whitespace());
+        let outcome = environment.run(&full).expect_code(0);
+        assert_eq!(outcome.stderr, "");
+        all.push_str(&format!("$ package list {arguments}\n{}", outcome.stdout));
+    }
+    insta::assert_snapshot!(all);
+}
+
+#[test]
+fn an_archive_is_as_good_as_a_directory() {
+    let environment = small();
+    let work = environment.work();
+    let packed = std::process::Command::new("tar")
+        .args(["czf", "small-0.1.0.tgz", "-C", "small", "."])
+        .current_dir(&work)
+        .status();
+    assert!(packed.unwrap().success());
+    let arguments = |package| ["package", "render", package, "-p", "SECRET=x"];
+    let directory = environment.run(&arguments("small")).expect_code(0);
+    let archive = environment
+        .run(&arguments("small-0.1.0.tgz"))
+        .expect_code(0);
+    assert_eq!(directory, archive);
+}
