@@ -8,6 +8,8 @@ mod executor;
 #[cfg(test)]
 mod graph;
 #[cfg(test)]
+mod large;
+#[cfg(test)]
 mod machine;
 #[cfg(test)]
 mod notation;
