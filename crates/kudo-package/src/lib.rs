@@ -5,18 +5,23 @@
 //! [`OperatorDefinition`] is all that the engine needs of one operator version. Everything here is
 //! pure but for reading the files; no network, no cluster, no template engine.
 
+pub mod archive;
 pub mod diagnostic;
 pub mod operator;
 pub mod package;
 pub mod parameter;
 pub mod suggest;
+mod task_fields;
 pub mod verify;
+pub mod version;
 pub mod yaml;
 
+pub use archive::{ArchiveError, ArchiveLimits};
 pub use diagnostic::{Diagnostic, Location, Severity};
 pub use operator::{
-    OperatorDefinition, Phase, PipeFile, PipeKind, PipeSource, Plan, Step, Strategy, Task,
-    TaskFieldError, TaskFields, TaskSpec,
+    OperatorDefinition, Phase, PipeFile, PipeKind, PipeSource, Plan, Step, Strategy, TASK_KINDS,
+    Task, TaskSpec,
 };
 pub use package::{Group, Locations, Maintainer, Manifest, Package, PackageErrors};
-pub use parameter::{Parameter, ValueType};
+pub use parameter::{Parameter, ParameterError, ValueType};
+pub use task_fields::{PipeFields, TaskFieldError, TaskFields};

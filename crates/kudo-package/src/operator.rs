@@ -1,7 +1,7 @@
 //! One operator version as the engine sees it: templates, tasks, parameters and plans.
 //!
 //! Built by the package decoder, or from an `OperatorVersion` resource; both go through
-//! [`TaskFields::build`], so that a task means the same wherever it comes from.
+//! [`crate::TaskFields::build`], so that a task means the same wherever it comes from.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -251,96 +251,5 @@ impl FromStr for Strategy {
             "parallel" => Ok(Self::Parallel),
             other => Err(UnknownStrategy(other.to_owned())),
         }
-    }
-}
-
-/// The fields of a task's `spec` as they are written, all kinds in one: the shape of both
-/// `operator.yaml` and the `OperatorVersion` resource.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct TaskFields {
-    /// `resources`
-    pub resources: Option<Vec<String>>,
-    /// `parameter`
-    pub parameter: Option<String>,
-    /// `pod`
-    pub pod: Option<String>,
-    /// `pipe`
-    pub pipe: Option<Vec<PipeFields>>,
-    /// `package`
-    pub package: Option<String>,
-    /// `instanceName`
-    pub instance_name: Option<String>,
-    /// `appVersion`
-    pub app_version: Option<String>,
-    /// `operatorVersion`
-    pub operator_version: Option<String>,
-    /// `parameterFile`
-    pub parameter_file: Option<String>,
-    /// `wantErr`
-    pub want_err: Option<bool>,
-    /// `fatal`
-    pub fatal: Option<bool>,
-    /// `done`
-    pub done: Option<bool>,
-}
-
-/// The fields of one entry of a Pipe task's `pipe` as they are written.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct PipeFields {
-    /// `file`
-    pub file: Option<String>,
-    /// `envFile`
-    pub env_file: Option<String>,
-    /// `kind`
-    pub kind: Option<String>,
-    /// `key`
-    pub key: Option<String>,
-}
-
-/// What is wrong with a task's fields.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum TaskFieldError {
-    /// The kind is not one of [`TASK_KINDS`].
-    #[error("unknown task kind {kind:?}")]
-    UnknownKind {
-        /// The kind given.
-        kind: String,
-    },
-    /// A field that the kind needs is absent or empty.
-    #[error("{kind} task needs {field:?}")]
-    Missing {
-        /// Kind of the task.
-        kind: &'static str,
-        /// Path of the field within `spec`.
-        field: String,
-    },
-    /// A field of another kind.
-    #[error("{kind} task has no field {field:?}")]
-    Superfluous {
-        /// Kind of the task.
-        kind: &'static str,
-        /// Path of the field within `spec`.
-        field: String,
-    },
-    /// A field whose value is not allowed.
-    #[error("{field}: {message}")]
-    Invalid {
-        /// Path of the field within `spec`.
-        field: String,
-        /// What is wrong and what is allowed.
-        message: String,
-    },
-}
-
-impl TaskFields {
-    /// Builds the task, or tells all that is wrong with its fields.
-    ///
-    /// A field of another kind is an error only if `strict`: upstream ignored such fields, and
-    /// resources that it wrote may hold them.
-    pub fn build(self, kind: &str, strict: bool) -> Result<TaskSpec, Vec<TaskFieldError>> {
-        let _ = strict;
-        Err(vec![TaskFieldError::UnknownKind {
-            kind: kind.to_owned(),
-        }])
     }
 }

@@ -1,12 +1,24 @@
 //! A package: everything that its files say, and where they say it.
 
+mod decoder;
+mod directory;
+mod locations;
+mod operator_file;
+mod params_file;
+
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fs;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
+pub use self::locations::Locations;
+pub(crate) use self::locations::{parameter_address, plan_address};
+
+use self::decoder::{Decoder, STRUCTURE, SYNTAX};
+use crate::archive::{self, ArchiveError, ArchiveLimits};
 use crate::diagnostic::{Diagnostic, Location};
 use crate::operator::OperatorDefinition;
-use crate::yaml::Mark;
 
 /// Name of the file that defines the operator.
 pub const OPERATOR_FILE: &str = "operator.yaml";
@@ -16,6 +28,10 @@ pub const PARAMS_FILE: &str = "params.yaml";
 pub const TEMPLATES_FOLDER: &str = "templates";
 /// The only `apiVersion` of package files.
 pub const API_VERSION: &str = "kudo.dev/v1beta1";
+/// Folder in which a package may lie within the directory that is given.
+const OPERATOR_FOLDER: &str = "operator";
+/// Rule name of template files that are not read.
+const IGNORED_TEMPLATE: &str = "ignored-template";
 
 /// Everything that the files of one package say.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -28,6 +44,8 @@ pub struct Package {
     pub groups: Vec<Group>,
     /// Where each part is written.
     pub locations: Locations,
+    /// What decoding found strange but not wrong; verification repeats it.
+    pub warnings: Vec<Diagnostic>,
 }
 
 /// The parts of `operator.yaml` that are for people and for installation.
@@ -71,34 +89,6 @@ pub struct Group {
     pub priority: Option<i64>,
 }
 
-/// Where each part of a package is written, by address: the file, then the path within it, as in
-/// `params.yaml#/parameters/3/name`. For templates the address is the file alone.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Locations(BTreeMap<String, (String, Mark)>);
-
-impl Locations {
-    /// Records where the part with this address is written.
-    pub fn insert(&mut self, address: impl Into<String>, file: impl Into<String>, mark: Mark) {
-        self.0.insert(address.into(), (file.into(), mark));
-    }
-
-    /// The place of a part, or of the nearest part around it that is written.
-    pub fn find(&self, address: &str) -> Option<Location> {
-        let mut address = address;
-        loop {
-            if let Some((file, mark)) = self.0.get(address) {
-                return Some(Location::at(file, *mark));
-            }
-            address = &address[..address.rfind('/')?];
-        }
-    }
-
-    /// Whether the part itself is written.
-    pub fn contains(&self, address: &str) -> bool {
-        self.0.contains_key(address)
-    }
-}
-
 /// Why a package could not be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum PackageErrors {
@@ -116,9 +106,22 @@ pub enum PackageErrors {
         /// Why.
         source: std::io::Error,
     },
-    /// The files hold errors.
+    /// The archive is refused.
+    #[error("the package archive is refused")]
+    Archive(#[source] ArchiveError),
+    /// The files hold errors: all that were found.
     #[error("{}", Lines(.0))]
     Invalid(Vec<Diagnostic>),
+}
+
+impl PackageErrors {
+    /// What was found in the files; empty if they could not even be read.
+    pub fn diagnostics(&self) -> &[Diagnostic] {
+        match self {
+            Self::Invalid(diagnostics) => diagnostics,
+            _ => &[],
+        }
+    }
 }
 
 struct Lines<'a>(&'a [Diagnostic]);
@@ -139,14 +142,175 @@ impl Package {
     /// Loads a package from a directory (which holds `operator.yaml`, or an `operator` folder that
     /// does) or from a `.tgz` file.
     pub fn load(path: &Path) -> Result<Self, PackageErrors> {
-        Err(PackageErrors::NotFound {
-            path: path.to_owned(),
-        })
+        match fs::metadata(path) {
+            Ok(kind) if kind.is_dir() => Self::from_dir(path),
+            Ok(_) => {
+                let file = fs::File::open(path).map_err(|source| unreadable(path, source))?;
+                Self::from_tgz(std::io::BufReader::new(file), &ArchiveLimits::default())
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                Err(PackageErrors::NotFound {
+                    path: path.to_owned(),
+                })
+            }
+            Err(source) => Err(unreadable(path, source)),
+        }
     }
 
-    /// Builds a package from its files, by path relative to the package.
-    pub fn from_files(files: &BTreeMap<String, Vec<u8>>) -> Result<Self, PackageErrors> {
-        let _ = files;
-        Err(PackageErrors::Invalid(Vec::new()))
+    /// Loads a package from a directory. Links that lead out of it are refused.
+    pub fn from_dir(path: &Path) -> Result<Self, PackageErrors> {
+        let root = package_root(path);
+        Self::from_files(directory::read_package(&root, &ArchiveLimits::default())?)
+    }
+
+    /// Loads a package from an archive that may be anyone's.
+    pub fn from_tgz(reader: impl Read, limits: &ArchiveLimits) -> Result<Self, PackageErrors> {
+        Self::from_files(archive::read(reader, limits).map_err(PackageErrors::Archive)?)
+    }
+
+    /// Builds a package from its files, by path relative to the package. Files that are no part of
+    /// it are left alone.
+    pub fn from_files(files: BTreeMap<String, Vec<u8>>) -> Result<Self, PackageErrors> {
+        let mut package = Self::default();
+        let mut diagnostics = Vec::new();
+        let files = strip_operator_folder(files);
+        let mut decoding = Decoding {
+            files: &files,
+            locations: &mut package.locations,
+            diagnostics: &mut diagnostics,
+        };
+        let operator = decoding.file(OPERATOR_FILE, Decoder::operator_file);
+        let params = decoding.file(PARAMS_FILE, Decoder::params_file);
+        package.definition = OperatorDefinition {
+            operator_name: operator.name,
+            operator_version: operator.operator_version,
+            app_version: operator.app_version,
+            templates: templates(files, &mut diagnostics),
+            tasks: operator.tasks,
+            parameters: params.parameters,
+            plans: operator.plans,
+        };
+        package.manifest = operator.manifest;
+        package.groups = params.groups;
+        if diagnostics.iter().any(Diagnostic::is_error) {
+            return Err(PackageErrors::Invalid(diagnostics));
+        }
+        package.warnings = diagnostics;
+        Ok(package)
+    }
+
+    /// Packs a package directory into an archive, after making sure that it loads. Every file of
+    /// the directory goes in, since a package may hold others that it depends on.
+    pub fn pack(path: &Path, writer: impl Write) -> Result<Self, PackageErrors> {
+        let root = package_root(path);
+        let files = directory::read_all(&root, &ArchiveLimits::default())?;
+        let package = Self::from_files(files.clone())?;
+        archive::write(&files, writer).map_err(|source| unreadable(path, source))?;
+        Ok(package)
+    }
+
+    /// The file name of the package's archive: `name-[appVersion_]operatorVersion.tgz`.
+    pub fn archive_name(&self) -> String {
+        let OperatorDefinition {
+            operator_name,
+            operator_version,
+            app_version,
+            ..
+        } = &self.definition;
+        match app_version {
+            Some(app_version) => format!("{operator_name}-{app_version}_{operator_version}.tgz"),
+            None => format!("{operator_name}-{operator_version}.tgz"),
+        }
+    }
+}
+
+/// Whether a file under `templates/` is a template: Go's or Handlebars'.
+pub fn is_template(name: &str) -> bool {
+    name.ends_with(".yaml") || name.ends_with(".hbs")
+}
+
+fn package_root(path: &Path) -> PathBuf {
+    let nested = path.join(OPERATOR_FOLDER);
+    if !path.join(OPERATOR_FILE).exists() && nested.join(OPERATOR_FILE).exists() {
+        nested
+    } else {
+        path.to_owned()
+    }
+}
+
+fn strip_operator_folder(files: BTreeMap<String, Vec<u8>>) -> BTreeMap<String, Vec<u8>> {
+    let prefix = format!("{OPERATOR_FOLDER}/");
+    if files.contains_key(OPERATOR_FILE) || !files.contains_key(&format!("{prefix}{OPERATOR_FILE}"))
+    {
+        return files;
+    }
+    files
+        .into_iter()
+        .filter_map(|(path, content)| Some((path.strip_prefix(&prefix)?.to_owned(), content)))
+        .collect()
+}
+
+fn templates(
+    files: BTreeMap<String, Vec<u8>>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> BTreeMap<String, String> {
+    let prefix = format!("{TEMPLATES_FOLDER}/");
+    let mut templates = BTreeMap::new();
+    for (path, content) in files {
+        let Some(name) = path.strip_prefix(&prefix) else {
+            continue;
+        };
+        if !is_template(name) {
+            if name.ends_with(".yml") {
+                let message = "this file is ignored: templates end in .yaml or .hbs";
+                let warning = Diagnostic::warning(IGNORED_TEMPLATE, message);
+                diagnostics.push(warning.at(Location::file(&path)));
+            }
+            continue;
+        }
+        match String::from_utf8(content) {
+            Ok(text) => {
+                templates.insert(name.to_owned(), text);
+            }
+            Err(_) => {
+                let error = Diagnostic::error(SYNTAX, "the file is not UTF-8 text");
+                diagnostics.push(error.at(Location::file(&path)));
+            }
+        }
+    }
+    templates
+}
+
+/// Decodes the files of a package into one list of diagnostics.
+struct Decoding<'a> {
+    files: &'a BTreeMap<String, Vec<u8>>,
+    locations: &'a mut Locations,
+    diagnostics: &'a mut Vec<Diagnostic>,
+}
+
+impl Decoding<'_> {
+    fn file<T: Default>(
+        &mut self,
+        file: &'static str,
+        decode: impl FnOnce(&mut Decoder<'_>, &[u8]) -> T,
+    ) -> T {
+        let mut decoder = Decoder {
+            file,
+            locations: self.locations,
+            diagnostics: self.diagnostics,
+        };
+        if let Some(bytes) = self.files.get(file) {
+            return decode(&mut decoder, bytes);
+        }
+        let hint = format!("a package holds {OPERATOR_FILE} and {PARAMS_FILE}");
+        decoder.report(Diagnostic::error(STRUCTURE, "the file is missing").hint(hint));
+        T::default()
+    }
+}
+
+fn unreadable(path: &Path, source: std::io::Error) -> PackageErrors {
+    PackageErrors::Unreadable {
+        path: path.to_owned(),
+        source,
     }
 }

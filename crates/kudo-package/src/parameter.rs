@@ -1,11 +1,11 @@
 //! Parameters: their definitions, and the values that an instance gives them.
 
-use std::collections::BTreeMap;
+mod resolve;
+
 use std::fmt;
 use std::str::FromStr;
 
-use serde_json::Value;
-
+pub use self::resolve::{ParameterError, check_value, parse_bool, resolve};
 pub use crate::suggest::nearest;
 
 /// One parameter of an operator version.
@@ -99,87 +99,4 @@ impl FromStr for ValueType {
             .find(|value_type| value_type.as_str() == text)
             .ok_or_else(|| UnknownValueType(text.to_owned()))
     }
-}
-
-/// What is wrong with a parameter's value.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ParameterError {
-    /// A value for a parameter that is not defined.
-    #[error("unknown parameter {name:?}{}", did_you_mean(.nearest.as_deref()))]
-    Unknown {
-        /// Name given.
-        name: String,
-        /// The defined name nearest to it.
-        nearest: Option<String>,
-    },
-    /// A required parameter without a value.
-    #[error("parameter {name:?} is required but has no value")]
-    Missing {
-        /// Name of the parameter.
-        name: String,
-    },
-    /// A value that is not of the parameter's type.
-    #[error("parameter {name:?}: {value:?} is not {}: {reason}", article(*.value_type))]
-    Type {
-        /// Name of the parameter.
-        name: String,
-        /// Value given.
-        value: String,
-        /// Type expected.
-        value_type: ValueType,
-        /// What is wrong with the value.
-        reason: String,
-    },
-    /// A value that is not among the allowed ones.
-    #[error("parameter {name:?}: {value:?} is not allowed, must be one of {}{}", .allowed.join(", "), did_you_mean(.nearest.as_deref()))]
-    Enum {
-        /// Name of the parameter.
-        name: String,
-        /// Value given.
-        value: String,
-        /// Values allowed.
-        allowed: Vec<String>,
-        /// The allowed value nearest to it.
-        nearest: Option<String>,
-    },
-}
-
-impl ParameterError {
-    /// Name of the parameter.
-    pub fn parameter(&self) -> &str {
-        match self {
-            Self::Unknown { name, .. }
-            | Self::Missing { name }
-            | Self::Type { name, .. }
-            | Self::Enum { name, .. } => name,
-        }
-    }
-}
-
-/// Fills in defaults and checks every value; tells all that is wrong.
-///
-/// Scalars stay text, arrays and maps become structured, as templates see them.
-pub fn resolve(
-    definitions: &[Parameter],
-    given: &BTreeMap<String, String>,
-) -> Result<BTreeMap<String, Value>, Vec<ParameterError>> {
-    let _ = (definitions, given);
-    Ok(BTreeMap::new())
-}
-
-fn article(value_type: ValueType) -> &'static str {
-    match value_type {
-        ValueType::String => "a string",
-        ValueType::Integer => "an integer",
-        ValueType::Number => "a number",
-        ValueType::Boolean => "a boolean",
-        ValueType::Array => "an array",
-        ValueType::Map => "a map",
-    }
-}
-
-fn did_you_mean(nearest: Option<&str>) -> String {
-    nearest
-        .map(|name| format!(" (did you mean {name:?}?)"))
-        .unwrap_or_default()
 }

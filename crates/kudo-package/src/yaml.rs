@@ -17,7 +17,7 @@ mod scanner;
 mod tag;
 mod text;
 
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 /// Nesting beyond which a document is refused.
 pub const MAX_DEPTH: usize = 1000;
@@ -158,4 +158,10 @@ pub fn parse_documents(text: &str) -> Result<Vec<Document>, YamlError> {
 /// the end.
 pub fn to_string(value: &Value) -> String {
     emit::to_string(value)
+}
+
+/// Writes a number as Go does: integers in full, floats with the fewest digits that tell them
+/// apart, as `1.5e+06` from a million on.
+pub fn number_text(number: &Number) -> String {
+    emit::number_text(number)
 }

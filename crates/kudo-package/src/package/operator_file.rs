@@ -1,0 +1,298 @@
+//! Decodes `operator.yaml`.
+
+use std::collections::BTreeMap;
+
+use super::decoder::{Decoder, Fields, Path, STRUCTURE};
+use super::{API_VERSION, Maintainer, Manifest};
+use crate::operator::{Phase, Plan, Step, Strategy, TASK_KINDS, Task};
+use crate::suggest::nearest;
+use crate::task_fields::{PipeFields, TaskFieldError, TaskFields};
+use crate::yaml::{Node, NodeKind};
+
+const OPERATOR_FIELDS: &[&str] = &[
+    "apiVersion",
+    "name",
+    "description",
+    "operatorVersion",
+    "appVersion",
+    "kudoVersion",
+    "kubernetesVersion",
+    "maintainers",
+    "url",
+    "tasks",
+    "plans",
+    "namespaceManifest",
+];
+const TASK_SPEC_FIELDS: &[&str] = &[
+    "resources",
+    "parameter",
+    "pod",
+    "pipe",
+    "package",
+    "instanceName",
+    "appVersion",
+    "operatorVersion",
+    "parameterFile",
+    "wantErr",
+    "fatal",
+    "done",
+];
+/// Rule name of tasks whose fields do not fit their kind.
+const INVALID_TASK: &str = "invalid-task";
+const STRATEGIES: &[&str] = &["serial", "parallel"];
+
+/// What `operator.yaml` says.
+#[derive(Default)]
+pub(super) struct OperatorFile {
+    pub(super) name: String,
+    pub(super) operator_version: String,
+    pub(super) app_version: Option<String>,
+    pub(super) manifest: Manifest,
+    pub(super) tasks: Vec<Task>,
+    pub(super) plans: BTreeMap<String, Plan>,
+}
+
+impl Decoder<'_> {
+    pub(super) fn operator_file(&mut self, bytes: &[u8]) -> OperatorFile {
+        let Some(node) = self.parse(bytes) else {
+            return OperatorFile::default();
+        };
+        let Some(fields) = self.fields(&node, &Path::root(), OPERATOR_FIELDS) else {
+            return OperatorFile::default();
+        };
+        OperatorFile {
+            name: self.required_text(&fields, "name"),
+            operator_version: self.required_text(&fields, "operatorVersion"),
+            app_version: self.optional(&fields, "appVersion"),
+            manifest: self.manifest(&fields),
+            tasks: self.tasks(&fields),
+            plans: self.plans(&fields),
+        }
+    }
+
+    pub(super) fn optional(&mut self, fields: &Fields<'_>, key: &str) -> Option<String> {
+        self.text(fields.get(key)).filter(|text| !text.is_empty())
+    }
+
+    /// `apiVersion`: the only one there is, also when it is left out.
+    pub(super) fn api_version(&mut self, fields: &Fields<'_>) -> String {
+        let given = fields.get("apiVersion");
+        if let Some(text) = self.text(given.clone())
+            && let Some((node, path)) = given
+            && !text.is_empty()
+            && text != API_VERSION
+        {
+            let message = format!("expected {API_VERSION:?}, found {text:?}");
+            self.error(STRUCTURE, &path, node.mark, &message);
+        }
+        API_VERSION.to_owned()
+    }
+
+    fn manifest(&mut self, fields: &Fields<'_>) -> Manifest {
+        Manifest {
+            api_version: self.api_version(fields),
+            description: self.optional(fields, "description"),
+            kudo_version: self.optional(fields, "kudoVersion"),
+            kubernetes_version: self.optional(fields, "kubernetesVersion"),
+            maintainers: self
+                .items(fields.get("maintainers"))
+                .into_iter()
+                .filter_map(|(node, path)| self.maintainer(node, &path))
+                .collect(),
+            url: self.optional(fields, "url"),
+            namespace_manifest: self.optional(fields, "namespaceManifest"),
+        }
+    }
+
+    fn maintainer(&mut self, node: &Node, path: &Path) -> Option<Maintainer> {
+        let fields = self.fields(node, path, &["name", "email"])?;
+        Some(Maintainer {
+            name: self.optional(&fields, "name"),
+            email: self.optional(&fields, "email"),
+        })
+    }
+
+    fn tasks(&mut self, fields: &Fields<'_>) -> Vec<Task> {
+        self.items(fields.get("tasks"))
+            .into_iter()
+            .filter_map(|(node, path)| self.task(node, &path))
+            .collect()
+    }
+
+    fn task(&mut self, node: &Node, path: &Path) -> Option<Task> {
+        let fields = self.fields(node, path, &["name", "kind", "spec"])?;
+        let name = self.required_text(&fields, "name");
+        let kind = self.required_text(&fields, "kind");
+        let spec = fields.get("spec");
+        let written = match spec.clone() {
+            Some((node, path)) => self.task_fields(node, &path)?,
+            None => TaskFields::default(),
+        };
+        if kind.is_empty() {
+            return None;
+        }
+        match written.build(&kind, true) {
+            Ok(spec) => Some(Task { name, spec }),
+            Err(errors) => {
+                for error in errors {
+                    self.task_error(&error, &fields, spec.clone());
+                }
+                None
+            }
+        }
+    }
+
+    /// Reports what is wrong with a task, at the field that is wrong where there is one.
+    fn task_error(
+        &mut self,
+        error: &TaskFieldError,
+        task: &Fields<'_>,
+        spec: Option<(&Node, Path)>,
+    ) {
+        let place = match error.field() {
+            None => task.get("kind"),
+            Some(field) => spec.map(|(node, path)| {
+                let at = nearest_node(node, field).unwrap_or(node);
+                (at, path.follow(field))
+            }),
+        };
+        let mark = place.as_ref().map_or(task.mark, |(node, _)| node.mark);
+        let path = place.map_or_else(|| task.path.field("spec"), |(_, path)| path);
+        self.error(INVALID_TASK, &path, mark, &error.to_string());
+        match error {
+            TaskFieldError::UnknownKind { kind } => {
+                if let Some(known) = nearest(kind, TASK_KINDS.iter().copied()) {
+                    self.hint(format!("did you mean {known:?}?"));
+                }
+            }
+            TaskFieldError::Superfluous { field, .. } => {
+                let kinds: Vec<&str> = TASK_KINDS
+                    .iter()
+                    .copied()
+                    .filter(|kind| TaskFields::of_kind(kind).contains(&field.as_str()))
+                    .collect();
+                self.hint(format!(
+                    "{field:?} belongs to tasks of kind {}",
+                    kinds.join(" and ")
+                ));
+            }
+            TaskFieldError::Missing { field, kind } if field == "resources" => {
+                self.hint(format!(
+                    "a {kind} task that is to do nothing is a Dummy task"
+                ));
+            }
+            TaskFieldError::Missing { .. } | TaskFieldError::Invalid { .. } => {}
+        }
+    }
+
+    fn task_fields(&mut self, node: &Node, path: &Path) -> Option<TaskFields> {
+        let fields = self.fields(node, path, TASK_SPEC_FIELDS)?;
+        let resources = fields.get("resources");
+        let pipe = fields.get("pipe");
+        Some(TaskFields {
+            resources: resources.map(|node| self.texts(Some(node))),
+            parameter: self.text(fields.get("parameter")),
+            pod: self.text(fields.get("pod")),
+            pipe: pipe.map(|node| {
+                let items = self.items(Some(node));
+                items
+                    .into_iter()
+                    .filter_map(|(node, path)| self.pipe(node, &path))
+                    .collect()
+            }),
+            package: self.text(fields.get("package")),
+            instance_name: self.text(fields.get("instanceName")),
+            app_version: self.text(fields.get("appVersion")),
+            operator_version: self.text(fields.get("operatorVersion")),
+            parameter_file: self.text(fields.get("parameterFile")),
+            want_err: self.boolean(fields.get("wantErr")),
+            fatal: self.boolean(fields.get("fatal")),
+            done: self.boolean(fields.get("done")),
+        })
+    }
+
+    fn pipe(&mut self, node: &Node, path: &Path) -> Option<PipeFields> {
+        let fields = self.fields(node, path, &["file", "envFile", "kind", "key"])?;
+        Some(PipeFields {
+            file: self.text(fields.get("file")),
+            env_file: self.text(fields.get("envFile")),
+            kind: self.text(fields.get("kind")),
+            key: self.text(fields.get("key")),
+        })
+    }
+
+    fn plans(&mut self, fields: &Fields<'_>) -> BTreeMap<String, Plan> {
+        let Some((node, path)) = fields.get("plans") else {
+            return BTreeMap::new();
+        };
+        let entries = self.entries(node, &path).unwrap_or_default();
+        entries
+            .iter()
+            .map(|entry| {
+                let plan = self.plan(&entry.value, &path.field(&entry.key));
+                (entry.key.clone(), plan)
+            })
+            .collect()
+    }
+
+    fn plan(&mut self, node: &Node, path: &Path) -> Plan {
+        if matches!(node.kind, NodeKind::Scalar(serde_json::Value::Null)) {
+            return Plan::default();
+        }
+        let Some(fields) = self.fields(node, path, &["strategy", "phases"]) else {
+            return Plan::default();
+        };
+        Plan {
+            strategy: self.strategy(&fields),
+            phases: self
+                .items(fields.get("phases"))
+                .into_iter()
+                .filter_map(|(node, path)| self.phase(node, &path))
+                .collect(),
+        }
+    }
+
+    fn phase(&mut self, node: &Node, path: &Path) -> Option<Phase> {
+        let fields = self.fields(node, path, &["name", "strategy", "steps"])?;
+        Some(Phase {
+            name: self.required_text(&fields, "name"),
+            strategy: self.strategy(&fields),
+            steps: self
+                .items(fields.get("steps"))
+                .into_iter()
+                .filter_map(|(node, path)| self.step(node, &path))
+                .collect(),
+        })
+    }
+
+    fn step(&mut self, node: &Node, path: &Path) -> Option<Step> {
+        let fields = self.fields(node, path, &["name", "tasks"])?;
+        Some(Step {
+            name: self.required_text(&fields, "name"),
+            tasks: self.texts(fields.get("tasks")),
+        })
+    }
+
+    fn strategy(&mut self, fields: &Fields<'_>) -> Option<Strategy> {
+        self.word(fields.get("strategy"), STRATEGIES, |text| text.parse().ok())
+    }
+}
+
+/// The node at a path such as `pipe[0].kind`, or the innermost one on the way that exists.
+fn nearest_node<'n>(node: &'n Node, path: &str) -> Option<&'n Node> {
+    let mut at = node;
+    for part in path.split(['.', '[']) {
+        let next = match (&at.kind, part.strip_suffix(']')) {
+            (NodeKind::Sequence(items), Some(index)) => index
+                .parse::<usize>()
+                .ok()
+                .and_then(|index| items.get(index)),
+            _ => at.get(part),
+        };
+        match next {
+            Some(node) => at = node,
+            None => break,
+        }
+    }
+    Some(at)
+}

@@ -1,0 +1,127 @@
+//! Decodes `params.yaml`.
+
+use serde_json::Value;
+
+use super::Group;
+use super::decoder::{Decoder, Path, STRUCTURE};
+use crate::parameter::{Parameter, ValueType};
+use crate::yaml::{self, Node, NodeKind};
+
+const PARAMETER_FIELDS: &[&str] = &[
+    "name",
+    "displayName",
+    "description",
+    "required",
+    "default",
+    "trigger",
+    "type",
+    "immutable",
+    "enum",
+    "group",
+    "advanced",
+    "hint",
+];
+
+/// What `params.yaml` says.
+#[derive(Default)]
+pub(super) struct ParamsFile {
+    pub(super) parameters: Vec<Parameter>,
+    pub(super) groups: Vec<Group>,
+}
+
+impl Decoder<'_> {
+    /// An empty file is one without parameters.
+    pub(super) fn params_file(&mut self, bytes: &[u8]) -> ParamsFile {
+        let Some(node) = self.parse(bytes) else {
+            return ParamsFile::default();
+        };
+        if matches!(node.kind, NodeKind::Scalar(Value::Null)) {
+            return ParamsFile::default();
+        }
+        let known = &["apiVersion", "groups", "parameters"];
+        let Some(fields) = self.fields(&node, &Path::root(), known) else {
+            return ParamsFile::default();
+        };
+        self.api_version(&fields);
+        ParamsFile {
+            groups: self
+                .items(fields.get("groups"))
+                .into_iter()
+                .filter_map(|(node, path)| self.group(node, &path))
+                .collect(),
+            parameters: self
+                .items(fields.get("parameters"))
+                .into_iter()
+                .filter_map(|(node, path)| self.parameter(node, &path))
+                .collect(),
+        }
+    }
+
+    fn group(&mut self, node: &Node, path: &Path) -> Option<Group> {
+        let fields = self.fields(node, path, &["name", "displayName", "description", "prio"])?;
+        Some(Group {
+            name: self.required_text(&fields, "name"),
+            display_name: self.optional(&fields, "displayName"),
+            description: self.optional(&fields, "description"),
+            priority: self.integer(fields.get("prio")),
+        })
+    }
+
+    fn parameter(&mut self, node: &Node, path: &Path) -> Option<Parameter> {
+        let fields = self.fields(node, path, PARAMETER_FIELDS)?;
+        let types = ValueType::ALL.map(ValueType::as_str);
+        let value_type = self.word(fields.get("type"), &types, |text| text.parse().ok());
+        let value_type = value_type.unwrap_or_default();
+        let choices = fields.get("enum");
+        Some(Parameter {
+            name: self.required_text(&fields, "name"),
+            display_name: self.optional(&fields, "displayName"),
+            description: self.optional(&fields, "description"),
+            required: self.boolean(fields.get("required")).unwrap_or(true),
+            default: fields
+                .get("default")
+                .map(|(node, _)| stored_text(&node.to_value())),
+            trigger: self.optional(&fields, "trigger"),
+            value_type,
+            immutable: self.boolean(fields.get("immutable")).unwrap_or(false),
+            enum_values: choices.map(|node| self.choices(node)),
+            group: self.optional(&fields, "group"),
+            advanced: self.boolean(fields.get("advanced")).unwrap_or(false),
+            hint: self.optional(&fields, "hint"),
+        })
+    }
+
+    fn choices(&mut self, node: (&Node, Path)) -> Vec<String> {
+        let mut texts = Vec::new();
+        for (node, path) in self.items(Some(node)) {
+            if matches!(node.kind, NodeKind::Scalar(Value::Null)) {
+                self.error(
+                    STRUCTURE,
+                    &path,
+                    node.mark,
+                    "expected a value, found nothing",
+                );
+            } else {
+                texts.push(stored_text(&node.to_value()));
+            }
+        }
+        texts
+    }
+}
+
+/// A value as parameters store it: scalars as they print, lists and maps as YAML.
+fn stored_text(value: &Value) -> String {
+    match value {
+        Value::Array(_) | Value::Object(_) => yaml::to_string(value),
+        scalar => scalar_text(scalar),
+    }
+}
+
+/// A scalar as it prints.
+pub(super) fn scalar_text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => yaml::number_text(number),
+        other => other.to_string(),
+    }
+}

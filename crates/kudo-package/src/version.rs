@@ -1,0 +1,53 @@
+//! Versions as packages write them: semantic versions whose minor and patch may be left out.
+
+use semver::{BuildMetadata, Prerelease, Version};
+
+/// A text that is not a version.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a semantic version such as 1.2.3")]
+pub struct InvalidVersion(pub String);
+
+/// Reads `1.2.3-rc.1+build`, and also `1.2`, `1` and a leading `v`, as upstream does.
+pub fn parse(text: &str) -> Result<Version, InvalidVersion> {
+    parse_parts(text.strip_prefix('v').unwrap_or(text))
+        .ok_or_else(|| InvalidVersion(text.to_owned()))
+}
+
+fn parse_parts(text: &str) -> Option<Version> {
+    let (text, build) = split(text, '+', BuildMetadata::new)?;
+    let (core, pre) = split(text, '-', prerelease)?;
+    let mut numbers = core.split('.').map(number);
+    let (major, minor, patch) = (numbers.next()??, numbers.next(), numbers.next());
+    if numbers.next().is_some() {
+        return None;
+    }
+    Some(Version {
+        major,
+        minor: minor.unwrap_or(Some(0))?,
+        patch: patch.unwrap_or(Some(0))?,
+        pre: pre.unwrap_or_default(),
+        build: build.unwrap_or_default(),
+    })
+}
+
+/// Splits an optional part off; `None` if the part is there but wrong.
+fn split<T, E>(
+    text: &str,
+    mark: char,
+    parse: impl Fn(&str) -> Result<T, E>,
+) -> Option<(&str, Option<T>)> {
+    match text.split_once(mark) {
+        Some((_, "")) => None,
+        Some((rest, part)) => Some((rest, Some(parse(part).ok()?))),
+        None => Some((text, None)),
+    }
+}
+
+fn prerelease(text: &str) -> Result<Prerelease, semver::Error> {
+    Prerelease::new(text)
+}
+
+fn number(text: &str) -> Option<u64> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| text.parse().ok()).flatten()
+}
