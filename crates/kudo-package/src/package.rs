@@ -179,8 +179,8 @@ impl Package {
             locations: &mut package.locations,
             diagnostics: &mut diagnostics,
         };
-        let operator = decoding.file(OPERATOR_FILE, Decoder::operator_file);
-        let params = decoding.file(PARAMS_FILE, Decoder::params_file);
+        let operator = decoding.file(OPERATOR_FILE, |decoder, bytes| decoder.operator_file(bytes));
+        let params = decoding.file(PARAMS_FILE, |decoder, bytes| decoder.params_file(bytes));
         package.definition = OperatorDefinition {
             operator_name: operator.name,
             operator_version: operator.operator_version,
