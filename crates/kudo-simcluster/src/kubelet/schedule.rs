@@ -11,8 +11,8 @@ use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::runtime::watcher::Event;
 use kube::{Api, Client, ResourceExt};
 use serde_json::json;
-use tokio::sync::Semaphore;
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::sync::{Semaphore, oneshot};
+use tokio::task::JoinSet;
 
 use super::behaviour::Behaviour;
 use super::node::NODE;
@@ -38,7 +38,8 @@ pub(super) struct Schedule {
 struct Planned {
     step: Option<Step>,
     address: Ipv4Addr,
-    handle: Option<AbortHandle>,
+    /// Dropping it calls the step off, but never a request under way: the server might be halfway.
+    go_on: Option<oneshot::Sender<()>>,
 }
 
 impl Schedule {
@@ -67,13 +68,13 @@ impl Schedule {
                 let gone = |uid: &&String| !seen.contains(*uid);
                 let gone: Vec<String> = self.planned.keys().filter(gone).cloned().collect();
                 for uid in &gone {
-                    self.forget(uid);
+                    self.planned.remove(uid);
                 }
             }
             Event::Apply(pod) => self.plan(pod),
             Event::Delete(pod) => {
                 if let Some(uid) = pod.uid() {
-                    self.forget(&uid);
+                    self.planned.remove(&uid);
                 }
             }
         }
@@ -90,13 +91,20 @@ impl Schedule {
         let claims: Api<PersistentVolumeClaim> = Api::namespaced(self.client.clone(), &namespace);
         let (name, permits) = (claim.name_any(), Arc::clone(&self.permits));
         self.tasks.spawn(async move {
-            persist(&permits, "PersistentVolumeClaim", &name, || async {
-                let params = PatchParams::default();
-                claims
-                    .patch_status(&name, &params, &Patch::Merge(&patch))
-                    .await
-                    .map(drop)
-            })
+            let (_go_on, called_off) = oneshot::channel();
+            persist(
+                &permits,
+                "PersistentVolumeClaim",
+                &name,
+                called_off,
+                || async {
+                    let params = PatchParams::default();
+                    claims
+                        .patch_status(&name, &params, &Patch::Merge(&patch))
+                        .await
+                        .map(drop)
+                },
+            )
             .await;
         });
     }
@@ -106,7 +114,7 @@ impl Schedule {
         let planned = self.planned.entry(uid).or_insert_with(|| Planned {
             step: None,
             address: self.addresses.take(),
-            handle: None,
+            go_on: None,
         });
         let behaviour = Behaviour::of(pod, &self.options);
         let (delay, step) = next(pod, &behaviour).unzip();
@@ -114,9 +122,7 @@ impl Schedule {
             return;
         }
         planned.step = step;
-        if let Some(handle) = planned.handle.take() {
-            handle.abort();
-        }
+        planned.go_on = None;
         let (Some(delay), Some(step)) = (delay, step) else {
             return;
         };
@@ -126,16 +132,9 @@ impl Schedule {
             pod: pod.clone(),
             address: planned.address,
         };
-        planned.handle = Some(self.tasks.spawn(act.after(delay, step)));
-    }
-
-    fn forget(&mut self, uid: &str) {
-        let Some(planned) = self.planned.remove(uid) else {
-            return;
-        };
-        if let Some(handle) = planned.handle {
-            handle.abort();
-        }
+        let (go_on, called_off) = oneshot::channel();
+        planned.go_on = Some(go_on);
+        self.tasks.spawn(act.after(delay, step, called_off));
     }
 }
 
@@ -148,10 +147,16 @@ struct Act {
 }
 
 impl Act {
-    async fn after(self, delay: Duration, step: Step) {
-        tokio::time::sleep(delay).await;
+    async fn after(self, delay: Duration, step: Step, mut called_off: oneshot::Receiver<()>) {
         let name = self.pod.name_any();
-        persist(&self.permits, "Pod", &name, || self.request(&name, step)).await;
+        tokio::select! {
+            () = tokio::time::sleep(delay) => {}
+            _ = &mut called_off => return,
+        }
+        persist(&self.permits, "Pod", &name, called_off, || {
+            self.request(&name, step)
+        })
+        .await;
     }
 
     async fn request(&self, name: &str, step: Step) -> kube::Result<()> {
@@ -190,9 +195,14 @@ impl Act {
     }
 }
 
-/// Makes a request until it succeeds or the server says that it no longer applies.
-async fn persist<F>(permits: &Semaphore, kind: &str, name: &str, request: impl Fn() -> F)
-where
+/// Makes a request until it succeeds, is called off or the server says that it no longer applies.
+async fn persist<F>(
+    permits: &Semaphore,
+    kind: &str,
+    name: &str,
+    mut called_off: oneshot::Receiver<()>,
+    request: impl Fn() -> F,
+) where
     F: Future<Output = kube::Result<()>>,
 {
     let mut pause = FIRST_RETRY;
@@ -204,7 +214,7 @@ where
         };
         match outcome {
             Ok(()) => return,
-            // Gone, changed meanwhile (the watch will tell) or not allowed by the server's rules.
+            // Gone or changed meanwhile: the watch will tell.
             Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => return,
             Err(kube::Error::Api(status)) if matches!(status.code, 400 | 422) => {
                 tracing::warn!(kind, name, error = %status, "the server refuses a simulated step");
@@ -212,8 +222,10 @@ where
             }
             Err(error) => tracing::warn!(kind, name, %error, "a simulated step is retried"),
         }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(LAST_RETRY);
+        tokio::select! {
+            () = tokio::time::sleep(pause) => pause = (pause * 2).min(LAST_RETRY),
+            _ = &mut called_off => return,
+        }
     }
 }
 

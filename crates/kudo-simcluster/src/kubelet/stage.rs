@@ -39,9 +39,16 @@ pub(super) fn next(pod: &Pod, behaviour: &Behaviour) -> Option<(Duration, Step)>
         return None;
     }
     if pod.metadata.deletion_timestamp.is_some() {
-        // Grace zero means removed but for its finalizers; those are others' to remove.
-        let gone = pod.metadata.deletion_grace_period_seconds == Some(0);
-        return (!gone).then_some((behaviour.termination_delay, Step::Remove));
+        // Grace zero means removed already: all that can hold it are finalizers, which are others'
+        // to remove, or a removal that was broken off and needs to be done again.
+        let removed = pod.metadata.deletion_grace_period_seconds == Some(0);
+        let held = removed
+            && pod
+                .metadata
+                .finalizers
+                .as_ref()
+                .is_some_and(|f| !f.is_empty());
+        return (!held).then_some((behaviour.termination_delay, Step::Remove));
     }
     if node.is_empty() {
         let gated = spec
@@ -235,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deleted_pod_goes_after_its_termination_delay_and_only_once() {
+    fn a_deleted_pod_goes_after_its_termination_delay_unless_a_finalizer_holds_it() {
         for mut pod in [
             running(),
             ready(),
@@ -252,6 +259,13 @@ mod tests {
                 Some((TERMINATION, Step::Remove)),
             );
             pod["metadata"]["deletionGracePeriodSeconds"] = 0.into();
+            check(
+                &pod,
+                Outcome::Ready,
+                DELAY,
+                Some((TERMINATION, Step::Remove)),
+            );
+            pod["metadata"]["finalizers"] = json!(["example.com/hold"]);
             check(&pod, Outcome::Ready, DELAY, None);
         }
     }
