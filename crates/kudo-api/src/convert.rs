@@ -8,11 +8,12 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::ObjectReference;
-use kudo_package::operator::{PipeFields, TASK_KINDS, TaskFields, UnknownStrategy};
+use kudo_package::operator::{TASK_KINDS, UnknownStrategy};
 use kudo_package::parameter::UnknownValueType;
 use kudo_package::suggest::nearest;
 use kudo_package::{
-    OperatorDefinition, Package, PipeSource, Strategy, TaskFieldError, TaskSpec, ValueType,
+    OperatorDefinition, Package, PipeFields, PipeSource, Strategy, TaskFieldError, TaskFields,
+    TaskSpec, ValueType,
 };
 
 use crate::instance::{Instance, InstanceSpec};
@@ -308,11 +309,7 @@ fn parameter_to(parameter: &kudo_package::Parameter) -> api::Parameter {
         required: Some(parameter.required),
         default: parameter.default.clone(),
         trigger: text(parameter.trigger.as_ref()),
-        // Upstream left the type of a string out.
-        value_type: match parameter.value_type {
-            ValueType::String => String::new(),
-            other => other.as_str().to_owned(),
-        },
+        value_type: parameter.value_type.as_str().to_owned(),
         immutable: Some(parameter.immutable),
         enum_values: parameter.enum_values.clone(),
     }

@@ -4,7 +4,7 @@
 //! what upstream's stored resources need: nothing is required, nothing is defaulted by the server.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+    CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
 use kube::CustomResourceExt;
 
@@ -61,9 +61,16 @@ fn finished(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
     crd
 }
 
-/// Drops defaults: a field that nobody set stays absent, as it did with upstream.
+/// Drops defaults, for a field that nobody set stays absent, as it did with upstream; and lets text
+/// that may be empty be `null`.
+///
+/// `description:` with nothing behind it is `null` to YAML and empty text to everyone else. An API
+/// server 1.20 built with a newer Go also takes empty text for `null`.
 fn tidy(schema: &mut JSONSchemaProps) {
     schema.default = None;
+    if may_be_empty_text(schema) {
+        schema.nullable = Some(true);
+    }
     for property in schema
         .properties
         .iter_mut()
@@ -77,4 +84,12 @@ fn tidy(schema: &mut JSONSchemaProps) {
     if let Some(JSONSchemaPropsOrBool::Schema(values)) = schema.additional_properties.as_mut() {
         tidy(values);
     }
+}
+
+fn may_be_empty_text(schema: &JSONSchemaProps) -> bool {
+    let listed = |words: &Vec<JSON>| words.iter().any(|word| word.0 == "");
+    schema.type_.as_deref() == Some("string")
+        && schema.format.is_none()
+        && schema.pattern.is_none()
+        && schema.enum_.as_ref().is_none_or(listed)
 }
