@@ -310,7 +310,8 @@ pub fn resolve(
     parameter::resolve(&definition.parameters, &known)
 }
 
-fn join(problems: &[parameter::ParameterError]) -> String {
+/// All problems in one sentence.
+pub fn join(problems: &[parameter::ParameterError]) -> String {
     let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
     texts.join("; ")
 }

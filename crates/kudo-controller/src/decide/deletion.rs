@@ -49,7 +49,7 @@ pub(super) fn decide(observation: &Observation<'_>) -> Decision {
             &subject,
             Some(format!("operator version {version:?} is gone")),
         ),
-        Lookup::Invalid(_) => subject.unusable(Action::Idle, version, lookup),
+        Lookup::Invalid(_) | Lookup::NotWatched => subject.unusable(Action::Idle, version, lookup),
     }
 }
 

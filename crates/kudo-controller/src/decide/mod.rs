@@ -25,6 +25,8 @@ pub enum Lookup<'a> {
     Found(&'a OperatorDefinition),
     /// There is no such operator version.
     Missing,
+    /// It would be in a namespace that this manager does not look after.
+    NotWatched,
     /// It is there, but cannot be run.
     Invalid(&'a DefinitionError),
 }
@@ -34,7 +36,7 @@ impl<'a> Lookup<'a> {
     pub fn found(self) -> Option<&'a OperatorDefinition> {
         match self {
             Self::Found(definition) => Some(definition),
-            Self::Missing | Self::Invalid(_) => None,
+            Self::Missing | Self::NotWatched | Self::Invalid(_) => None,
         }
     }
 }
@@ -282,7 +284,14 @@ impl<'a> Subject<'a> {
                 let text = format!("operator version {:?} cannot be run: {error}", key.name);
                 (error.reason(), text)
             }
-            _ => {
+            Lookup::NotWatched => {
+                let text = format!(
+                    "operator version {:?} is in namespace {:?}, which this manager does not watch",
+                    key.name, key.namespace
+                );
+                ("InvalidOperatorVersion", text)
+            }
+            Lookup::Missing | Lookup::Found(_) => {
                 let text = format!(
                     "operator version {:?} not found in namespace {:?}",
                     key.name, key.namespace

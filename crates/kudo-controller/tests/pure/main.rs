@@ -5,5 +5,7 @@ mod conditions;
 mod decide;
 mod decide_deletion;
 mod fixture;
+mod merge;
+mod readiness;
 mod status;
 mod triggers;

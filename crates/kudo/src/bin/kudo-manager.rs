@@ -1,2 +1,7 @@
-//! `kudo-manager`.
-fn main() {}
+//! `kudo-manager`: runs the plans of KUDO instances.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    kudo_controller::manager_main()
+}

@@ -1,0 +1,229 @@
+//! The command line of `kudo-manager`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use kube::Client;
+use kudo_kube::{ConnectError, ConnectOptions, Connected, Meter, connect, error};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::logging::{self, LogFormat};
+use crate::manager::{Manager, ManagerOptions};
+use crate::server::{ListenError, serve_metrics, serve_probes};
+
+/// How long the API server may take to answer at the start.
+const REACH: Duration = Duration::from_secs(15);
+/// Pause between two attempts at that.
+const REACH_PAUSE: Duration = Duration::from_secs(1);
+
+/// Runs the plans of KUDO instances.
+#[derive(Debug, Parser)]
+#[command(name = "kudo-manager", version, about, max_term_width = 100)]
+struct Arguments {
+    /// Namespaces whose instances to look after, separated by commas; all if none is given
+    #[arg(long, env = "KUDO_NAMESPACES", value_delimiter = ',')]
+    namespaces: Vec<String>,
+    /// How many requests to the API server may be under way at a time
+    #[arg(long, env = "KUDO_WORKERS", default_value_t = 64, value_parser = workers)]
+    workers: usize,
+    /// Kubeconfig file [default: $KUBECONFIG, ~/.kube/config, or the pod's service account]
+    #[arg(long, env = "KUDO_KUBECONFIG")]
+    kubeconfig: Option<PathBuf>,
+    /// Context in the kubeconfig file
+    #[arg(long, env = "KUDO_CONTEXT")]
+    context: Option<String>,
+    /// Address at which to serve /metrics; "0" serves none
+    #[arg(long, env = "KUDO_METRICS_ADDRESS", default_value = "0.0.0.0:8080", value_parser = address)]
+    metrics_address: Address,
+    /// Address at which to serve /healthz and /readyz; "0" serves none
+    #[arg(long, env = "KUDO_PROBE_ADDRESS", default_value = "0.0.0.0:8081", value_parser = address)]
+    probe_address: Address,
+    /// What a line of the log looks like
+    #[arg(long, env = "KUDO_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
+    /// What to log: error, warn, info, debug, trace, or directives such as info,kube=debug
+    #[arg(long, env = "KUDO_LOG_LEVEL", default_value = "info")]
+    log_level: String,
+}
+
+/// An address to listen at, if any.
+#[derive(Clone, Copy, Debug)]
+struct Address(Option<SocketAddr>);
+
+fn address(text: &str) -> Result<Address, String> {
+    if text == "0" {
+        return Ok(Address(None));
+    }
+    // `:8080` is how Go programs spell it.
+    let full = text.strip_prefix(':').map(|port| format!("0.0.0.0:{port}"));
+    let parsed = full.as_deref().unwrap_or(text).parse();
+    let hint = |_| "must be an address and a port, such as 127.0.0.1:8080".to_owned();
+    parsed.map(|address| Address(Some(address))).map_err(hint)
+}
+
+fn workers(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number) if number > 0 => Ok(number),
+        _ => Err("must be a number from 1".to_owned()),
+    }
+}
+
+/// How the manager ended, as its exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Exit {
+    /// Asked to end.
+    Done,
+    /// An address could not be listened at, or the runtime not be started.
+    Failed,
+    /// The command line, or the kubeconfig it names, makes no sense.
+    Usage,
+    /// The cluster cannot be reached, or does not let the manager in.
+    Cluster,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+            Exit::Cluster => 7,
+        })
+    }
+}
+
+/// Why the manager could not work.
+#[derive(Debug, thiserror::Error)]
+enum StartError {
+    #[error("--log-level: {0}")]
+    Log(#[from] tracing_subscriber::filter::ParseError),
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    #[error("{0}")]
+    Unreachable(String),
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    #[error("cannot listen for signals: {0}")]
+    Signals(std::io::Error),
+}
+
+impl StartError {
+    const fn exit(&self) -> Exit {
+        match self {
+            Self::Log(_) | Self::Connect(_) => Exit::Usage,
+            Self::Unreachable(_) => Exit::Cluster,
+            Self::Listen(_) | Self::Signals(_) => Exit::Failed,
+        }
+    }
+}
+
+/// The program: reads the command line, works until a signal, and says how it ended.
+pub fn manager_main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return report(&StartError::Signals(error)),
+    };
+    let outcome = runtime.block_on(run(arguments));
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    match outcome {
+        Ok(()) => Exit::Done.into(),
+        Err(error) => report(&error),
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the log may not be there yet")]
+fn report(error: &StartError) -> ExitCode {
+    eprintln!("error: {error}");
+    error.exit().into()
+}
+
+async fn run(arguments: Arguments) -> Result<(), StartError> {
+    logging::start(arguments.log_format, &arguments.log_level)?;
+    let meter = Meter::new();
+    let options = ConnectOptions {
+        kubeconfig: arguments.kubeconfig,
+        context: arguments.context,
+        request_timeout: Some(Duration::from_secs(60)),
+        user_agent: Some(format!("kudo-manager/{}", env!("CARGO_PKG_VERSION"))),
+        ..ConnectOptions::default()
+    };
+    let Connected { client, .. } = connect(options, meter.clone()).await?;
+    let shutdown = CancellationToken::new();
+    end_on_signal(shutdown.clone())?;
+    match shutdown.run_until_cancelled(reach(&client)).await {
+        None => return Ok(()),
+        Some(reached) => reached?,
+    }
+    let manager = Manager::new(
+        client,
+        ManagerOptions {
+            namespaces: arguments.namespaces,
+            workers: arguments.workers,
+            meter: Some(meter),
+            ..ManagerOptions::default()
+        },
+    );
+    if let Address(Some(address)) = arguments.metrics_address {
+        let served = serve_metrics(address, manager.metrics(), shutdown.clone()).await?;
+        tracing::info!(address = %served, "serving metrics");
+    }
+    if let Address(Some(address)) = arguments.probe_address {
+        let served = serve_probes(address, manager.health(), shutdown.clone()).await?;
+        tracing::info!(address = %served, "serving probes");
+    }
+    manager.run(shutdown).await;
+    Ok(())
+}
+
+/// Makes sure that there is a server and that it knows us. Later it may come and go.
+async fn reach(client: &Client) -> Result<(), StartError> {
+    let attempts = async {
+        let mut last = None;
+        loop {
+            match client.apiserver_version().await {
+                Ok(version) => return Ok(version),
+                Err(error) if error::cause(&error) == error::Cause::Unauthorized => {
+                    return Err(error);
+                }
+                Err(error) => {
+                    let text = error::message(&error);
+                    if last.as_ref() != Some(&text) {
+                        tracing::warn!(error = text, "the API server does not answer, trying again");
+                    }
+                    last = Some(text);
+                }
+            }
+            tokio::time::sleep(REACH_PAUSE).await;
+        }
+    };
+    match tokio::time::timeout(REACH, attempts).await {
+        Ok(Ok(version)) => {
+            tracing::info!(version = version.git_version, "connected to the API server");
+            Ok(())
+        }
+        Ok(Err(error)) => Err(StartError::Unreachable(error::message(&error))),
+        Err(_) => Err(StartError::Unreachable(format!(
+            "the API server did not answer within {} s (hint: is the kubeconfig's server right?)",
+            REACH.as_secs()
+        ))),
+    }
+}
+
+fn end_on_signal(shutdown: CancellationToken) -> Result<(), StartError> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signals)?;
+    tokio::spawn(async move {
+        let name = tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        };
+        tracing::info!(signal = name, "asked to end");
+        shutdown.cancel();
+    });
+    Ok(())
+}

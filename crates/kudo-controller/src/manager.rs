@@ -1,0 +1,150 @@
+//! The manager: watches, actors, and their orderly end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::jiff::Timestamp;
+use kube::Client;
+use kudo_kube::{Cluster, ClusterOptions, Meter};
+use kudo_template::{Limits, Renderer};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::actors::Actors;
+use crate::context::Context;
+use crate::gate::RequestGate;
+use crate::health::Health;
+use crate::metrics::Metrics;
+use crate::store::{DefinitionStore, InstanceStore};
+use crate::watching::{
+    WATCHED, description, follow_instances, follow_operator_versions, operator_versions_listed,
+};
+
+/// How long requests under way may take when the manager ends.
+const DRAIN: Duration = Duration::from_secs(5);
+/// How long what is left may take to notice that the manager ends.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// How a manager works.
+#[derive(Clone, Debug)]
+pub struct ManagerOptions {
+    /// Namespaces whose instances it looks after; empty means all.
+    pub namespaces: Vec<String>,
+    /// How many requests may be under way at a time.
+    pub workers: usize,
+    /// Counts the requests, for the metrics; the client's own meter.
+    pub meter: Option<Meter>,
+    /// Bounds of each rendering of a template.
+    pub limits: Limits,
+}
+
+impl Default for ManagerOptions {
+    fn default() -> Self {
+        Self {
+            namespaces: Vec::new(),
+            workers: 64,
+            meter: None,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// Looks after the instances of a cluster.
+///
+/// ```no_run
+/// # async fn example(client: kube::Client) {
+/// use kudo_controller::{Manager, ManagerOptions};
+/// use tokio_util::sync::CancellationToken;
+///
+/// let shutdown = CancellationToken::new();
+/// Manager::new(client, ManagerOptions::default()).run(shutdown).await;
+/// # }
+/// ```
+pub struct Manager {
+    context: Arc<Context>,
+    gate: RequestGate,
+}
+
+impl Manager {
+    /// A manager that has not begun. Must be called within a tokio runtime.
+    pub fn new(client: Client, options: ManagerOptions) -> Self {
+        let gate = RequestGate::new(options.workers);
+        let client = gate.client(client);
+        let cluster = Cluster::new(
+            client.clone(),
+            ClusterOptions {
+                namespaces: options.namespaces.clone(),
+            },
+        );
+        let health = Health::default();
+        for namespace in spans(&options.namespaces) {
+            for what in WATCHED {
+                health.wait_for(&description(what, namespace.as_deref()));
+            }
+        }
+        let context = Context {
+            client,
+            cluster,
+            namespaces: options.namespaces,
+            instances: Arc::new(InstanceStore::default()),
+            definitions: DefinitionStore::default(),
+            actors: Actors::default(),
+            renderer: Renderer::new(options.limits),
+            metrics: Arc::new(Metrics::new(options.meter, gate.clone())),
+            health: Arc::new(health),
+            tasks: TaskTracker::new(),
+            shutdown: CancellationToken::new(),
+            began: Timestamp::now(),
+        };
+        Self {
+            context: Arc::new(context),
+            gate,
+        }
+    }
+
+    /// What it counts.
+    pub fn metrics(&self) -> Arc<Metrics> {
+        Arc::clone(&self.context.metrics)
+    }
+
+    /// Whether it sees what it looks after.
+    pub fn health(&self) -> Arc<Health> {
+        Arc::clone(&self.context.health)
+    }
+
+    /// Works until the shutdown, then finishes the requests under way and nothing else: the next
+    /// manager goes on from the instances' status.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let mut watches = JoinSet::new();
+        for namespace in spans(&self.context.namespaces) {
+            let context = Arc::clone(&self.context);
+            watches.spawn(follow_operator_versions(context, namespace));
+        }
+        let listed = operator_versions_listed(&self.context);
+        if shutdown.run_until_cancelled(listed).await.is_some() {
+            for namespace in spans(&self.context.namespaces) {
+                let context = Arc::clone(&self.context);
+                watches.spawn(follow_instances(context, namespace));
+            }
+            tracing::info!("working");
+            shutdown.cancelled().await;
+        }
+        tracing::info!("ending: finishing the requests under way");
+        self.gate.close(DRAIN).await;
+        self.context.shutdown.cancel();
+        watches.shutdown().await;
+        self.context.tasks.close();
+        let _ = tokio::time::timeout(FAREWELL, self.context.tasks.wait()).await;
+        tracing::info!("ended");
+    }
+}
+
+/// What to watch: each namespace by itself, or all as one.
+fn spans(namespaces: &[String]) -> Vec<Option<String>> {
+    if namespaces.is_empty() {
+        vec![None]
+    } else {
+        namespaces.iter().cloned().map(Some).collect()
+    }
+}
