@@ -199,3 +199,6 @@ fn plain(value: &Value) -> String {
 fn without_space(text: &str) -> String {
     text.split_ascii_whitespace().collect()
 }
+
+#[cfg(test)]
+mod tests;
