@@ -342,9 +342,9 @@ fn package(error: &PackageErrors) -> (ExitStatus, Vec<String>) {
                 "a package is a directory with operator.yaml and params.yaml in it, or a .tgz file of one",
             ),
         ),
-        PackageErrors::Unreadable { .. } | PackageErrors::Invalid(_) => {
-            (ExitStatus::Failed, vec![])
-        }
+        PackageErrors::Unreadable { .. }
+        | PackageErrors::Archive(_)
+        | PackageErrors::Invalid(_) => (ExitStatus::Failed, vec![]),
     }
 }
 

@@ -17,6 +17,7 @@ pub(super) struct Display<'a> {
     output: &'a Output,
     plans: &'a BTreeMap<String, Plan>,
     shown: Option<PlanStatus>,
+    said: Option<String>,
     live: Option<LiveTree>,
 }
 
@@ -26,6 +27,7 @@ impl<'a> Display<'a> {
             output,
             plans,
             shown: None,
+            said: None,
             live: output.is_live().then(|| LiveTree::new(output.note_paint())),
         }
     }
@@ -65,6 +67,18 @@ impl<'a> Display<'a> {
             }
         }
         self.shown = Some(plan);
+    }
+
+    /// Says something about what is shown, unless it was the last thing said.
+    pub(super) fn say_once(&mut self, text: &str) {
+        if self.said.as_deref() == Some(text) {
+            return;
+        }
+        match &self.live {
+            Some(live) => live.say(text),
+            None => self.output.note(text),
+        }
+        self.said = Some(text.to_owned());
     }
 
     /// Moves what moves on a live tree.

@@ -47,6 +47,11 @@ impl LiveTree {
         self.draw();
     }
 
+    /// Puts a line above the tree.
+    pub(super) fn say(&self, text: &str) {
+        self.bar.println(text);
+    }
+
     /// Takes the tree off the terminal and gives its last state whole, to be printed for good.
     pub(super) fn finish(self) -> String {
         self.bar.finish_and_clear();

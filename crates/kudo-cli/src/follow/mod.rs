@@ -52,29 +52,20 @@ pub(crate) struct Finished {
     pub(crate) instance: Option<Instance>,
 }
 
-impl Awaited {
-    /// Awaits a change of an instance as the server returned it.
-    pub(crate) fn of(instance: &Instance, change: Change) -> Self {
-        Self {
-            uid: instance.metadata.uid.clone().unwrap_or_default(),
-            generation: instance.metadata.generation.unwrap_or_default(),
-            change,
-        }
-    }
-}
-
 /// Follows until what is awaited is done, has failed, or the time is up.
 pub(crate) async fn follow(
     session: &Session,
     output: &Output,
-    what: Follow<'_>,
+    mut what: Follow<'_>,
 ) -> Result<Finished, Error> {
     let mut display = Display::new(output, what.plans);
     let deadline = what.limit.map(|limit| Instant::now() + limit);
+    let mut answered = pin!(tokio::time::sleep(ANSWER));
     let mut sights = pin!(watch_object(session.api::<Instance>(), what.name).default_backoff());
     let mut interrupt = pin!(tokio::signal::ctrl_c());
     let mut frames = tokio::time::interval(FRAME);
     let mut connected = true;
+    let mut last = None;
     let outcome = loop {
         tokio::select! {
             biased;
@@ -86,20 +77,28 @@ pub(crate) async fn follow(
                     if let Some(instance) = &sight {
                         display.show(instance);
                     }
-                    if let Some(outcome) = conclude(session, &what, sight) {
+                    if let Some(outcome) = conclude(session, &what, sight.as_ref(), &mut display) {
                         break outcome;
                     }
+                    last = sight;
                 }
                 Some(Err(error)) => {
                     if let Some(error) = fatal(&error) {
                         break Err(error);
                     }
                     if std::mem::take(&mut connected) {
-                        output.warn("the connection to the cluster broke; connecting again");
+                        display.say_once("the connection to the cluster broke; connecting again");
                     }
                 }
                 None => break Err(Error::Vanished { instance: session.named(what.name) }),
             },
+            // The manager has had time to take an earlier refusal back: it stands for this change.
+            () = &mut answered, if what.awaited.old_refusal.is_some() => {
+                what.awaited.old_refusal = None;
+                if let Some(outcome) = conclude(session, &what, last.as_ref(), &mut display) {
+                    break outcome;
+                }
+            }
             _ = frames.tick(), if display.is_live() => display.tick(),
         }
     };
@@ -115,38 +114,61 @@ pub(crate) async fn answer(
     name: &str,
     awaited: &Awaited,
 ) -> Result<(), Error> {
+    let mut last = None;
     let sights = async {
         let mut sights = pin!(watch_object(session.api::<Instance>(), name).default_backoff());
         while let Some(sight) = sights.next().await {
             let Ok(sight) = sight else { continue };
-            match judge_answer(sight.as_ref(), awaited) {
-                Verdict::Pending => {}
-                Verdict::Refused { message } => {
-                    let instance = session.named(name);
-                    return Err(Error::Refused { instance, message });
-                }
-                Verdict::Done { .. } | Verdict::Failed(_) | Verdict::Vanished => break,
+            let verdict = judge_answer(sight.as_ref(), awaited);
+            last = sight;
+            if verdict != Verdict::Pending {
+                return verdict;
             }
         }
-        Ok(())
+        Verdict::Pending
     };
-    tokio::time::timeout(ANSWER, sights)
+    let verdict = tokio::time::timeout(ANSWER, sights)
         .await
         .unwrap_or_else(|_| {
+            let awaited = Awaited {
+                old_refusal: None,
+                ..awaited.clone()
+            };
+            judge_answer(last.as_ref(), &awaited)
+        });
+    match verdict {
+        Verdict::Refused { message } => Err(Error::Refused {
+            instance: session.named(name),
+            message,
+        }),
+        Verdict::Deferred { message } => {
+            output.warn(&format!("not now, but when the plan has ended: {message}"));
+            Ok(())
+        }
+        Verdict::Pending => {
             output.warn("the manager has not taken the change up yet; is it running?");
             Ok(())
-        })
+        }
+        Verdict::Done { .. } | Verdict::Failed(_) | Verdict::Vanished => Ok(()),
+    }
 }
 
 fn conclude(
     session: &Session,
     what: &Follow<'_>,
-    sight: Option<Instance>,
+    sight: Option<&Instance>,
+    display: &mut Display<'_>,
 ) -> Option<Result<Finished, Error>> {
     let instance = session.named(what.name);
-    match judge(sight.as_ref(), &what.awaited) {
+    match judge(sight, &what.awaited) {
         Verdict::Pending => None,
-        Verdict::Done { .. } => Some(Ok(Finished { instance: sight })),
+        Verdict::Deferred { message } => {
+            display.say_once(&format!("not now, but when the plan has ended: {message}"));
+            None
+        }
+        Verdict::Done { .. } => Some(Ok(Finished {
+            instance: sight.cloned(),
+        })),
         Verdict::Failed(failure) => {
             let failure = Box::new(failure);
             Some(Err(Error::PlanFailed { instance, failure }))

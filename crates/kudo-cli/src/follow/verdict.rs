@@ -13,6 +13,27 @@ pub(crate) struct Awaited {
     pub(crate) generation: i64,
     /// The change.
     pub(crate) change: Change,
+    /// What the manager had refused before, by reason and message: said again, it may be about the
+    /// earlier change.
+    pub(crate) old_refusal: Option<(String, String)>,
+}
+
+impl Awaited {
+    /// Awaits a change of an instance as the server returned it.
+    pub(crate) fn of(instance: &Instance, change: Change) -> Self {
+        let condition = instance
+            .status
+            .as_ref()
+            .and_then(|status| status.condition(ACCEPTED_CONDITION));
+        Self {
+            uid: instance.metadata.uid.clone().unwrap_or_default(),
+            generation: instance.metadata.generation.unwrap_or_default(),
+            change,
+            old_refusal: condition
+                .filter(|condition| condition.status == "False")
+                .map(|condition| (condition.reason.clone(), condition.message.clone())),
+        }
+    }
 }
 
 /// What was asked of the manager.
@@ -50,6 +71,11 @@ pub(crate) enum Verdict {
         /// Why.
         message: String,
     },
+    /// The manager takes the change up when the plan that runs now has ended.
+    Deferred {
+        /// Why not now.
+        message: String,
+    },
     /// The instance was deleted while its plan was waited for, or replaced by another.
     Vanished,
 }
@@ -77,8 +103,8 @@ pub(crate) fn judge(instance: Option<&Instance>, awaited: &Awaited) -> Verdict {
     let empty = InstanceStatus::default();
     let status = instance.status.as_ref().unwrap_or(&empty);
     let answers = matches!(awaited.change, Change::Spec | Change::Execution { .. });
-    if answers && let Some(message) = refusal(status, awaited.generation) {
-        return Verdict::Refused { message };
+    if answers && let Some(refusal) = refusal(status, awaited) {
+        return refusal;
     }
     match &awaited.change {
         Change::Active => judge_active(status),
@@ -119,20 +145,35 @@ pub(crate) fn judge_answer(instance: Option<&Instance>, awaited: &Awaited) -> Ve
     }
 }
 
-/// Why the manager refused the change made at `generation`, if it did.
-pub(crate) fn refusal(status: &InstanceStatus, generation: i64) -> Option<String> {
+/// How the manager refused the change, if it did.
+fn refusal(status: &InstanceStatus, awaited: &Awaited) -> Option<Verdict> {
     let condition = status.condition(ACCEPTED_CONDITION)?;
-    let seen = condition
-        .observed_generation
-        .is_none_or(|seen| seen >= generation);
-    (condition.status == "False" && seen).then(|| condition.message.clone())
+    let about_this = match condition.observed_generation {
+        Some(seen) => seen >= awaited.generation,
+        None => awaited
+            .old_refusal
+            .as_ref()
+            .is_none_or(|old| *old != (condition.reason.clone(), condition.message.clone())),
+    };
+    if condition.status != "False" || !about_this {
+        return None;
+    }
+    let message = condition.message.clone();
+    // The reasons for which the manager waits: ParameterChangeWhileRunning and the like.
+    Some(if condition.reason.ends_with("WhileRunning") {
+        Verdict::Deferred { message }
+    } else {
+        Verdict::Refused { message }
+    })
 }
 
 /// Whether the manager has taken up the spec. It may have added parameters of its own accord, such
 /// as the defaults of immutable ones.
 fn is_accepted(spec: &InstanceSpec, status: &InstanceStatus) -> bool {
     let matches = |accepted: &Accepted| {
-        spec.operator_version.name.as_deref() == Some(&accepted.operator_version)
+        // A version in another namespace is recorded with it: `namespace/name`.
+        let accepted_name = accepted.operator_version.rsplit('/').next();
+        spec.operator_version.name.as_deref() == accepted_name
             && spec
                 .parameters
                 .iter()
@@ -204,6 +245,7 @@ mod tests {
             uid: "u1".to_owned(),
             generation: 2,
             change,
+            old_refusal: None,
         }
     }
 
@@ -301,28 +343,79 @@ mod tests {
         }
     }
 
+    fn condition(status: &str, reason: &str, generation: Option<i64>) -> Value {
+        let mut condition = json!({ "type": "Accepted", "status": status, "reason": reason,
+            "message": "said so", "lastTransitionTime": "2020-06-23T14:10:39Z" });
+        if let Some(generation) = generation {
+            condition["observedGeneration"] = json!(generation);
+        }
+        json!({ "conditions": [condition] })
+    }
+
     #[test]
     fn a_refusal_ends_the_wait_but_not_one_of_an_earlier_change() {
-        let condition = |status: &str, generation: Option<i64>| {
-            let mut condition = json!({ "type": "Accepted", "status": status, "reason": "R",
-                "message": "immutable", "lastTransitionTime": "2020-06-23T14:10:39Z" });
-            if let Some(generation) = generation {
-                condition["observedGeneration"] = json!(generation);
-            }
-            json!({ "conditions": [condition] })
-        };
-        let refused = Verdict::Refused {
-            message: "immutable".to_owned(),
-        };
+        let message = || "said so".to_owned();
+        let refused = || Verdict::Refused { message: message() };
+        let deferred = || Verdict::Deferred { message: message() };
+        let old = Some(("UnknownPlan".to_owned(), message()));
         let cases = [
-            (condition("False", Some(2)), refused.clone()),
-            (condition("False", Some(3)), refused.clone()),
-            (condition("False", None), refused),
-            (condition("False", Some(1)), Verdict::Pending),
-            (condition("True", Some(2)), Verdict::Pending),
+            (condition("False", "UnknownPlan", Some(2)), None, refused()),
+            (condition("False", "UnknownPlan", Some(3)), None, refused()),
+            (
+                condition("False", "UnknownPlan", Some(1)),
+                None,
+                Verdict::Pending,
+            ),
+            (condition("False", "UnknownPlan", None), None, refused()),
+            (
+                condition("False", "UnknownPlan", None),
+                old.clone(),
+                Verdict::Pending,
+            ),
+            (
+                condition("False", "UnknownPlan", Some(2)),
+                old.clone(),
+                refused(),
+            ),
+            (condition("False", "SeveralPlans", None), old, refused()),
+            (
+                condition("True", "Accepted", Some(2)),
+                None,
+                Verdict::Pending,
+            ),
+            (
+                condition("False", "UpgradeWhileRunning", None),
+                None,
+                deferred(),
+            ),
+        ];
+        for (status, old_refusal, expected) in cases {
+            let awaited = Awaited {
+                old_refusal,
+                ..awaited(Change::Spec)
+            };
+            let found = judge(Some(&instance(&json!({}), &status)), &awaited);
+            assert_eq!(found, expected, "{status}");
+        }
+    }
+
+    #[test]
+    fn an_answer_is_there_when_the_change_is_taken_up() {
+        let spec = json!({ "operatorVersion": { "name": "v1" } });
+        let taken_up = json!({ "accepted": { "operatorVersion": "elsewhere/v1" },
+            "planStatus": { "deploy": plan("IN_PROGRESS", "x") } });
+        let cases = [
+            (json!({}), Verdict::Pending),
+            (taken_up, Verdict::Done { plan: None }),
+            (
+                condition("False", "UnknownPlan", None),
+                Verdict::Refused {
+                    message: "said so".to_owned(),
+                },
+            ),
         ];
         for (status, expected) in cases {
-            let found = judge(Some(&instance(&json!({}), &status)), &awaited(Change::Spec));
+            let found = judge_answer(Some(&instance(&spec, &status)), &awaited(Change::Spec));
             assert_eq!(found, expected, "{status}");
         }
     }
