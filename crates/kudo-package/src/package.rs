@@ -12,8 +12,9 @@ use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-pub use self::locations::Locations;
-pub(crate) use self::locations::{parameter_address, plan_address};
+pub use self::locations::{
+    Locations, group_address, operator_address, parameter_address, plan_address,
+};
 
 use self::decoder::{Decoder, STRUCTURE, SYNTAX};
 use crate::archive::{self, ArchiveError, ArchiveLimits};
@@ -179,8 +180,8 @@ impl Package {
             locations: &mut package.locations,
             diagnostics: &mut diagnostics,
         };
-        let operator = decoding.file(OPERATOR_FILE, |decoder, bytes| decoder.operator_file(bytes));
-        let params = decoding.file(PARAMS_FILE, |decoder, bytes| decoder.params_file(bytes));
+        let operator = decoding.file(OPERATOR_FILE, operator_file::decode);
+        let params = decoding.file(PARAMS_FILE, params_file::decode);
         package.definition = OperatorDefinition {
             operator_name: operator.name,
             operator_version: operator.operator_version,
@@ -226,7 +227,12 @@ impl Package {
 
 /// Whether a file under `templates/` is a template: Go's or Handlebars'.
 pub fn is_template(name: &str) -> bool {
-    name.ends_with(".yaml") || name.ends_with(".hbs")
+    matches!(extension(name), Some("yaml" | "hbs"))
+}
+
+fn extension(name: &str) -> Option<&str> {
+    let file = name.rsplit('/').next().unwrap_or(name);
+    file.rsplit_once('.').map(|(_, extension)| extension)
 }
 
 fn package_root(path: &Path) -> PathBuf {
@@ -261,21 +267,18 @@ fn templates(
             continue;
         };
         if !is_template(name) {
-            if name.ends_with(".yml") {
+            if extension(name) == Some("yml") {
                 let message = "this file is ignored: templates end in .yaml or .hbs";
                 let warning = Diagnostic::warning(IGNORED_TEMPLATE, message);
                 diagnostics.push(warning.at(Location::file(&path)));
             }
             continue;
         }
-        match String::from_utf8(content) {
-            Ok(text) => {
-                templates.insert(name.to_owned(), text);
-            }
-            Err(_) => {
-                let error = Diagnostic::error(SYNTAX, "the file is not UTF-8 text");
-                diagnostics.push(error.at(Location::file(&path)));
-            }
+        if let Ok(text) = String::from_utf8(content) {
+            templates.insert(name.to_owned(), text);
+        } else {
+            let error = Diagnostic::error(SYNTAX, "the file is not UTF-8 text");
+            diagnostics.push(error.at(Location::file(&path)));
         }
     }
     templates

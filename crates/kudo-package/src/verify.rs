@@ -3,6 +3,12 @@
 //! The rules here need no template engine; those that do live in `kudo_template::verify` and have
 //! the same type.
 
+mod manifest;
+mod parameters;
+mod plans;
+mod tasks;
+mod templates;
+
 use crate::diagnostic::Diagnostic;
 use crate::package::Package;
 
@@ -18,7 +24,43 @@ pub struct Rule {
 }
 
 /// The rules that need no template engine.
-pub const RULES: &[Rule] = &[];
+///
+/// Tasks whose fields do not fit their kind, wrong types and unknown fields are no rules: such a
+/// package does not load.
+pub const RULES: &[Rule] = &[
+    DECODING,
+    manifest::VERSIONS,
+    parameters::DUPLICATE,
+    parameters::NAME,
+    parameters::IMMUTABLE,
+    parameters::DEFAULT,
+    parameters::ENUM,
+    parameters::ADVANCED,
+    parameters::TRIGGER,
+    parameters::GROUP_NAME,
+    parameters::DUPLICATE_GROUP,
+    parameters::UNDEFINED_GROUP,
+    tasks::DUPLICATE,
+    tasks::UNDEFINED,
+    tasks::UNUSED,
+    tasks::TOGGLE,
+    plans::DEPLOY,
+    plans::DUPLICATE_NAME,
+    plans::STRATEGY,
+    plans::PIPE_KEY,
+    templates::UNDEFINED,
+    templates::UNUSED,
+    templates::NAMESPACE_KIND,
+    templates::NAMESPACE_MANIFEST,
+];
+
+/// Repeats what decoding found strange but not wrong.
+const DECODING: Rule = Rule {
+    name: "decoding",
+    summary: "Keys are given once, texts that look like something else are in quotes, and \
+              templates end in .yaml or .hbs.",
+    check: |package, diagnostics| diagnostics.extend(package.warnings.iter().cloned()),
+};
 
 /// Runs the rules; diagnostics come sorted by place.
 pub fn verify(package: &Package, rules: &[Rule]) -> Vec<Diagnostic> {

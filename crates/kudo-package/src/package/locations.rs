@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::{OPERATOR_FILE, PARAMS_FILE};
 use crate::diagnostic::Location;
 use crate::yaml::Mark;
 
@@ -35,13 +36,23 @@ impl Locations {
     }
 }
 
-/// The address of a part of a plan: `strategy`, `phases/0/name`, …
-pub(crate) fn plan_address(plan: &str, rest: &str) -> String {
-    let plan = plan.replace('~', "~0").replace('/', "~1");
-    format!("operator.yaml#/plans/{plan}/{rest}")
+/// The address of a part of `operator.yaml`, such as `tasks/0/name`.
+pub fn operator_address(rest: &str) -> String {
+    format!("{OPERATOR_FILE}#/{rest}")
 }
 
-/// The address of a part of a parameter.
-pub(crate) fn parameter_address(index: usize, field: &str) -> String {
-    format!("params.yaml#/parameters/{index}/{field}")
+/// The address of a part of a plan, such as `phases/0/name`.
+pub fn plan_address(plan: &str, rest: &str) -> String {
+    let plan = plan.replace('~', "~0").replace('/', "~1");
+    operator_address(&format!("plans/{plan}/{rest}"))
+}
+
+/// The address of a field of a parameter, by the parameter's index.
+pub fn parameter_address(index: usize, field: &str) -> String {
+    format!("{PARAMS_FILE}#/parameters/{index}/{field}")
+}
+
+/// The address of a field of a group, by the group's index.
+pub fn group_address(index: usize, field: &str) -> String {
+    format!("{PARAMS_FILE}#/groups/{index}/{field}")
 }

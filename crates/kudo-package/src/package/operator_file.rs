@@ -52,24 +52,25 @@ pub(super) struct OperatorFile {
     pub(super) plans: BTreeMap<String, Plan>,
 }
 
-impl Decoder<'_> {
-    pub(super) fn operator_file(&mut self, bytes: &[u8]) -> OperatorFile {
-        let Some(node) = self.parse(bytes) else {
-            return OperatorFile::default();
-        };
-        let Some(fields) = self.fields(&node, &Path::root(), OPERATOR_FIELDS) else {
-            return OperatorFile::default();
-        };
-        OperatorFile {
-            name: self.required_text(&fields, "name"),
-            operator_version: self.required_text(&fields, "operatorVersion"),
-            app_version: self.optional(&fields, "appVersion"),
-            manifest: self.manifest(&fields),
-            tasks: self.tasks(&fields),
-            plans: self.plans(&fields),
-        }
+/// Decodes the file; what can't be decoded is left empty and reported.
+pub(super) fn decode(decoder: &mut Decoder<'_>, bytes: &[u8]) -> OperatorFile {
+    let Some(node) = decoder.parse(bytes) else {
+        return OperatorFile::default();
+    };
+    let Some(fields) = decoder.fields(&node, &Path::root(), OPERATOR_FIELDS) else {
+        return OperatorFile::default();
+    };
+    OperatorFile {
+        name: decoder.required_text(&fields, "name"),
+        operator_version: decoder.required_text(&fields, "operatorVersion"),
+        app_version: decoder.optional(&fields, "appVersion"),
+        manifest: decoder.manifest(&fields),
+        tasks: decoder.tasks(&fields),
+        plans: decoder.plans(&fields),
     }
+}
 
+impl Decoder<'_> {
     pub(super) fn optional(&mut self, fields: &Fields<'_>, key: &str) -> Option<String> {
         self.text(fields.get(key)).filter(|text| !text.is_empty())
     }
@@ -151,10 +152,7 @@ impl Decoder<'_> {
     ) {
         let place = match error.field() {
             None => task.get("kind"),
-            Some(field) => spec.map(|(node, path)| {
-                let at = nearest_node(node, field).unwrap_or(node);
-                (at, path.follow(field))
-            }),
+            Some(field) => spec.map(|(node, path)| (nearest_node(node, field), path.follow(field))),
         };
         let mark = place.as_ref().map_or(task.mark, |(node, _)| node.mark);
         let path = place.map_or_else(|| task.path.field("spec"), |(_, path)| path);
@@ -279,7 +277,7 @@ impl Decoder<'_> {
 }
 
 /// The node at a path such as `pipe[0].kind`, or the innermost one on the way that exists.
-fn nearest_node<'n>(node: &'n Node, path: &str) -> Option<&'n Node> {
+fn nearest_node<'n>(node: &'n Node, path: &str) -> &'n Node {
     let mut at = node;
     for part in path.split(['.', '[']) {
         let next = match (&at.kind, part.strip_suffix(']')) {
@@ -294,5 +292,5 @@ fn nearest_node<'n>(node: &'n Node, path: &str) -> Option<&'n Node> {
             None => break,
         }
     }
-    Some(at)
+    at
 }

@@ -29,34 +29,34 @@ pub(super) struct ParamsFile {
     pub(super) groups: Vec<Group>,
 }
 
-impl Decoder<'_> {
-    /// An empty file is one without parameters.
-    pub(super) fn params_file(&mut self, bytes: &[u8]) -> ParamsFile {
-        let Some(node) = self.parse(bytes) else {
-            return ParamsFile::default();
-        };
-        if matches!(node.kind, NodeKind::Scalar(Value::Null)) {
-            return ParamsFile::default();
-        }
-        let known = &["apiVersion", "groups", "parameters"];
-        let Some(fields) = self.fields(&node, &Path::root(), known) else {
-            return ParamsFile::default();
-        };
-        self.api_version(&fields);
-        ParamsFile {
-            groups: self
-                .items(fields.get("groups"))
-                .into_iter()
-                .filter_map(|(node, path)| self.group(node, &path))
-                .collect(),
-            parameters: self
-                .items(fields.get("parameters"))
-                .into_iter()
-                .filter_map(|(node, path)| self.parameter(node, &path))
-                .collect(),
-        }
+/// Decodes the file; an empty one is one without parameters.
+pub(super) fn decode(decoder: &mut Decoder<'_>, bytes: &[u8]) -> ParamsFile {
+    let Some(node) = decoder.parse(bytes) else {
+        return ParamsFile::default();
+    };
+    if matches!(node.kind, NodeKind::Scalar(Value::Null)) {
+        return ParamsFile::default();
     }
+    let known = &["apiVersion", "groups", "parameters"];
+    let Some(fields) = decoder.fields(&node, &Path::root(), known) else {
+        return ParamsFile::default();
+    };
+    decoder.api_version(&fields);
+    ParamsFile {
+        groups: decoder
+            .items(fields.get("groups"))
+            .into_iter()
+            .filter_map(|(node, path)| decoder.group(node, &path))
+            .collect(),
+        parameters: decoder
+            .items(fields.get("parameters"))
+            .into_iter()
+            .filter_map(|(node, path)| decoder.parameter(node, &path))
+            .collect(),
+    }
+}
 
+impl Decoder<'_> {
     fn group(&mut self, node: &Node, path: &Path) -> Option<Group> {
         let fields = self.fields(node, path, &["name", "displayName", "description", "prio"])?;
         Some(Group {

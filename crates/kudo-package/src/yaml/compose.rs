@@ -185,7 +185,7 @@ impl Composer<'_> {
                 self.nodes[id].kind = RawKind::Sequence(items);
                 Ok(id)
             }
-            Next::Scalar => self.scalar(start, properties),
+            Next::Scalar => self.scalar(start, &properties),
             Next::FlowSequenceStart => {
                 let id = self.begin(start, &properties, RawKind::Sequence(Vec::new()));
                 let items = self.flow_sequence()?;
@@ -277,14 +277,14 @@ impl Composer<'_> {
             .ok_or_else(|| YamlError::new(start.mark(), format!("unknown tag handle {handle:?}")))
     }
 
-    fn scalar(&mut self, start: Position, properties: Properties) -> Result<NodeId, YamlError> {
+    fn scalar(&mut self, start: Position, properties: &Properties) -> Result<NodeId, YamlError> {
         let token = self.scanner.take()?;
         let TokenKind::Scalar { value, plain } = token.kind else {
             return Err(YamlError::new(token.start.mark(), "expected a scalar"));
         };
         let plain = (plain && properties.tag.is_empty()) || properties.tag == "!";
         let tag = properties.tag.clone();
-        Ok(self.begin(start, &properties, RawKind::Scalar { value, tag, plain }))
+        Ok(self.begin(start, properties, RawKind::Scalar { value, tag, plain }))
     }
 
     fn block_sequence(&mut self) -> Result<Vec<NodeId>, YamlError> {

@@ -161,7 +161,9 @@ impl Decoder<'_> {
             }
             let node = self.node(source)?;
             if let NodeKind::Mapping(merged) = node.kind {
-                merged.into_iter().for_each(|entry| entries.merge(entry));
+                for entry in merged {
+                    entries.merge(entry);
+                }
             }
         }
         Ok(())

@@ -36,11 +36,11 @@ impl<'a> Reader<'a> {
             at: Position::default(),
         };
         if let Some(bad) = text.chars().find(|c| !is_allowed(*c)) {
-            while reader.text[reader.offset..].chars().next() != Some(bad) {
+            while !reader.text[reader.offset..].starts_with(bad) {
                 if reader.is_break(0) {
-                    reader.skip_line()
+                    reader.skip_line();
                 } else {
-                    reader.skip()
+                    reader.skip();
                 }
             }
             return Err(YamlError::new(

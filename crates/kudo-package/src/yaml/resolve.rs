@@ -170,11 +170,7 @@ fn is_base60(text: &str) -> bool {
 }
 
 fn is_base60_digit(part: &str) -> bool {
-    match part.as_bytes() {
-        [b'0'..=b'9'] => true,
-        [b'0'..=b'5', b'0'..=b'9'] => true,
-        _ => false,
-    }
+    matches!(part.as_bytes(), [b'0'..=b'9'] | [b'0'..=b'5', b'0'..=b'9'])
 }
 
 /// Whether the text is a timestamp: a date, or a date and a time, the time with a zone after `T`
@@ -213,7 +209,9 @@ fn is_timestamp(text: &str) -> bool {
 fn days_in(year: u32, month: u32) -> u32 {
     match month {
         4 | 6 | 9 | 11 => 30,
-        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => {
+            29
+        }
         2 => 28,
         _ => 31,
     }

@@ -56,6 +56,16 @@ struct SimpleKey {
     at: Position,
 }
 
+impl SimpleKey {
+    fn refuse_if_required(self) -> Result<(), YamlError> {
+        if self.required {
+            let message = "expected a key followed by ':' here";
+            return Err(YamlError::new(self.at.mark(), message));
+        }
+        Ok(())
+    }
+}
+
 /// Produces tokens on demand.
 pub(super) struct Scanner<'a> {
     pub(super) reader: Reader<'a>,
@@ -239,19 +249,11 @@ impl<'a> Scanner<'a> {
             return Ok(false);
         }
         if key.at.line < here.line || key.at.index + MAX_SIMPLE_KEY < here.index {
-            self.refuse_required(key)?;
+            key.refuse_if_required()?;
             self.simple_keys[index].possible = false;
             return Ok(false);
         }
         Ok(true)
-    }
-
-    fn refuse_required(&self, key: SimpleKey) -> Result<(), YamlError> {
-        if key.required {
-            let message = "expected a key followed by ':' here";
-            return Err(YamlError::new(key.at.mark(), message));
-        }
-        Ok(())
     }
 
     fn save_simple_key(&mut self) -> Result<(), YamlError> {
@@ -276,7 +278,7 @@ impl<'a> Scanner<'a> {
         let level = self.simple_keys.len() - 1;
         let key = self.simple_keys[level];
         if key.possible {
-            self.refuse_required(key)?;
+            key.refuse_if_required()?;
             self.simple_keys[level].possible = false;
             self.simple_keys_by_token.remove(&key.token_number);
         }

@@ -14,6 +14,10 @@ pub(super) enum Style {
 }
 
 /// What stands in the way of the simpler styles.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each style is allowed or not on its own"
+)]
 pub(super) struct TextTraits {
     pub(super) multiline: bool,
     plain_allowed: bool,
@@ -115,12 +119,23 @@ pub(super) fn escape(text: &str) -> String {
             '\u{a0}' => escaped.push('_'),
             '\u{2028}' => escaped.push('L'),
             '\u{2029}' => escaped.push('P'),
-            '\0'..='\u{ff}' => escaped.push_str(&format!("x{:02X}", u32::from(c))),
-            '\u{100}'..='\u{ffff}' => escaped.push_str(&format!("u{:04X}", u32::from(c))),
-            _ => escaped.push_str(&format!("U{:08X}", u32::from(c))),
+            '\0'..='\u{ff}' => push_hex(&mut escaped, 'x', 2, c),
+            '\u{100}'..='\u{ffff}' => push_hex(&mut escaped, 'u', 4, c),
+            _ => push_hex(&mut escaped, 'U', 8, c),
         }
     }
     escaped
+}
+
+fn push_hex(escaped: &mut String, kind: char, digits: u32, c: char) {
+    escaped.push(kind);
+    let code = u32::from(c);
+    escaped.extend(
+        (0..digits)
+            .rev()
+            .filter_map(|digit| char::from_digit((code >> (4 * digit)) & 0xF, 16))
+            .map(|digit| digit.to_ascii_uppercase()),
+    );
 }
 
 /// The entries of a map in the order in which Go's `yaml.v2` writes them: numbers within keys by
