@@ -1,7 +1,8 @@
 //! Building the control plane's programs from Debian's source package, once per machine.
 //!
 //! Debian 12 packages etcd, and the whole source of Kubernetes 1.20.2 with its dependencies. The
-//! sources list used for it is made here, from the machine's own mirrors, and leaves the machine's
+//! sources are patched, as they are older than Debian's Go: without that the API server dies on every
+//! custom resource. The sources list used for it is made here, from the machine's own mirrors, and leaves the machine's
 //! lists as they are. An interrupted build goes on where it stopped; the build tree (2.7 GB) goes
 //! when the programs are in the cache.
 
@@ -20,6 +21,8 @@ use crate::process::{self, ProcessError};
 
 /// The beginning of the version of Debian's source package that holds [`VERSION`].
 const SOURCE_VERSION: &str = "1.20.5+really1.20.2";
+/// What Kubernetes 1.20.2 needs to work when built with Go 1.18 or later.
+const PATCH: &str = include_str!("../../assets/kubernetes-1.20.2-go1.18.patch");
 /// What the build needs besides the store, which is a package itself.
 const BUILD_PACKAGES: &[&str] = &[
     "golang-go",
@@ -28,6 +31,7 @@ const BUILD_PACKAGES: &[&str] = &[
     "jq",
     "rsync",
     "dpkg-dev",
+    "patch",
     "xz-utils",
     "ca-certificates",
 ];
@@ -98,9 +102,14 @@ pub(crate) fn build(force: bool) -> Result<(), BuildError> {
 }
 
 fn build_programs(cache: &Path, force: bool) -> Result<(), BuildError> {
-    let work = cache.with_file_name(format!("{VERSION}.build"));
+    let beside = |ending: &str| {
+        let mut name = cache.file_name().unwrap_or_default().to_owned();
+        name.push(ending);
+        cache.with_file_name(name)
+    };
+    let work = beside(".build");
     create(&work)?;
-    let _lock = exclusive(&cache.with_file_name(format!("{VERSION}.lock")))?;
+    let _lock = exclusive(&beside(".lock"))?;
     let done = || PROGRAMS.iter().all(|program| cache.join(program).is_file());
     if done() && !force {
         return Ok(());
@@ -206,13 +215,13 @@ fn source_archive(folder: &Path) -> Result<Option<PathBuf>, BuildError> {
     Ok(None)
 }
 
-/// Unpacks the archive; a half-unpacked tree of an earlier run is begun anew.
+/// Unpacks the archive and patches it; a half-unpacked tree of an earlier run is begun anew.
 fn unpack(work: &Path, archive: &Path) -> Result<PathBuf, BuildError> {
     let tree = work.join("tree");
     if tree.is_dir() {
         return Ok(tree);
     }
-    output::progress("unpacking");
+    output::progress("unpacking and patching");
     let partial = work.join("tree.partial");
     let _ = fs::remove_dir_all(&partial);
     create(&partial)?;
@@ -223,6 +232,11 @@ fn unpack(work: &Path, archive: &Path) -> Result<PathBuf, BuildError> {
         .arg("--directory")
         .arg(&partial);
     process::run(&mut tar)?;
+    let file = work.join("go1.18.patch");
+    fs::write(&file, PATCH).map_err(io_error(&file))?;
+    let mut patch = Command::new("patch");
+    patch.args(["--strip=1", "--quiet", "--input"]).arg(&file);
+    process::run(patch.current_dir(&partial))?;
     fs::rename(&partial, &tree).map_err(io_error(&tree))?;
     Ok(tree)
 }

@@ -147,7 +147,7 @@ pub(super) async fn serve(start: &Start) -> Result<(), RunningError> {
         folder: Some(state.cluster()),
         ..Default::default()
     };
-    let control_plane = ControlPlane::start(options).await?;
+    let mut control_plane = ControlPlane::start(options).await?;
     let client = control_plane.client().await?;
     let pods = PodOptions::from(&start.pods);
     let simulated = async {
@@ -160,6 +160,7 @@ pub(super) async fn serve(start: &Start) -> Result<(), RunningError> {
     state.write("ready", "")?;
     tokio::select! {
         ended = simulated => Ok(ended?),
+        failure = control_plane.failure() => Err(failure.into()),
         _ = terminate.recv() => Ok(()),
         _ = interrupt.recv() => Ok(()),
     }

@@ -8,6 +8,10 @@ use super::ControlPlaneError;
 /// The Kubernetes version that `cargo xtask control-plane build` builds and caches.
 pub const VERSION: &str = "1.20.2";
 
+/// The folder of [`VERSION`] in the cache. It counts how the build has changed: built from the plain
+/// sources with Go 1.18 or later, this version's API server dies on every custom resource.
+const BUILD: &str = "1.20.2-patched-1";
+
 /// The environment variable that names a folder with the programs, as controller-runtime's envtest
 /// uses it.
 pub const ASSETS_VARIABLE: &str = "KUBEBUILDER_ASSETS";
@@ -53,9 +57,9 @@ impl Binaries {
     }
 }
 
-/// The project's own folder of programs: `${XDG_CACHE_HOME:-~/.cache}/kudo/control-plane/<version>`.
+/// The project's own folder of programs: `${XDG_CACHE_HOME:-~/.cache}/kudo/control-plane/<build>`.
 pub fn cache_folder() -> PathBuf {
-    project_cache().join("control-plane").join(VERSION)
+    project_cache().join("control-plane").join(BUILD)
 }
 
 /// The project's cache: `${XDG_CACHE_HOME:-~/.cache}/kudo`; without a home, in the temporary folder.

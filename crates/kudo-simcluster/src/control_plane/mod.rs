@@ -37,6 +37,9 @@ use crate::supervised::{Supervised, SupervisedFolder};
 /// Pause between two looks at a program that is starting.
 const POLL: Duration = Duration::from_millis(20);
 
+/// Pause between two looks at programs that should go on.
+const FAILURE_POLL: Duration = Duration::from_millis(500);
+
 /// Controllers that need nodes, a cloud or a certificate authority are off.
 const CONTROLLERS: &str = "*,-nodelifecycle,-nodeipam,-route,-service,-cloud-node-lifecycle,\
     -bootstrapsigner,-tokencleaner,-csrsigning,-csrapproving,-csrcleaner,-ttl,-attachdetach,\
@@ -73,9 +76,9 @@ pub struct ControlPlane {
     kubeconfig: PathBuf,
     restricted_kubeconfig: PathBuf,
     // Fields are dropped in this order: clients of a program before the program, the folder last.
-    _controller_manager: Option<Supervised>,
-    _api_server: Supervised,
-    _etcd: Supervised,
+    controller_manager: Option<Supervised>,
+    api_server: Supervised,
+    etcd: Supervised,
     folder: SupervisedFolder,
     _ports: [ReservedPort; 3],
 }
@@ -184,12 +187,30 @@ impl ControlPlane {
             url,
             kubeconfig,
             restricted_kubeconfig,
-            _controller_manager: controller_manager,
-            _api_server: api_server,
-            _etcd: etcd,
+            controller_manager,
+            api_server,
+            etcd,
             folder,
             _ports: ports,
         })
+    }
+
+    /// Waits until one of the programs ends by itself, which none should, and tells how.
+    pub async fn failure(&mut self) -> ControlPlaneError {
+        loop {
+            let controller_manager = self.controller_manager.iter_mut();
+            let others = [
+                ("kube-apiserver", &mut self.api_server),
+                ("etcd", &mut self.etcd),
+            ];
+            let all = controller_manager.map(|process| ("kube-controller-manager", process));
+            for (program, process) in all.chain(others) {
+                if let Some(failure) = failure(program, process) {
+                    return failure;
+                }
+            }
+            tokio::time::sleep(FAILURE_POLL).await;
+        }
     }
 
     /// The API server's address.
@@ -333,6 +354,15 @@ fn controller_manager_arguments(credentials: &Credentials, kubeconfig: &Path) ->
     ]
 }
 
+fn failure(program: &'static str, process: &mut Supervised) -> Option<ControlPlaneError> {
+    let ended = process.ended()?;
+    Some(ControlPlaneError::Ended {
+        program,
+        status: ended.status,
+        log_tail: ended.log_tail,
+    })
+}
+
 /// The moment by which a start must have succeeded.
 struct Deadline {
     start: Instant,
@@ -353,13 +383,8 @@ impl Deadline {
         program: &'static str,
         process: &mut Supervised,
     ) -> Result<(), ControlPlaneError> {
-        if let Some(ended) = process.ended() {
-            let (status, log_tail) = (ended.status, ended.log_tail);
-            return Err(ControlPlaneError::Ended {
-                program,
-                status,
-                log_tail,
-            });
+        if let Some(failure) = failure(program, process) {
+            return Err(failure);
         }
         if self.start.elapsed() >= self.length {
             let log_tail = process.log_tail();
