@@ -52,7 +52,7 @@ struct Stage {
 const STAGES: &[Stage] = &[
     Stage {
         name: "fmt",
-        run: |_| plain(&["fmt", "--all", "--check"]),
+        run: |_| plain(&["fmt", "--all", "--check", "--", "--files-with-diff"]),
     },
     Stage {
         name: "layers",
