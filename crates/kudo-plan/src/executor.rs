@@ -159,7 +159,7 @@ impl<'a, R: TaskRunner, C: Clock, O: Observer> Execution<'a, R, C, O> {
             if ended {
                 self.work.clear();
             }
-            if self.machine.is_dirty() || self.observer.has_unrecorded() {
+            if self.machine.is_dirty() || self.must_write_ahead() {
                 self.record().await?;
             }
             if ended {
@@ -172,6 +172,11 @@ impl<'a, R: TaskRunner, C: Clock, O: Observer> Execution<'a, R, C, O> {
 
     fn has_ended(&self) -> bool {
         self.machine.state().status.is_terminal()
+    }
+
+    /// Whether a step is about to start of which the observer knows more than the state shows.
+    fn must_write_ahead(&self) -> bool {
+        !self.starting.is_empty() && self.observer.has_unrecorded()
     }
 
     /// Applies what has happened.
