@@ -14,6 +14,12 @@
 //! # Ok::<(), kudo_template::RenderError>(())
 //! ```
 
+mod budget;
+mod format;
+mod functions;
+mod go;
+mod value;
+
 pub mod error;
 pub mod limits;
 pub mod objects;

@@ -1,0 +1,168 @@
+//! The tree of a parsed template.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use super::literal::Number;
+use crate::format::quote;
+use crate::functions::Function;
+use crate::value::Text;
+
+/// A parsed template with all that it defines.
+#[derive(Debug)]
+pub(crate) struct Template {
+    /// Name of the template's file.
+    pub(crate) name: String,
+    /// The text, for finding lines and columns.
+    pub(crate) text: String,
+    /// What is executed.
+    pub(crate) root: Arc<[Node]>,
+    /// Templates by name: those of `define` and `block`, and the file itself.
+    pub(crate) defined: HashMap<String, Arc<[Node]>>,
+}
+
+/// A part of a template that does something when executed.
+#[derive(Debug, Clone)]
+pub(crate) enum Node {
+    Text(Text),
+    Action(Pipeline),
+    If(Branch),
+    With(Branch),
+    Range(Branch),
+    /// `template` or `block`.
+    Call {
+        position: usize,
+        name: String,
+        argument: Option<Pipeline>,
+    },
+    Break,
+    Continue,
+}
+
+/// A control structure.
+#[derive(Debug, Clone)]
+pub(crate) struct Branch {
+    pub(crate) pipeline: Pipeline,
+    pub(crate) body: Vec<Node>,
+    pub(crate) otherwise: Option<Vec<Node>>,
+}
+
+/// Commands, each given to the next one as its last argument.
+#[derive(Debug, Clone)]
+pub(crate) struct Pipeline {
+    pub(crate) position: usize,
+    /// Whether the variables exist already (`=`) or are declared (`:=`).
+    pub(crate) assigns: bool,
+    pub(crate) variables: Vec<String>,
+    pub(crate) commands: Vec<Command>,
+}
+
+/// An operand and the arguments given to it.
+#[derive(Debug, Clone)]
+pub(crate) struct Command {
+    pub(crate) operands: Vec<Operand>,
+}
+
+/// One operand and where it stands.
+#[derive(Debug, Clone)]
+pub(crate) struct Operand {
+    pub(crate) position: usize,
+    pub(crate) kind: OperandKind,
+}
+
+/// What an operand is.
+#[derive(Debug, Clone)]
+pub(crate) enum OperandKind {
+    Bool(bool),
+    Dot,
+    Nil,
+    Number(Number),
+    Text {
+        value: Text,
+        /// As it is written.
+        source: String,
+    },
+    /// `.A.B`
+    Field(Vec<String>),
+    /// `$x.A.B`
+    Variable {
+        name: String,
+        fields: Vec<String>,
+    },
+    Function(&'static Function),
+    /// `(…)`
+    Pipeline(Pipeline),
+    /// `(…).A.B`
+    Chain {
+        base: Box<Operand>,
+        fields: Vec<String>,
+    },
+}
+
+impl fmt::Display for Pipeline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.variables.is_empty() {
+            f.write_str(&self.variables.join(", "))?;
+            f.write_str(if self.assigns { " = " } else { " := " })?;
+        }
+        for (index, command) in self.commands.iter().enumerate() {
+            if index > 0 {
+                f.write_str(" | ")?;
+            }
+            command.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, operand) in self.operands.iter().enumerate() {
+            if index > 0 {
+                f.write_str(" ")?;
+            }
+            operand.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Operand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            OperandKind::Bool(value) => value.fmt(f),
+            OperandKind::Dot => f.write_str("."),
+            OperandKind::Nil => f.write_str("nil"),
+            OperandKind::Number(number) => f.write_str(&number.text),
+            OperandKind::Text { source, .. } => f.write_str(source),
+            OperandKind::Field(fields) => write_fields(f, fields),
+            OperandKind::Variable { name, fields } => {
+                f.write_str(name)?;
+                write_fields(f, fields)
+            }
+            OperandKind::Function(function) => f.write_str(function.name),
+            OperandKind::Pipeline(pipeline) => write!(f, "({pipeline})"),
+            OperandKind::Chain { base, fields } => {
+                base.fmt(f)?;
+                write_fields(f, fields)
+            }
+        }
+    }
+}
+
+fn write_fields(f: &mut fmt::Formatter<'_>, fields: &[String]) -> fmt::Result {
+    for field in fields {
+        write!(f, ".{field}")?;
+    }
+    Ok(())
+}
+
+/// The expression of a `template` action, for errors.
+pub(super) fn call_expression(name: &str, argument: Option<&Pipeline>) -> String {
+    let name = quote(name.as_bytes(), false);
+    match argument {
+        Some(pipeline) => format!("{{{{template {name} {pipeline}}}}}"),
+        None => format!("{{{{template {name}}}}}"),
+    }
+}
