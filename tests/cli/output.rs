@@ -18,7 +18,7 @@ fn the_version_needs_no_cluster() {
         .expect_code(0);
     assert_eq!(outcome.json()["clientVersion"]["gitVersion"], "v$VERSION");
     let outcome = TestEnvironment::new().run(&["--version"]).expect_code(0);
-    assert_eq!(outcome.stdout, "kubectl kudo $VERSION\n");
+    assert_eq!(outcome.stdout, "kubectl-kudo $VERSION\n");
 }
 
 #[test]

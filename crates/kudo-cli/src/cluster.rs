@@ -28,6 +28,8 @@ pub(crate) const FIELD_MANAGER: &str = "kubectl-kudo";
 pub(crate) struct Session {
     pub(crate) client: Client,
     pub(crate) namespace: String,
+    /// Address of the server, for messages.
+    server: String,
 }
 
 impl Session {
@@ -58,6 +60,7 @@ impl Session {
         Ok(Self {
             client: connected.client,
             namespace: connected.namespace,
+            server: connected.server,
         })
     }
 
@@ -69,7 +72,7 @@ impl Session {
         let served = match listed {
             Ok(list) => list.resources,
             Err(error) if cause(&error) == Cause::NotFound => vec![],
-            Err(error) => return Err(api_error("find out whether KUDO is installed", error)),
+            Err(error) => return Err(self.error("find out whether KUDO is installed", error)),
         };
         let complete = ["Operator", "OperatorVersion", "Instance"]
             .iter()
@@ -103,7 +106,7 @@ impl Session {
     {
         self.api::<K>()
             .get_opt(name)
-            .map_err(|error| api_error(&format!("read {}", self.describe::<K>(name)), error))
+            .map_err(|error| self.error(&format!("read {}", self.describe::<K>(name)), error))
             .await
     }
 
@@ -118,7 +121,7 @@ impl Session {
         let mut items = self
             .api::<K>()
             .list(&ListParams::default())
-            .map_err(|error| api_error(&doing, error))
+            .map_err(|error| self.error(&doing, error))
             .await?
             .items;
         items.sort_by_key(ResourceExt::name_any);
@@ -141,7 +144,7 @@ impl Session {
             kube::Error::Api(status) if names_missing_namespace(status) => Error::NoNamespace {
                 namespace: self.namespace.clone(),
             },
-            _ => api_error(&doing, error),
+            _ => self.error(&doing, error),
         })
     }
 
@@ -170,8 +173,8 @@ impl Session {
             .filter(|namespace| !namespace.is_empty())
             .unwrap_or(&self.namespace);
         let session = Self {
-            client: self.client.clone(),
             namespace: namespace.to_owned(),
+            ..self.clone()
         };
         if !name.is_empty()
             && let Some(version) = session.find(name).await?
@@ -210,7 +213,7 @@ impl Session {
             Err(error) if cause(&error) == Cause::Conflict => Ok(None),
             Err(error) => {
                 let doing = format!("change {}", self.describe::<Instance>(name));
-                Err(api_error(&doing, error))
+                Err(self.error(&doing, error))
             }
         }
     }
@@ -226,7 +229,7 @@ impl Session {
             Err(error) if cause(&error) == Cause::NotFound => Ok(()),
             Err(error) => {
                 let doing = format!("delete {}", self.describe::<Instance>(name));
-                Err(api_error(&doing, error))
+                Err(self.error(&doing, error))
             }
         }
     }
@@ -235,7 +238,7 @@ impl Session {
     pub(crate) async fn namespace(&self) -> Result<Option<Namespace>, Error> {
         Api::<Namespace>::all(self.client.clone())
             .get_opt(&self.namespace)
-            .map_err(|error| api_error(&format!("read namespace {:?}", self.namespace), error))
+            .map_err(|error| self.error(&format!("read namespace {:?}", self.namespace), error))
             .await
     }
 
@@ -244,9 +247,18 @@ impl Session {
         let version = self
             .client
             .apiserver_version()
-            .map_err(|error| api_error("ask the server for its version", error))
+            .map_err(|error| self.error("ask the server for its version", error))
             .await?;
         Ok(version.git_version)
+    }
+
+    /// A failed request, with what it was for.
+    pub(crate) fn error(&self, doing: &str, source: kube::Error) -> Error {
+        Error::Api {
+            doing: doing.to_owned(),
+            server: self.server.clone(),
+            source: Box::new(source),
+        }
     }
 
     fn describe<K: Resource>(&self, name: &str) -> String
@@ -255,14 +267,6 @@ impl Session {
     {
         let kind = K::kind(&K::DynamicType::default()).to_lowercase();
         format!("{kind} {}/{name}", self.namespace)
-    }
-}
-
-/// A failed request, with what it was for.
-pub(crate) fn api_error(doing: &str, source: kube::Error) -> Error {
-    Error::Api {
-        doing: doing.to_owned(),
-        source: Box::new(source),
     }
 }
 

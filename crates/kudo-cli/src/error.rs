@@ -74,8 +74,11 @@ pub(crate) enum Error {
     #[error("cannot change the immutable {}", parameter_names(.names))]
     Immutable { names: Vec<String> },
     /// The package cannot be read.
-    #[error(transparent)]
-    Package(#[from] PackageErrors),
+    #[error("{source}{}", cause_of(.source))]
+    Package {
+        path: PathBuf,
+        source: PackageErrors,
+    },
     /// The package breaks rules.
     #[error("the package {} has {}", path.display(), count(*errors, "error"))]
     PackageInvalid {
@@ -103,6 +106,7 @@ pub(crate) enum Error {
     #[error("cannot {doing}: {}", kudo_kube::error::message(.source))]
     Api {
         doing: String,
+        server: String,
         source: Box<kube::Error>,
     },
     /// The server does not serve KUDO's resources.
@@ -239,6 +243,18 @@ fn failed(instance: &Named, failure: &PlanFailure) -> String {
         }
         None => format!("plan {plan:?} of instance {instance} failed: {message}"),
     }
+}
+
+/// What lies under an error whose own text does not say it.
+fn cause_of(error: &dyn std::error::Error) -> String {
+    let mut text = String::new();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
 }
 
 fn lines<T: ToString>(errors: &[T]) -> String {

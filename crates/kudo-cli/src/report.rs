@@ -1,6 +1,7 @@
 //! From an error to what the user sees: one message, hints, and the exit code.
 
 use std::io::ErrorKind;
+use std::path::Path;
 
 use kudo_kube::ConnectError;
 use kudo_kube::error::Cause;
@@ -46,8 +47,11 @@ fn message(error: &Error) -> String {
             let lines: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
             return format!("{error}:\n{}", lines.join("\n"));
         }
-        Error::Package(PackageErrors::Invalid(_)) => {
-            return format!("the package is invalid:\n{error}");
+        Error::Package {
+            path,
+            source: PackageErrors::Invalid(_),
+        } => {
+            return format!("the package {} is invalid:\n{error}", path.display());
         }
         Error::Parameters { errors, .. } => {
             let lines: Vec<String> = errors
@@ -110,11 +114,21 @@ fn judge(error: &Error) -> (ExitStatus, Vec<String>) {
             Exit::Usage,
             hint("an immutable parameter keeps the value it had at installation"),
         ),
-        Error::Package(error) => package(error),
+        Error::Package { path, source } => package(path, source),
         Error::Render(error) => render(error),
         Error::NoTemplate { nearest, .. } => (Exit::NotFound, did_you_mean(nearest.as_deref())),
-        Error::PackageInvalid { .. }
-        | Error::OperatorVersionInvalid { .. }
+        Error::PackageInvalid {
+            path, diagnostics, ..
+        } => (
+            Exit::Failed,
+            // The command that tells all of it needs no advice to run it.
+            if diagnostics.is_empty() {
+                vec![]
+            } else {
+                hint(verify_command(path))
+            },
+        ),
+        Error::OperatorVersionInvalid { .. }
         | Error::NamespaceManifest { .. }
         | Error::Home { .. }
         | Error::Runtime(_)
@@ -124,7 +138,7 @@ fn judge(error: &Error) -> (ExitStatus, Vec<String>) {
             hint("name a directory with --home or $KUDO_HOME"),
         ),
         Error::Connect(error) => connect(error),
-        Error::Api { source, .. } => api(source),
+        Error::Api { source, server, .. } => api(source, server),
         Error::NotInstalled => (
             Exit::NotFound,
             hint("install it with: kubectl kudo init --wait"),
@@ -278,11 +292,19 @@ pub(crate) fn follow_command(namespace: &str, instance: &str) -> String {
     format!("kubectl kudo plan status --instance {instance} -n {namespace} --wait")
 }
 
+fn verify_command(path: &Path) -> String {
+    format!(
+        "check it with: kubectl kudo package verify {}",
+        path.display()
+    )
+}
+
 fn parameter_input(error: &ParameterInputError) -> (ExitStatus, Vec<String>) {
     match error {
-        ParameterInputError::Unreadable { source, .. } if source.kind() == ErrorKind::NotFound => {
-            (ExitStatus::NotFound, vec![])
-        }
+        ParameterInputError::Unreadable { source, .. } if source.kind() == ErrorKind::NotFound => (
+            ExitStatus::NotFound,
+            hint("-P takes the path of a file, from the current directory on"),
+        ),
         ParameterInputError::Unreadable { .. } => (ExitStatus::Failed, vec![]),
         ParameterInputError::Argument { .. } => (
             ExitStatus::Usage,
@@ -323,10 +345,13 @@ fn parameters(operator: &str, errors: &[ParameterError]) -> Vec<String> {
             .collect();
         hints.push(format!("give a value with {}", flags.join(" ")));
     }
-    if errors
-        .iter()
-        .any(|error| matches!(error, ParameterError::Unknown { nearest: None, .. }))
-    {
+    let unclear = |error: &ParameterError| {
+        matches!(
+            error,
+            ParameterError::Unknown { nearest: None, .. } | ParameterError::Type { .. }
+        )
+    };
+    if errors.iter().any(unclear) {
         hints.push(format!(
             "list what {operator} takes with: kubectl kudo package list parameters PACKAGE"
         ));
@@ -334,7 +359,7 @@ fn parameters(operator: &str, errors: &[ParameterError]) -> Vec<String> {
     hints
 }
 
-fn package(error: &PackageErrors) -> (ExitStatus, Vec<String>) {
+fn package(path: &Path, error: &PackageErrors) -> (ExitStatus, Vec<String>) {
     match error {
         PackageErrors::NotFound { .. } => (
             ExitStatus::NotFound,
@@ -342,9 +367,12 @@ fn package(error: &PackageErrors) -> (ExitStatus, Vec<String>) {
                 "a package is a directory with operator.yaml and params.yaml in it, or a .tgz file of one",
             ),
         ),
-        PackageErrors::Unreadable { .. }
-        | PackageErrors::Archive(_)
-        | PackageErrors::Invalid(_) => (ExitStatus::Failed, vec![]),
+        PackageErrors::Unreadable { .. } => (ExitStatus::Failed, vec![]),
+        PackageErrors::Archive(_) => (
+            ExitStatus::Failed,
+            hint("a package archive is a gzipped tar file of plain files and folders"),
+        ),
+        PackageErrors::Invalid(_) => (ExitStatus::Failed, hint(verify_command(path))),
     }
 }
 
@@ -387,11 +415,11 @@ fn connect(error: &ConnectError) -> (ExitStatus, Vec<String>) {
     }
 }
 
-fn api(error: &kube::Error) -> (ExitStatus, Vec<String>) {
+fn api(error: &kube::Error, server: &str) -> (ExitStatus, Vec<String>) {
     match kudo_kube::error::cause(error) {
         Cause::Unreachable => (
             ExitStatus::Unreachable,
-            hint("is the server running, and is its address in the kubeconfig right?"),
+            hint(format!("is {server} running, and the right address?")),
         ),
         Cause::Unauthorized => (
             ExitStatus::Unreachable,
@@ -411,14 +439,16 @@ fn api(error: &kube::Error) -> (ExitStatus, Vec<String>) {
             ExitStatus::Failed,
             hint("wait until the namespace is gone, and create it again"),
         ),
-        Cause::QuotaExceeded
-        | Cause::Denied
-        | Cause::Gone
-        | Cause::Invalid
-        | Cause::TooLarge
-        | Cause::Busy
-        | Cause::Server
-        | Cause::Garbled => (ExitStatus::Failed, vec![]),
+        Cause::QuotaExceeded | Cause::Denied | Cause::Gone | Cause::Invalid | Cause::TooLarge => {
+            (ExitStatus::Failed, vec![])
+        }
+        Cause::Busy | Cause::Server => (ExitStatus::Failed, hint("try again")),
+        Cause::Garbled => (
+            ExitStatus::Failed,
+            hint(format!(
+                "is {server} the address of a Kubernetes API server?"
+            )),
+        ),
     }
 }
 

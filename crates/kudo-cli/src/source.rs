@@ -24,13 +24,21 @@ pub(crate) fn load(argument: &str) -> Result<Package, Error> {
     if !is_path(argument) {
         return not_yet("a name in a repository", Path::new(argument).exists());
     }
-    Ok(Package::load(Path::new(argument))?)
+    load_path(argument)
+}
+
+fn load_path(argument: &str) -> Result<Package, Error> {
+    let path = Path::new(argument);
+    Package::load(path).map_err(|source| Error::Package {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// Loads a package for commands that need no cluster and take any directory, as upstream's do.
 pub(crate) fn load_local(argument: &str) -> Result<Package, Error> {
     if Path::new(argument).exists() {
-        return Ok(Package::load(Path::new(argument))?);
+        return load_path(argument);
     }
     load(argument)
 }

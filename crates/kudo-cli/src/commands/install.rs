@@ -20,7 +20,7 @@ use super::operator_version::{
     Provision, check_kubernetes, check_parameters, definition_of, warn_of_choice,
 };
 use crate::arguments::{Format, Global, ParameterArgs, VersionChoice, WaitArgs};
-use crate::cluster::{FIELD_MANAGER, Session, api_error};
+use crate::cluster::{FIELD_MANAGER, Session};
 use crate::error::Error;
 use crate::follow::{Awaited, Change, Follow, follow};
 use crate::output::{Output, Structured};
@@ -383,7 +383,9 @@ async fn create_namespace(session: &Session, namespace: &Namespace) -> Result<()
     Api::<Namespace>::all(session.client.clone())
         .create(&parameters, namespace)
         .await
-        .map_err(|error| api_error(&format!("create namespace {:?}", session.namespace), error))?;
+        .map_err(|error| {
+            session.error(&format!("create namespace {:?}", session.namespace), error)
+        })?;
     Ok(())
 }
 

@@ -20,7 +20,7 @@ use kudo_api::operator_version::Plan;
 use kudo_kube::error::{Cause, cause};
 use tokio::time::Instant;
 
-use crate::cluster::{Session, api_error};
+use crate::cluster::Session;
 use crate::error::Error;
 use crate::output::Output;
 use crate::report::follow_command;
@@ -83,7 +83,7 @@ pub(crate) async fn follow(
                     last = sight;
                 }
                 Some(Err(error)) => {
-                    if let Some(error) = fatal(&error) {
+                    if let Some(error) = fatal(session, &error) {
                         break Err(error);
                     }
                     if std::mem::take(&mut connected) {
@@ -179,7 +179,7 @@ fn conclude(
 }
 
 /// The error that makes further waiting pointless, if this is one.
-fn fatal(error: &watcher::Error) -> Option<Error> {
+fn fatal(session: &Session, error: &watcher::Error) -> Option<Error> {
     let source = match error {
         watcher::Error::InitialListFailed(source)
         | watcher::Error::WatchStartFailed(source)
@@ -193,7 +193,7 @@ fn fatal(error: &watcher::Error) -> Option<Error> {
         cause(source),
         Cause::Unauthorized | Cause::Forbidden | Cause::NotFound
     )
-    .then(|| api_error("follow the instance", kube::Error::Api(status.clone())))
+    .then(|| session.error("follow the instance", kube::Error::Api(status.clone())))
 }
 
 async fn until(deadline: Option<Instant>) {

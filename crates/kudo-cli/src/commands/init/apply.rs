@@ -19,7 +19,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::manifests::{Choices, MANAGER, NAMESPACE, SERVICE_ACCOUNT, UPSTREAM_WEBHOOK, parts};
-use crate::cluster::{FIELD_MANAGER, Session, api_error};
+use crate::cluster::{FIELD_MANAGER, Session};
 use crate::commands::install::resource_name;
 use crate::error::Error;
 use crate::output::Output;
@@ -107,12 +107,18 @@ pub(super) async fn prepare_upgrade(
             "Removing the manager {}",
             manager_image(&manager).unwrap_or("")
         ));
-        delete(&managers, MANAGER, &DeleteParams::foreground()).await?;
+        delete(session, &managers, MANAGER, &DeleteParams::foreground()).await?;
         let uid = manager.uid().unwrap_or_default();
         wait(&managers, MANAGER, conditions::is_deleted(&uid), PATIENCE).await?;
     }
     let webhooks: Api<MutatingWebhookConfiguration> = Api::all(session.client.clone());
-    delete(&webhooks, UPSTREAM_WEBHOOK, &DeleteParams::default()).await
+    delete(
+        session,
+        &webhooks,
+        UPSTREAM_WEBHOOK,
+        &DeleteParams::default(),
+    )
+    .await
 }
 
 async fn refuse_missing_namespace(session: &Session, choices: &Choices) -> Result<(), Error> {
@@ -127,14 +133,19 @@ async fn refuse_missing_namespace(session: &Session, choices: &Choices) -> Resul
     }
 }
 
-async fn delete<K>(api: &Api<K>, name: &str, parameters: &DeleteParams) -> Result<(), Error>
+async fn delete<K>(
+    session: &Session,
+    api: &Api<K>,
+    name: &str,
+    parameters: &DeleteParams,
+) -> Result<(), Error>
 where
     K: Clone + DeserializeOwned + Debug,
 {
     match api.delete(name, parameters).await {
         Ok(_) => Ok(()),
         Err(error) if cause(&error) == Cause::NotFound => Ok(()),
-        Err(error) => Err(api_error(&format!("delete {name}"), error)),
+        Err(error) => Err(session.error(&format!("delete {name}"), error)),
     }
 }
 
@@ -160,7 +171,7 @@ pub(super) async fn apply(
 async fn apply_object(session: &Session, object: &Value) -> Result<(), Error> {
     let doing = format!("apply {}", resource_name(object));
     let typed: DynamicObject = serde_json::from_value(object.clone())
-        .map_err(|source| api_error(&doing, kube::Error::SerdeError(source)))?;
+        .map_err(|source| session.error(&doing, kube::Error::SerdeError(source)))?;
     let (kind, name) = (resource_of(object), typed.name_any());
     let api: Api<DynamicObject> = match typed.namespace() {
         Some(namespace) => Api::namespaced_with(session.client.clone(), &namespace, &kind),
@@ -169,7 +180,7 @@ async fn apply_object(session: &Session, object: &Value) -> Result<(), Error> {
     let parameters = PatchParams::apply(FIELD_MANAGER).force();
     api.patch(&name, &parameters, &Patch::Apply(object))
         .await
-        .map_err(|error| api_error(&doing, error))?;
+        .map_err(|error| session.error(&doing, error))?;
     Ok(())
 }
 

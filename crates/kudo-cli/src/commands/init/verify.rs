@@ -9,7 +9,7 @@ use kube::{Api, ResourceExt};
 
 use super::apply::{is_active, is_ready, manager_image};
 use super::manifests::{Choices, MANAGER, SERVICE};
-use crate::cluster::{Session, api_error};
+use crate::cluster::Session;
 use crate::error::Error;
 
 /// Tells all that is not as it should be.
@@ -38,7 +38,7 @@ async fn check_crds(session: &Session, problems: &mut Vec<String>) -> Result<(),
         let found = api
             .get_opt(&name)
             .await
-            .map_err(|error| api_error(&format!("read definition {name}"), error))?;
+            .map_err(|error| session.error(&format!("read definition {name}"), error))?;
         let Some(found) = found else {
             problems.push(format!("definition {name} is not installed"));
             continue;
@@ -81,7 +81,7 @@ async fn check_account(
     let bindings = bindings
         .list(&kube::api::ListParams::default())
         .await
-        .map_err(|error| api_error("list cluster role bindings", error))?;
+        .map_err(|error| session.error("list cluster role bindings", error))?;
     let bound = bindings.items.iter().any(|binding| {
         let subjects = binding.subjects.iter().flatten();
         let mut matching = subjects.filter(|subject| {

@@ -30,7 +30,10 @@ pub(super) fn run(arguments: &VerifyArgs, output: &Output) -> Result<(), Error> 
     let format = output.format("package verify", &[Format::Yaml, Format::Json])?;
     let diagnostics = match source::load_local(&arguments.package) {
         Ok(package) => kudo_template::verify::verify_package(&package),
-        Err(Error::Package(PackageErrors::Invalid(diagnostics))) => diagnostics,
+        Err(Error::Package {
+            source: PackageErrors::Invalid(diagnostics),
+            ..
+        }) => diagnostics,
         Err(error) => return Err(error),
     };
     let errors = diagnostics
