@@ -5,5 +5,15 @@
 
 #![cfg(test)]
 
+mod deletion;
+mod failures;
+mod galera;
 mod harness;
+mod instances;
+mod kill;
+mod life;
+mod managers;
+mod refusals;
 mod smoke;
+mod takeover;
+mod upgrades;
