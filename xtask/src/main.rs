@@ -2,6 +2,7 @@
 //!
 //! This file is the command line alone; each command is a module that returns an error of its own.
 
+mod bench;
 mod codegen;
 mod control_plane;
 mod debian;
@@ -35,6 +36,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Run every check there is: formatting, lints, layers, generated files, tests, docs
     Test(test::Arguments),
+    /// Measure how fast and how lean the release binaries are
+    Bench(bench::Arguments),
     /// Build, start and end a real Kubernetes control plane on this machine
     ControlPlane {
         #[command(subcommand)]
@@ -72,6 +75,7 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
     match command {
         Command::Demo(arguments) => return Ok(demo::run(&arguments).await?),
         Command::Test(arguments) => return Ok(test::run(&arguments)?),
+        Command::Bench(arguments) => bench::run(&arguments).await?,
         Command::ControlPlane { command } => control_plane::run(command).await?,
         Command::SimulatePods(arguments) => control_plane::simulate(&arguments).await?,
         Command::Layers => output::line(&layers::run(&workspace::root())?),

@@ -30,7 +30,7 @@ use kube::{Client, Config};
 
 pub use binaries::{ASSETS_VARIABLE, Binaries, VERSION, cache_folder, project_cache};
 use credentials::Credentials;
-use ports::ReservedPort;
+pub use ports::ReservedPort;
 
 use crate::supervised::{Supervised, SupervisedFolder};
 

@@ -16,18 +16,19 @@ const RANGE: Range<u16> = 20_000..28_000;
 
 /// A port that is this process's alone among all control planes of this user.
 #[derive(Debug)]
-pub(super) struct ReservedPort {
+pub struct ReservedPort {
     number: u16,
     _lock: File,
 }
 
 impl ReservedPort {
-    pub(super) fn number(&self) -> u16 {
+    /// The port's number.
+    pub fn number(&self) -> u16 {
         self.number
     }
 
     /// Reserves `N` ports that nothing listens on.
-    pub(super) fn reserve<const N: usize>() -> Result<[Self; N], ControlPlaneError> {
+    pub fn reserve<const N: usize>() -> Result<[Self; N], ControlPlaneError> {
         let folder = project_cache().join("ports");
         fs::create_dir_all(&folder).map_err(io_error(&folder))?;
         let mut reserved = Vec::with_capacity(N);
