@@ -112,7 +112,7 @@ fn serve(stream: &TcpStream, answer: &dyn Fn(&str, &str) -> Answer, log: &Mutex<
         let plain = path.split('?').next().unwrap();
         log.lock().unwrap().push(format!("{method} {plain}"));
         match answer(method, path) {
-            Answer::Silence => std::thread::sleep(Duration::from_secs(600)),
+            Answer::Silence => std::thread::sleep(Duration::from_mins(10)),
             Answer::Json(code, body) => {
                 let body = body.to_string();
                 let mut stream = stream;

@@ -1,5 +1,7 @@
 //! `--help` of every command: stable, with examples, and complete.
 
+use std::fmt::Write as _;
+
 use crate::environment::TestEnvironment;
 
 const COMMANDS: &[&str] = &[
@@ -50,7 +52,7 @@ fn every_help_is_as_reviewed() {
             let (start, end) = global(&text);
             text.replace_range(start..end, "");
         }
-        all.push_str(&format!("===== kubectl kudo {command}\n{text}\n"));
+        let _ = writeln!(all, "===== kubectl kudo {command}\n{text}");
     }
     insta::assert_snapshot!(all);
 }

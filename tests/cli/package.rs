@@ -1,5 +1,7 @@
 //! `package verify|render|list`.
 
+use std::fmt::Write as _;
+
 use crate::environment::TestEnvironment;
 use crate::packages::{CONFIG, OPERATOR, SMALL};
 
@@ -182,7 +184,7 @@ fn lists_parameters_plans_and_tasks() {
         full.extend(arguments.split_whitespace());
         let outcome = environment.run(&full).expect_code(0);
         assert_eq!(outcome.stderr, "");
-        all.push_str(&format!("$ package list {arguments}\n{}", outcome.stdout));
+        let _ = write!(all, "$ package list {arguments}\n{}", outcome.stdout);
     }
     insta::assert_snapshot!(all);
 }

@@ -5,6 +5,7 @@
 
 #![cfg(test)]
 
+mod cli;
 mod deletion;
 mod failures;
 mod galera;
