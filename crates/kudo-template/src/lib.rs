@@ -15,9 +15,11 @@
 //! ```
 
 mod budget;
+mod cache;
 mod format;
 mod functions;
 mod go;
+mod handlebars;
 mod value;
 
 pub mod error;

@@ -1,8 +1,17 @@
 //! The one renderer: chooses the engine by file name and keeps parsed templates.
 
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+
+use crate::budget::Failure;
+use crate::cache::{Cache, Parsed};
 use crate::error::{RenderError, RenderErrorKind};
+use crate::functions::Context;
 use crate::limits::Limits;
+use crate::value::{Numbers, Value, from_json, lossy};
 use crate::values::Values;
+use crate::{go, handlebars};
 
 /// Renders templates: Handlebars if the file name ends in `.hbs`, otherwise Go text/template.
 ///
@@ -10,12 +19,16 @@ use crate::values::Values;
 #[derive(Debug, Clone, Default)]
 pub struct Renderer {
     limits: Limits,
+    cache: Arc<Cache>,
 }
 
 impl Renderer {
     /// Makes a renderer whose renders keep to `limits`.
     pub fn new(limits: Limits) -> Self {
-        Self { limits }
+        Self {
+            limits,
+            cache: Arc::default(),
+        }
     }
 
     /// The bounds of each render.
@@ -24,16 +37,79 @@ impl Renderer {
     }
 
     /// Renders one template. `name` is its file name; it chooses the engine and stands in errors.
+    ///
+    /// Text in the output that is not UTF-8, which only functions such as `b64dec` can make,
+    /// becomes U+FFFD.
     pub fn render(&self, name: &str, text: &str, values: &Values) -> Result<String, RenderError> {
-        let _ = (text, values);
-        Err(RenderError {
-            kind: RenderErrorKind::Parse,
-            template: name.to_owned(),
-            line: 0,
-            column: 0,
-            expression: None,
-            message: "not rendered yet".to_owned(),
-            nearest: None,
+        self.render_with(name, text, |context| values.to_value(&context.budget))
+    }
+
+    /// Renders one template with any data as its root: what tests and tools other than KUDO's own
+    /// need. Whole numbers are Go's `int`, others `float64`.
+    pub fn render_data(&self, name: &str, text: &str, data: &Json) -> Result<String, RenderError> {
+        self.render_with(name, text, |context| {
+            from_json(&context.budget, data, Numbers::Typed)
         })
+    }
+
+    /// Parses a template, and keeps it for the next render.
+    pub fn check(&self, name: &str, text: &str) -> Result<(), RenderError> {
+        self.parsed(name, text).map(|_| ())
+    }
+
+    fn render_with(
+        &self,
+        name: &str,
+        text: &str,
+        data: impl FnOnce(&Context) -> Result<Value, Failure>,
+    ) -> Result<String, RenderError> {
+        let parsed = self.parsed(name, text)?;
+        let context = Context::new(self.limits);
+        let data = data(&context).map_err(|failure| whole_template(name, failure))?;
+        let bytes = match parsed.as_ref() {
+            Parsed::Go(template) => go::execute(template, &context, &data)?,
+            Parsed::Handlebars(template) => handlebars::execute(template, &context, &data)?,
+        };
+        Ok(String::from_utf8(bytes)
+            .unwrap_or_else(|error| lossy(error.as_bytes()).into_owned()))
+    }
+
+    pub(crate) fn parsed(&self, name: &str, text: &str) -> Result<Arc<Parsed>, RenderError> {
+        if text.len() > self.limits.max_output_bytes {
+            let message = format!(
+                "template longer than {} bytes",
+                self.limits.max_output_bytes
+            );
+            return Err(whole_template(name, Failure::Limit(message)));
+        }
+        self.cache.get_or_parse(name, text, || {
+            if is_handlebars(name) {
+                handlebars::parse(name, text, self.limits.max_depth).map(Parsed::Handlebars)
+            } else {
+                go::parse(name, text, self.limits.max_depth).map(Parsed::Go)
+            }
+        })
+    }
+}
+
+/// Whether the file name says that the template is in Handlebars.
+pub(crate) fn is_handlebars(name: &str) -> bool {
+    name.ends_with(".hbs")
+}
+
+/// The error of something that has no place in the template.
+fn whole_template(name: &str, failure: Failure) -> RenderError {
+    let (kind, message) = match failure {
+        Failure::Message(message) => (RenderErrorKind::Exec, message),
+        Failure::Limit(message) => (RenderErrorKind::Limit, message),
+    };
+    RenderError {
+        kind,
+        template: name.to_owned(),
+        line: 0,
+        column: 0,
+        expression: None,
+        message,
+        nearest: None,
     }
 }
