@@ -38,19 +38,28 @@ async fn a_cleanup_plan_runs_before_the_instance_goes() {
     let cleaning = namespace.until_plan("i", "cleanup", "IN_PROGRESS").await;
     assert_eq!(plan_status(&cleaning, "deploy").unwrap().status, "COMPLETE");
     namespace
-        .wait_for::<ConfigMap>("i-a", "is deleted by the plan", SOON, |found| found.is_none())
+        .wait_for::<ConfigMap>("i-a", "is deleted by the plan", SOON, |found| {
+            found.is_none()
+        })
         .await;
     // The plan waits for its job; the pod is told to succeed.
     let pods = namespace.api::<k8s_openapi::api::core::v1::Pod>();
     let selector = kube::api::ListParams::default().labels("job-name=i");
     let pod = eventually("the job has a pod", SOON, || async {
         let found = pods.list(&selector).await.map_err(|e| e.to_string())?;
-        found.items.first().map(ResourceExt::name_any).ok_or_else(|| "none".to_owned())
+        found
+            .items
+            .first()
+            .map(ResourceExt::name_any)
+            .ok_or_else(|| "none".to_owned())
     })
     .await;
-    let outcome = json!({ "metadata": { "annotations": { "simulate.kudo.dev/outcome": "succeed" } } });
+    let outcome =
+        json!({ "metadata": { "annotations": { "simulate.kudo.dev/outcome": "succeed" } } });
     let params = kube::api::PatchParams::default();
-    pods.patch(&pod, &params, &kube::api::Patch::Merge(outcome)).await.unwrap();
+    pods.patch(&pod, &params, &kube::api::Patch::Merge(outcome))
+        .await
+        .unwrap();
     namespace.until_gone("i").await;
 }
 
@@ -60,7 +69,9 @@ async fn a_failed_cleanup_stays_and_can_be_repeated_or_given_up() {
     let manager = TestManager::start(&[&namespace]);
     namespace.apply(&operator().version("1.0.0")).await;
     for name in ["repeated", "given-up"] {
-        namespace.instance(name, "tidy-1.0.0", &[("OUTCOME", "fail")]).await;
+        namespace
+            .instance(name, "tidy-1.0.0", &[("OUTCOME", "fail")])
+            .await;
         namespace.until_done(name, "deploy").await;
         namespace.delete_instance(name).await;
         namespace.until_plan(name, "cleanup", "FATAL_ERROR").await;
@@ -68,7 +79,9 @@ async fn a_failed_cleanup_stays_and_can_be_repeated_or_given_up() {
     manager.stop().await;
     let _manager = TestManager::start(&[&namespace]);
     a_while().await;
-    let failed = namespace.until_plan("repeated", "cleanup", "FATAL_ERROR").await;
+    let failed = namespace
+        .until_plan("repeated", "cleanup", "FATAL_ERROR")
+        .await;
 
     let again = json!({ "spec": { "planExecution": { "planName": "cleanup", "uid": "again" } } });
     namespace.change("repeated", again).await;
@@ -78,7 +91,10 @@ async fn a_failed_cleanup_stays_and_can_be_repeated_or_given_up() {
                 && i.spec.plan_execution.is_empty()
         })
         .await;
-    assert_ne!(plan_status(&failed, "cleanup"), plan_status(&failed_again, "cleanup"));
+    assert_ne!(
+        plan_status(&failed, "cleanup"),
+        plan_status(&failed_again, "cleanup")
+    );
     // The operator version is mended, and the plan repeated once more.
     let mended = operator().template("job", "# nothing\n").version("1.0.0");
     namespace.apply(&mended).await;
@@ -99,13 +115,22 @@ async fn deletion_does_not_need_the_operator_version() {
     namespace.instance("i", "tidy-1.0.0", &[]).await;
     namespace.until_done("i", "deploy").await;
     let versions = namespace.api::<OperatorVersion>();
-    versions.delete("tidy-1.0.0", &DeleteParams::default()).await.unwrap();
+    versions
+        .delete("tidy-1.0.0", &DeleteParams::default())
+        .await
+        .unwrap();
     namespace.delete_instance("i").await;
     namespace.until_gone("i").await;
     eventually("the event is there", SOON, || async {
         let events = namespace.events("i").await;
-        let told = events.iter().any(|e| e.starts_with("InvalidOperatorVersion: the cleanup plan"));
-        if told { Ok(()) } else { Err(format!("{events:?}")) }
+        let told = events
+            .iter()
+            .any(|e| e.starts_with("InvalidOperatorVersion: the cleanup plan"));
+        if told {
+            Ok(())
+        } else {
+            Err(format!("{events:?}"))
+        }
     })
     .await;
 }
@@ -121,7 +146,9 @@ async fn deletion_interrupts_a_running_plan() {
     );
     let stuck = stuck.plan("deploy", &["stuck: stuck"]);
     namespace.apply(&stuck.version("1.0.0")).await;
-    namespace.instance("i", "tidy-1.0.0", &[("OUTCOME", "fail")]).await;
+    namespace
+        .instance("i", "tidy-1.0.0", &[("OUTCOME", "fail")])
+        .await;
     namespace.until_plan("i", "deploy", "IN_PROGRESS").await;
     namespace.delete_instance("i").await;
     let failed = namespace.until_plan("i", "cleanup", "FATAL_ERROR").await;

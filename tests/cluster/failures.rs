@@ -3,9 +3,7 @@
 use serde_json::json;
 
 use crate::harness::cluster;
-use crate::instances::{
-    Operator, condition, condition_message, plan_status, status_of, steps,
-};
+use crate::instances::{Operator, condition, condition_message, plan_status, status_of, steps};
 use crate::managers::TestManager;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -22,16 +20,26 @@ async fn a_job_that_fails_ends_the_plan() {
     namespace.apply(&operator.version("1.0.0")).await;
     namespace.instance("i", "jobs-1.0.0", &[]).await;
     let failed = namespace.until_plan("i", "deploy", "FATAL_ERROR").await;
-    assert_eq!(steps(&failed, "deploy"), ["main.job FATAL_ERROR", "main.after PENDING"]);
-    assert_eq!(plan_status(&failed, "deploy").unwrap().phases[0].status, "FATAL_ERROR");
+    assert_eq!(
+        steps(&failed, "deploy"),
+        ["main.job FATAL_ERROR", "main.after PENDING"]
+    );
+    assert_eq!(
+        plan_status(&failed, "deploy").unwrap().phases[0].status,
+        "FATAL_ERROR"
+    );
     assert_eq!(condition(&failed, "Ready"), "Unknown PlanInFatalError");
     namespace
-        .until("i", "rests", |i| condition(i, "Ready") == "Unknown PlanInFatalError")
+        .until("i", "rests", |i| {
+            condition(i, "Ready") == "Unknown PlanInFatalError"
+        })
         .await;
     crate::instances::a_while().await;
     let events = namespace.events("i").await;
     assert!(
-        events.iter().any(|e| e.starts_with("FailedTerminalStateError: ")),
+        events
+            .iter()
+            .any(|e| e.starts_with("FailedTerminalStateError: ")),
         "{events:?}"
     );
 }
@@ -53,10 +61,16 @@ async fn a_bad_template_ends_the_plan_with_its_line_and_can_be_mended() {
     let failed = namespace.until_plan("i", "deploy", "FATAL_ERROR").await;
     let message = &plan_status(&failed, "deploy").unwrap().phases[0].steps[0].message;
     assert!(message.contains("config.yaml:6"), "{message}");
-    assert!(message.contains("KYE") && message.contains("KEY"), "{message}");
+    assert!(
+        message.contains("KYE") && message.contains("KEY"),
+        "{message}"
+    );
     crate::instances::a_while().await;
     let events = namespace.events("i").await;
-    assert!(events.iter().any(|e| e.starts_with("TaskRenderingError: ")), "{events:?}");
+    assert!(
+        events.iter().any(|e| e.starts_with("TaskRenderingError: ")),
+        "{events:?}"
+    );
 
     // An edit of the operator version runs nothing by itself; the plan is asked for again.
     namespace
@@ -78,7 +92,8 @@ async fn a_transient_error_shows_and_passes() {
     let namespace = cluster().namespace().await;
     let _manager = TestManager::start(&[&namespace]);
     let group = format!("{}.example.com", namespace.name());
-    let late = format!("apiVersion: {group}/v1\nkind: Late\nmetadata: {{name: '{{{{ .Name }}}}'}}\n");
+    let late =
+        format!("apiVersion: {group}/v1\nkind: Late\nmetadata: {{name: '{{{{ .Name }}}}'}}\n");
     let operator = Operator::new("late")
         .template("late", &late)
         .plan("deploy", &["only: late"]);
@@ -108,14 +123,20 @@ async fn a_transient_error_shows_and_passes() {
         }))
         .await;
     let deployed = namespace.until_done("i", "deploy").await;
-    assert_eq!(plan_status(&deployed, "deploy").unwrap().phases[0].steps[0].message, "");
+    assert_eq!(
+        plan_status(&deployed, "deploy").unwrap().phases[0].steps[0].message,
+        ""
+    );
     namespace.delete_instance("i").await;
     namespace.until_gone("i").await;
     let definitions = namespace
         .dynamic("apiextensions.k8s.io/v1", "CustomResourceDefinition")
         .await;
     let _ = definitions
-        .delete(&format!("lates.{group}"), &kube::api::DeleteParams::default())
+        .delete(
+            &format!("lates.{group}"),
+            &kube::api::DeleteParams::default(),
+        )
         .await;
 }
 
@@ -130,20 +151,27 @@ async fn plans_that_cannot_begin_say_why() {
     };
     let unknown_task = Operator::new("unknown").raw_plan("deploy", phase("nowhere"));
     let fatal = Operator::new("fatal")
-        .task(json!({ "name": "dummy", "kind": "Dummy", "spec": { "wantErr": true, "fatal": true } }))
+        .task(
+            json!({ "name": "dummy", "kind": "Dummy", "spec": { "wantErr": true, "fatal": true } }),
+        )
         .raw_plan("deploy", phase("dummy"));
     for (operator, name, reason, text) in [
         (unknown_task, "unknown", "UnknownTaskName", "nowhere"),
         (fatal, "fatal", "DummyTaskError", "dummy"),
     ] {
         namespace.apply(&operator.version("1.0.0")).await;
-        namespace.instance(name, &format!("{name}-1.0.0"), &[]).await;
+        namespace
+            .instance(name, &format!("{name}-1.0.0"), &[])
+            .await;
         let failed = namespace.until_plan(name, "deploy", "FATAL_ERROR").await;
         let plan = serde_json::to_string(plan_status(&failed, "deploy").unwrap()).unwrap();
         assert!(plan.contains(text), "{plan}");
         crate::instances::a_while().await;
         let events = namespace.events(name).await;
-        assert!(events.iter().any(|e| e.starts_with(reason)), "{name}: {events:?}");
+        assert!(
+            events.iter().any(|e| e.starts_with(reason)),
+            "{name}: {events:?}"
+        );
     }
 }
 
@@ -157,7 +185,9 @@ async fn an_operator_version_that_cannot_be_run_says_why() {
     namespace.apply(&broken.version("1.0.0")).await;
     namespace.instance("i", "broken-1.0.0", &[]).await;
     let refused = namespace
-        .until("i", "is refused", |i| condition(i, "Accepted").starts_with("False"))
+        .until("i", "is refused", |i| {
+            condition(i, "Accepted").starts_with("False")
+        })
         .await;
     assert_eq!(condition(&refused, "Accepted"), "False TaskBuildError");
     let message = condition_message(&refused, "Accepted");
@@ -181,7 +211,9 @@ async fn one_bad_instance_never_delays_another() {
     namespace.apply(&operator.version("1.0.0")).await;
     for number in 0..10 {
         let image = [("IMAGE", "simulate.kudo.dev/never-ready")];
-        namespace.instance(&format!("bad-{number}"), "pods-1.0.0", &image).await;
+        namespace
+            .instance(&format!("bad-{number}"), "pods-1.0.0", &image)
+            .await;
     }
     namespace.instance("good", "pods-1.0.0", &[]).await;
     namespace.until_done("good", "deploy").await;

@@ -49,14 +49,21 @@ async fn galera_is_deployed_scaled_and_removed() {
     let in_order = |instance: &kudo_api::Instance| {
         let recorded = plan_status(instance, "deploy").filter(|plan| plan.was_run());
         let Some(plan) = recorded else { return false };
-        let statuses: Vec<&str> = plan.phases[0].steps.iter().map(|s| s.status.as_str()).collect();
+        let statuses: Vec<&str> = plan.phases[0]
+            .steps
+            .iter()
+            .map(|s| s.status.as_str())
+            .collect();
         let complete = statuses.iter().take_while(|s| **s == "COMPLETE").count();
         let begun = statuses.iter().skip(complete + 1).any(|s| *s != "PENDING");
         assert!(!begun, "a step begins too early: {statuses:?}");
         plan.status == "COMPLETE"
     };
     let deployed = namespace.until("db", "is deployed", in_order).await;
-    let expected: Vec<String> = STEPS.iter().map(|s| format!("deploy.{s} COMPLETE")).collect();
+    let expected: Vec<String> = STEPS
+        .iter()
+        .map(|s| format!("deploy.{s} COMPLETE"))
+        .collect();
     assert_eq!(steps(&deployed, "deploy"), expected);
     assert_eq!(names::<Deployment>(&namespace).await, set(&[]));
     assert_eq!(names::<StatefulSet>(&namespace).await, set(&["db"]));
@@ -67,10 +74,15 @@ async fn galera_is_deployed_scaled_and_removed() {
     let inventory = status_of(&deployed).inventory;
     assert_eq!(inventory.len(), 6, "{inventory:?}");
     namespace
-        .until("db", "is ready", |i| condition(i, "Ready") == "True ResourcesReady")
+        .until("db", "is ready", |i| {
+            condition(i, "Ready") == "True ResourcesReady"
+        })
         .await;
     let settled = namespace.until_done("db", "deploy").await;
-    assert_eq!(settled.spec.parameters["MYSQL_PORT"], "3306", "immutable defaults are pinned");
+    assert_eq!(
+        settled.spec.parameters["MYSQL_PORT"], "3306",
+        "immutable defaults are pinned"
+    );
 
     for count in [5, 3] {
         let deploy_uid = plan_status(&settled, "deploy").unwrap().uid.clone();
@@ -83,7 +95,9 @@ async fn galera_is_deployed_scaled_and_removed() {
         assert_eq!(set.status.unwrap().ready_replicas, Some(count));
         assert_eq!(plan_status(&scaled, "deploy").unwrap().uid, deploy_uid);
         namespace
-            .until("db", "is ready", |i| condition(i, "Ready") == "True ResourcesReady")
+            .until("db", "is ready", |i| {
+                condition(i, "Ready") == "True ResourcesReady"
+            })
             .await;
     }
 

@@ -148,7 +148,9 @@ impl Witness {
     fn made_twice(&self) -> Vec<String> {
         let seen = self.seen.lock().unwrap();
         let twice = seen.iter().filter(|(_, uids)| uids.len() > 1);
-        twice.map(|(name, uids)| format!("{name}: {uids:?}")).collect()
+        twice
+            .map(|(name, uids)| format!("{name}: {uids:?}"))
+            .collect()
     }
 }
 
@@ -186,7 +188,11 @@ where
     for object in namespace.api::<K>().list(&labelled).await.unwrap() {
         let name = object.name_any();
         let by = object.annotations().get("kudo.dev/last-plan-execution-uid");
-        assert_eq!(by.map(String::as_str), Some(execution), "{name} is of another execution");
+        assert_eq!(
+            by.map(String::as_str),
+            Some(execution),
+            "{name} is of another execution"
+        );
         let content = serde_json::to_value(&object).unwrap();
         all.push(json!({
             "kind": K::kind(&K::DynamicType::default()),
@@ -224,13 +230,19 @@ async fn until_settled(namespace: &TestNamespace) -> Instance {
     let uid = |instance: &Instance| plan_status(instance, "deploy").map(|plan| plan.uid.clone());
     let done = namespace.until_done(NAME, "deploy").await;
     let settled = namespace
-        .until(NAME, "is ready", |i| condition(i, "Ready") == "True ResourcesReady")
+        .until(NAME, "is ready", |i| {
+            condition(i, "Ready") == "True ResourcesReady"
+        })
         .await;
     assert_eq!(uid(&done), uid(&settled));
     let finished = "PlanFinished: Execution of plan deploy finished with status COMPLETE";
     crate::harness::eventually("the last event is there", SOON, || async {
         let events = namespace.events(NAME).await;
-        if events.iter().any(|event| event == finished) { Ok(()) } else { Err(format!("{events:?}")) }
+        if events.iter().any(|event| event == finished) {
+            Ok(())
+        } else {
+            Err(format!("{events:?}"))
+        }
     })
     .await;
     settled
@@ -248,7 +260,11 @@ fn writes_of_steps(package: &Package, namespace: &str) -> Vec<(String, BTreeSet<
     let steps = render_plan(&renderer, definition, identity, "deploy", &parameters).unwrap();
     let steps = steps.into_iter().map(|step| {
         let writes = step.tasks.iter().flat_map(|task| {
-            let verb = if task.action == Action::Delete { "delete" } else { "apply" };
+            let verb = if task.action == Action::Delete {
+                "delete"
+            } else {
+                "apply"
+            };
             let objects = task.documents.iter().flat_map(|document| &document.objects);
             objects.map(move |object| {
                 let text = |pointer| object.pointer(pointer).and_then(Value::as_str).unwrap();
@@ -264,7 +280,10 @@ fn writes_of_steps(package: &Package, namespace: &str) -> Vec<(String, BTreeSet<
 
 fn completed(instance: &Instance) -> BTreeSet<String> {
     let plan = plan_status(instance, "deploy");
-    let steps = plan.into_iter().flat_map(|plan| &plan.phases).flat_map(|phase| &phase.steps);
+    let steps = plan
+        .into_iter()
+        .flat_map(|plan| &plan.phases)
+        .flat_map(|phase| &phase.steps);
     let complete = steps.filter(|step| step.status == "COMPLETE");
     complete.map(|step| step.name.clone()).collect()
 }
@@ -279,7 +298,9 @@ async fn try_point(point: usize, moment: Moment, expected: &Value) {
     let manager = TestManager::start_with(&[&namespace], Some(trap.clone()));
     namespace.instance(NAME, &version, &[]).await;
     // Timing may make a run a write or two shorter than the first.
-    let sprung = tokio::time::timeout(SOON * 2, trap.at.notified()).await.is_ok();
+    let sprung = tokio::time::timeout(SOON * 2, trap.at.notified())
+        .await
+        .is_ok();
     manager.kill().await;
     let place = format!("{moment:?} write {point} (sprung: {sprung})");
 
@@ -301,7 +322,11 @@ async fn try_point(point: usize, moment: Moment, expected: &Value) {
     }
     assert_eq!(witness.made_twice(), [""; 0], "{place}");
     let state = state(&namespace, &settled).await;
-    assert!(state == *expected, "{place}: {}", difference(expected, &state, String::new()));
+    assert!(
+        state == *expected,
+        "{place}: {}",
+        difference(expected, &state, String::new())
+    );
 }
 
 /// Where two values differ, for whoever reads the failure.
@@ -310,14 +335,24 @@ fn difference(expected: &Value, found: &Value, at: String) -> String {
         (Value::Object(a), Value::Object(b)) => {
             let keys: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
             let null = Value::Null;
-            let of = |map: &'_ serde_json::Map<String, Value>, key| map.get(key).cloned().unwrap_or(null.clone());
-            let parts = keys.into_iter().map(|key| difference(&of(a, key), &of(b, key), format!("{at}/{key}")));
-            parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
+            let of = |map: &'_ serde_json::Map<String, Value>, key| {
+                map.get(key).cloned().unwrap_or(null.clone())
+            };
+            let parts = keys
+                .into_iter()
+                .map(|key| difference(&of(a, key), &of(b, key), format!("{at}/{key}")));
+            parts
+                .filter(|part| !part.is_empty())
+                .collect::<Vec<_>>()
+                .join("\n")
         }
         (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
             let parts = a.iter().zip(b).enumerate();
             let parts = parts.map(|(i, (a, b))| difference(a, b, format!("{at}/{i}")));
-            parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
+            parts
+                .filter(|part| !part.is_empty())
+                .collect::<Vec<_>>()
+                .join("\n")
         }
         (a, b) if a == b => String::new(),
         (a, b) => format!("{at}: expected {a}, found {b}"),

@@ -17,7 +17,10 @@ fn settings() -> Operator {
         .parameter(json!({ "name": "A", "default": "1", "trigger": "deploy" }))
         .parameter(json!({ "name": "B", "default": "1", "trigger": "special" }))
         .parameter(json!({ "name": "FREE", "default": "1" }))
-        .config_map("a", &[("a", "{{ .Params.A }}"), ("free", "{{ .Params.FREE }}")])
+        .config_map(
+            "a",
+            &[("a", "{{ .Params.A }}"), ("free", "{{ .Params.FREE }}")],
+        )
         .config_map("b", &[("b", "{{ .Params.B }}")])
         .plan("deploy", &["first: a", "second: b"])
         .plan("update", &["only: a"])
@@ -35,7 +38,10 @@ async fn parameters_run_their_plans() {
         steps(&deployed, "deploy"),
         ["main.first COMPLETE", "main.second COMPLETE"]
     );
-    assert_eq!(plan_status(&deployed, "update").unwrap().status, "NEVER_RUN");
+    assert_eq!(
+        plan_status(&deployed, "update").unwrap().status,
+        "NEVER_RUN"
+    );
 
     // A parameter without a trigger runs update.
     namespace.set("i", json!({ "FREE": "2" })).await;
@@ -52,7 +58,8 @@ async fn parameters_run_their_plans() {
     assert_eq!(b.data.unwrap()["b"], "2");
 
     // By hand, and the request is cleared.
-    let request = json!({ "spec": { "planExecution": { "planName": "special", "uid": "by-hand" } } });
+    let request =
+        json!({ "spec": { "planExecution": { "planName": "special", "uid": "by-hand" } } });
     namespace.change("i", request).await;
     let by_hand = namespace
         .until("i", "the request is cleared", |i| {
@@ -67,7 +74,8 @@ async fn parameters_run_their_plans() {
     namespace.change("i", request).await;
     let again = namespace
         .until("i", "update ran once more", |i| {
-            plan_status(i, "update").is_some_and(|p| p.uid != uid(&updated, "update") && p.is_terminal())
+            plan_status(i, "update")
+                .is_some_and(|p| p.uid != uid(&updated, "update") && p.is_terminal())
                 && i.spec.plan_execution.is_empty()
         })
         .await;
@@ -95,8 +103,16 @@ async fn an_installation_costs_what_it_should_and_rest_costs_nothing() {
     namespace.instance("i", "ten-1.0.0", &[]).await;
     namespace.until_done("i", "deploy").await;
     a_while().await;
-    let spent = (manager.meter().writes() - writes, manager.meter().reads() - reads);
-    assert_eq!(spent, (14, 0), "writes and reads: {:?}", manager.meter().counts());
+    let spent = (
+        manager.meter().writes() - writes,
+        manager.meter().reads() - reads,
+    );
+    assert_eq!(
+        spent,
+        (14, 0),
+        "writes and reads: {:?}",
+        manager.meter().counts()
+    );
     assert_eq!(
         namespace.events("i").await,
         [
@@ -115,7 +131,11 @@ async fn an_installation_costs_what_it_should_and_rest_costs_nothing() {
     a_while().await;
     a_while().await;
     let events = next.meter().writes();
-    assert!(events <= 2, "at most the events of the last plans: {:?}", next.meter().counts());
+    assert!(
+        events <= 2,
+        "at most the events of the last plans: {:?}",
+        next.meter().counts()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -139,8 +159,10 @@ async fn instances_of_one_operator_do_not_disturb_each_other() {
     let (here, there) = (cluster().namespace().await, cluster().namespace().await);
     let _manager = TestManager::start(&[&here, &there]);
     here.apply(&settings().version("1.0.0")).await;
-    here.instance("one", "settings-1.0.0", &[("A", "one")]).await;
-    here.instance("two", "settings-1.0.0", &[("A", "two")]).await;
+    here.instance("one", "settings-1.0.0", &[("A", "one")])
+        .await;
+    here.instance("two", "settings-1.0.0", &[("A", "two")])
+        .await;
     let version = json!({ "name": "settings-1.0.0", "namespace": here.name() });
     there
         .apply(&json!({
@@ -148,13 +170,22 @@ async fn instances_of_one_operator_do_not_disturb_each_other() {
             "spec": { "operatorVersion": version, "parameters": { "A": "three" } },
         }))
         .await;
-    for (namespace, name, value) in [(&here, "one", "one"), (&here, "two", "two"), (&there, "one", "three")] {
+    for (namespace, name, value) in [
+        (&here, "one", "one"),
+        (&here, "two", "two"),
+        (&there, "one", "three"),
+    ] {
         namespace.until_plan(name, "deploy", "COMPLETE").await;
-        let map = namespace.api::<ConfigMap>().get(&format!("{name}-a")).await.unwrap();
+        let map = namespace
+            .api::<ConfigMap>()
+            .get(&format!("{name}-a"))
+            .await
+            .unwrap();
         assert_eq!(map.data.unwrap()["a"], value);
     }
     here.delete_instance("one").await;
-    here.wait_for::<ConfigMap>("one-a", "is gone", SOON, |found| found.is_none()).await;
+    here.wait_for::<ConfigMap>("one-a", "is gone", SOON, |found| found.is_none())
+        .await;
     assert!(here.api::<ConfigMap>().get("two-a").await.is_ok());
     assert!(there.api::<ConfigMap>().get("one-a").await.is_ok());
 }
@@ -170,9 +201,15 @@ async fn an_operator_version_may_come_later() {
         })
         .await;
     let message = condition_message(&waiting, "Accepted");
-    assert!(message.contains("\"settings-1.0.0\" not found"), "{message}");
+    assert!(
+        message.contains("\"settings-1.0.0\" not found"),
+        "{message}"
+    );
     let events = namespace.events("i").await;
-    assert!(events[0].starts_with("InvalidOperatorVersion: "), "{events:?}");
+    assert!(
+        events[0].starts_with("InvalidOperatorVersion: "),
+        "{events:?}"
+    );
     namespace.apply(&settings().version("1.0.0")).await;
     let deployed = namespace.until_done("i", "deploy").await;
     assert_eq!(condition(&deployed, "Accepted"), "True Accepted");
@@ -202,10 +239,20 @@ async fn a_definition_and_its_resource_come_in_one_plan() {
     namespace.instance("i", "widgets-1.0.0", &[]).await;
     let deployed = namespace.until_done("i", "deploy").await;
     let inventory = status_of(&deployed).inventory;
-    let widget = inventory.iter().find(|entry| entry.kind == "Widget").unwrap();
+    let widget = inventory
+        .iter()
+        .find(|entry| entry.kind == "Widget")
+        .unwrap();
     assert_eq!(widget.namespace.as_deref(), Some(namespace.name()));
-    let held = deployed.finalizers().iter().any(|name| name == "kudo.dev/inventory");
-    assert!(held, "a cluster-scoped object is on record: {:?}", deployed.finalizers());
+    let held = deployed
+        .finalizers()
+        .iter()
+        .any(|name| name == "kudo.dev/inventory");
+    assert!(
+        held,
+        "a cluster-scoped object is on record: {:?}",
+        deployed.finalizers()
+    );
     let widgets = namespace.dynamic(&format!("{group}/v1"), "Widget").await;
     assert!(widgets.get("i").await.is_ok());
 
@@ -217,7 +264,10 @@ async fn a_definition_and_its_resource_come_in_one_plan() {
         .await;
     let name = format!("widgets.{group}");
     assert!(definitions.get(&name).await.is_ok());
-    definitions.delete(&name, &DeleteParams::default()).await.unwrap();
+    definitions
+        .delete(&name, &DeleteParams::default())
+        .await
+        .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -257,7 +307,10 @@ async fn a_running_plan_follows_its_operator_version() {
 
     // Without its operator version an instance that has nothing to do rests, and its deletion works.
     let versions = namespace.api::<OperatorVersion>();
-    versions.delete("stuck-1.0.0", &DeleteParams::default()).await.unwrap();
+    versions
+        .delete("stuck-1.0.0", &DeleteParams::default())
+        .await
+        .unwrap();
     a_while().await;
     namespace.delete_instance("i").await;
     namespace.until_gone("i").await;
@@ -278,7 +331,9 @@ async fn an_instance_may_go_while_its_plan_runs_and_come_again() {
     namespace.until_plan("i", "deploy", "IN_PROGRESS").await;
     namespace.delete_instance("i").await;
     namespace.until_gone("i").await;
-    namespace.instance("i", "pods-1.0.0", &[("IMAGE", "nginx")]).await;
+    namespace
+        .instance("i", "pods-1.0.0", &[("IMAGE", "nginx")])
+        .await;
     let deployed = namespace.until_done("i", "deploy").await;
     assert_eq!(steps(&deployed, "deploy"), ["main.only COMPLETE"]);
 }
@@ -298,15 +353,24 @@ async fn readiness_follows_the_pods() {
     let ready = |i: &kudo_api::Instance| condition(i, "Ready") == "True ResourcesReady";
     namespace.until("i", "is ready", ready).await;
     let pods = namespace.api::<k8s_openapi::api::core::v1::Pod>();
-    let pod = pods.list(&kube::api::ListParams::default()).await.unwrap().items[0].name_any();
+    let pod = pods
+        .list(&kube::api::ListParams::default())
+        .await
+        .unwrap()
+        .items[0]
+        .name_any();
     let outcome = |outcome| {
         let annotations = json!({ "simulate.kudo.dev/outcome": outcome });
         kube::api::Patch::Merge(json!({ "metadata": { "annotations": annotations } }))
     };
     let params = kube::api::PatchParams::default();
-    pods.patch(&pod, &params, &outcome("never-ready")).await.unwrap();
+    pods.patch(&pod, &params, &outcome("never-ready"))
+        .await
+        .unwrap();
     let unready = namespace
-        .until("i", "is not ready", |i| condition(i, "Ready") == "False ResourceNotReady")
+        .until("i", "is not ready", |i| {
+            condition(i, "Ready") == "False ResourceNotReady"
+        })
         .await;
     assert!(!condition_message(&unready, "Ready").is_empty());
     pods.patch(&pod, &params, &outcome("ready")).await.unwrap();

@@ -102,15 +102,6 @@ impl Log {
         self.writes.lock().unwrap().clone()
     }
 
-    /// How often each kind of write was made, events and names left out.
-    pub(crate) fn counts(&self) -> HashMap<String, usize> {
-        let mut counts = HashMap::new();
-        for write in self.writes() {
-            let kind = write.split('/').next().unwrap_or_default().to_owned();
-            *counts.entry(kind).or_default() += 1;
-        }
-        counts
-    }
 
     pub(crate) fn note(&self, request: &RequestInfo) {
         self.writes.lock().unwrap().push(describe(request));

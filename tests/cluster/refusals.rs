@@ -4,9 +4,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use serde_json::{Value, json};
 
 use crate::harness::{TestNamespace, cluster};
-use crate::instances::{
-    Operator, a_while, condition, condition_message, plan_status, status_of,
-};
+use crate::instances::{Operator, a_while, condition, condition_message, plan_status, status_of};
 use crate::managers::TestManager;
 
 fn operator() -> Operator {
@@ -17,7 +15,10 @@ fn operator() -> Operator {
         .parameter(json!({ "name": "B", "default": "1", "trigger": "special" }))
         .parameter(json!({ "name": "COUNT", "default": "1", "value-type": "integer" }))
         .parameter(json!({ "name": "FIXED", "default": "x", "immutable": true }))
-        .config_map("a", &[("a", "{{ .Params.A }}"), ("fixed", "{{ .Params.FIXED }}")])
+        .config_map(
+            "a",
+            &[("a", "{{ .Params.A }}"), ("fixed", "{{ .Params.FIXED }}")],
+        )
         .template("pod", pod)
         .plan("deploy", &["only: a"])
         .plan("special", &["only: a"])
@@ -25,7 +26,11 @@ fn operator() -> Operator {
 }
 
 async fn refused(namespace: &TestNamespace, patch: Value, rule: &str) -> kudo_api::Instance {
-    let before = namespace.api::<kudo_api::Instance>().get("i").await.unwrap();
+    let before = namespace
+        .api::<kudo_api::Instance>()
+        .get("i")
+        .await
+        .unwrap();
     namespace.change("i", patch.clone()).await;
     let expected = format!("False {rule}");
     let refused = namespace
@@ -35,7 +40,11 @@ async fn refused(namespace: &TestNamespace, patch: Value, rule: &str) -> kudo_ap
     let (old, new) = (status_of(&before), status_of(&refused));
     assert_eq!(old.accepted, new.accepted, "{patch}");
     let uids = |status: &kudo_api::InstanceStatus| -> Vec<String> {
-        status.plan_status.values().map(|plan| plan.uid.clone()).collect()
+        status
+            .plan_status
+            .values()
+            .map(|plan| plan.uid.clone())
+            .collect()
     };
     assert_eq!(uids(&old), uids(&new), "{patch}");
     refused
@@ -44,7 +53,9 @@ async fn refused(namespace: &TestNamespace, patch: Value, rule: &str) -> kudo_ap
 async fn mended(namespace: &TestNamespace, patch: Value) {
     namespace.change("i", patch).await;
     namespace
-        .until("i", "is accepted again", |i| condition(i, "Accepted") == "True Accepted")
+        .until("i", "is accepted again", |i| {
+            condition(i, "Accepted") == "True Accepted"
+        })
         .await;
 }
 
@@ -57,15 +68,29 @@ async fn refusals_leave_the_last_good_state() {
     namespace.until_done("i", "deploy").await;
 
     let parameters = |parameters: Value| json!({ "spec": { "parameters": parameters } });
-    let request = |plan: &str| {
-        json!({ "spec": { "planExecution": { "planName": plan, "uid": format!("{plan}-1") } } })
-    };
+    let request = |plan: &str| json!({ "spec": { "planExecution": { "planName": plan, "uid": format!("{plan}-1") } } });
     let nothing = json!({ "spec": { "planExecution": null } });
     let cases = [
-        (parameters(json!({ "FIXED": "y" })), "ImmutableParameter", parameters(json!({ "FIXED": "x" }))),
-        (parameters(json!({ "COUNT": "many" })), "InvalidParameters", parameters(json!({ "COUNT": null }))),
-        (parameters(json!({ "NONE": "1" })), "UnknownParameter", parameters(json!({ "NONE": null }))),
-        (parameters(json!({ "A": "2", "B": "2" })), "SeveralPlans", parameters(json!({ "A": null, "B": null }))),
+        (
+            parameters(json!({ "FIXED": "y" })),
+            "ImmutableParameter",
+            parameters(json!({ "FIXED": "x" })),
+        ),
+        (
+            parameters(json!({ "COUNT": "many" })),
+            "InvalidParameters",
+            parameters(json!({ "COUNT": null })),
+        ),
+        (
+            parameters(json!({ "NONE": "1" })),
+            "UnknownParameter",
+            parameters(json!({ "NONE": null })),
+        ),
+        (
+            parameters(json!({ "A": "2", "B": "2" })),
+            "SeveralPlans",
+            parameters(json!({ "A": null, "B": null })),
+        ),
         (request("speical"), "UnknownPlan", nothing.clone()),
         (
             json!({ "spec": { "parameters": { "A": "2" }, "planExecution": { "planName": "special", "uid": "s" } } }),
@@ -80,8 +105,16 @@ async fn refusals_leave_the_last_good_state() {
     let map = namespace.api::<ConfigMap>().get("i-a").await.unwrap();
     assert_eq!(map.data.unwrap()["fixed"], "x");
 
-    let wrong = refused(&namespace, parameters(json!({ "NODES": "1" })), "UnknownParameter").await;
-    assert_eq!(condition_message(&wrong, "Accepted"), "unknown parameter \"NODES\"");
+    let wrong = refused(
+        &namespace,
+        parameters(json!({ "NODES": "1" })),
+        "UnknownParameter",
+    )
+    .await;
+    assert_eq!(
+        condition_message(&wrong, "Accepted"),
+        "unknown parameter \"NODES\""
+    );
     let events = namespace.events("i").await;
     assert!(
         events.contains(&"InvalidParams: unknown parameter \"NODES\"".to_owned()),
@@ -99,9 +132,7 @@ async fn while_a_plan_runs_others_wait() {
     namespace.apply(&operator().version("1.0.0")).await;
     namespace.instance("i", "rules-1.0.0", &[]).await;
     namespace.until_done("i", "deploy").await;
-    let request = |plan: &str, uid: &str| {
-        json!({ "spec": { "planExecution": { "planName": plan, "uid": uid } } })
-    };
+    let request = |plan: &str, uid: &str| json!({ "spec": { "planExecution": { "planName": plan, "uid": uid } } });
     namespace.change("i", request("wait", "w1")).await;
     namespace.until_plan("i", "wait", "IN_PROGRESS").await;
     refused(&namespace, request("deploy", "d"), "OverrideWhileRunning").await;
@@ -112,7 +143,10 @@ async fn while_a_plan_runs_others_wait() {
     )
     .await;
     let message = condition_message(&waiting, "Accepted");
-    assert!(message.contains("taken up when the plan has ended"), "{message}");
+    assert!(
+        message.contains("taken up when the plan has ended"),
+        "{message}"
+    );
 
     // The same plan may be started anew.
     let anew = json!({ "spec": { "parameters": { "A": null }, "planExecution": { "planName": "wait", "uid": "w2" } } });
@@ -126,12 +160,16 @@ async fn while_a_plan_runs_others_wait() {
     // What had to wait is taken up in the end.
     namespace.set("i", json!({ "A": "9" })).await;
     namespace
-        .until("i", "has to wait", |i| condition(i, "Accepted").starts_with("False"))
+        .until("i", "has to wait", |i| {
+            condition(i, "Accepted").starts_with("False")
+        })
         .await;
     let pods = namespace.api::<k8s_openapi::api::core::v1::Pod>();
     let ready = json!({ "metadata": { "annotations": { "simulate.kudo.dev/outcome": "ready" } } });
     let params = kube::api::PatchParams::default();
-    pods.patch("i", &params, &kube::api::Patch::Merge(ready)).await.unwrap();
+    pods.patch("i", &params, &kube::api::Patch::Merge(ready))
+        .await
+        .unwrap();
     namespace.until_done("i", "deploy").await;
     let map = namespace.api::<ConfigMap>().get("i-a").await.unwrap();
     assert_eq!(map.data.unwrap()["a"], "9");
@@ -180,11 +218,17 @@ async fn a_change_that_restarts_the_running_plan_takes_its_place() {
     namespace.apply(&operator.version("1.0.0")).await;
     namespace.instance("i", "pods-1.0.0", &[]).await;
     let first = namespace.until_plan("i", "deploy", "IN_PROGRESS").await;
-    namespace.set("i", json!({ "IMAGE": "nginx", "N": "2" })).await;
+    namespace
+        .set("i", json!({ "IMAGE": "nginx", "N": "2" }))
+        .await;
     let second = namespace.until_done("i", "deploy").await;
     let uid = |i| plan_status(i, "deploy").unwrap().uid.clone();
     assert_ne!(uid(&first), uid(&second));
     let inventory = status_of(&second).inventory;
     let names: Vec<&str> = inventory.iter().map(|entry| entry.name.as_str()).collect();
-    assert_eq!(names, ["i-1", "i-2"], "what the first try applied stays on record");
+    assert_eq!(
+        names,
+        ["i-1", "i-2"],
+        "what the first try applied stays on record"
+    );
 }

@@ -24,7 +24,10 @@ async fn upstream_instance(namespace: &TestNamespace, state: &str, execution: Va
         "spec": { "operatorVersion": { "name": "old-1.0.0" }, "planExecution": execution },
     });
     let api = namespace.api::<kudo_api::Instance>();
-    let created = api.create(&PostParams::default(), &object(instance)).await.unwrap();
+    let created = api
+        .create(&PostParams::default(), &object(instance))
+        .await
+        .unwrap();
     let status = json!({ "status": {
         "conditions": [],
         "planStatus": { "deploy": {
@@ -33,7 +36,9 @@ async fn upstream_instance(namespace: &TestNamespace, state: &str, execution: Va
             "phases": [{ "name": "main", "status": state, "steps": [{ "name": "only", "status": state }] }],
         } },
     } });
-    api.patch_status("i", &PatchParams::default(), &Patch::Merge(status)).await.unwrap();
+    api.patch_status("i", &PatchParams::default(), &Patch::Merge(status))
+        .await
+        .unwrap();
     // What it applied carries the whole object in an annotation.
     let mut map = json!({
         "apiVersion": "v1", "kind": "ConfigMap",
@@ -50,7 +55,10 @@ async fn upstream_instance(namespace: &TestNamespace, state: &str, execution: Va
     let applied = map.to_string();
     map["metadata"]["annotations"] = json!({ "kudo.dev/last-applied-configuration": applied });
     let maps = namespace.api::<ConfigMap>();
-    let params = PostParams { field_manager: Some("manager".to_owned()), ..PostParams::default() };
+    let params = PostParams {
+        field_manager: Some("manager".to_owned()),
+        ..PostParams::default()
+    };
     maps.create(&params, &object(map)).await.unwrap();
 }
 
@@ -73,7 +81,10 @@ async fn an_instance_of_upstreams_is_adopted_without_running_anything() {
     let data: Vec<(String, String)> = map.data.clone().unwrap().into_iter().collect();
     assert_eq!(data, [("a".to_owned(), "2".to_owned())]);
     let annotations = map.annotations();
-    assert!(!annotations.contains_key("kudo.dev/last-applied-configuration"), "{annotations:?}");
+    assert!(
+        !annotations.contains_key("kudo.dev/last-applied-configuration"),
+        "{annotations:?}"
+    );
     assert_eq!(map.uid(), before.metadata.uid);
 }
 

@@ -48,11 +48,21 @@ async fn an_upgrade_drops_templates_and_fields() {
     namespace.change("i", version_reference("app-2.0.0")).await;
     let upgraded = namespace.until_done("i", "upgrade").await;
     assert_eq!(plan_status(&upgraded, "deploy").unwrap().status, "COMPLETE");
-    assert_eq!(data(&namespace, "i-stays").await, ["one"], "a dropped field disappears");
+    assert_eq!(
+        data(&namespace, "i-stays").await,
+        ["one"],
+        "a dropped field disappears"
+    );
     assert_eq!(data(&namespace, "i-comes").await, ["key"]);
     let maps = namespace.api::<ConfigMap>();
-    assert!(maps.get_opt("i-goes").await.unwrap().is_none(), "a dropped template disappears");
-    assert!(maps.get_opt("i-keep").await.unwrap().is_some(), "unless it asks to be kept");
+    assert!(
+        maps.get_opt("i-goes").await.unwrap().is_none(),
+        "a dropped template disappears"
+    );
+    assert!(
+        maps.get_opt("i-keep").await.unwrap().is_some(),
+        "unless it asks to be kept"
+    );
     assert!(
         maps.get_opt("i-backup").await.unwrap().is_some(),
         "what a person asked for stays"
@@ -81,7 +91,9 @@ async fn an_upgrade_runs_upgrade_or_update_or_deploy() {
             |operator, plan| operator.plan(plan, &["only: a"]),
         );
         namespace.apply(&operator.version(version)).await;
-        namespace.change("i", version_reference(&format!("plans-{version}"))).await;
+        namespace
+            .change("i", version_reference(&format!("plans-{version}")))
+            .await;
         let done = namespace.until_done("i", expected).await;
         let uid = plan_status(&done, "deploy").unwrap().uid.clone();
         assert_eq!(uid != deploy_uid, expected == "deploy", "{version}");
@@ -107,14 +119,21 @@ async fn an_upgrade_survives_the_old_version_and_waits_for_the_new_one() {
             condition(i, "Accepted") == "False InvalidOperatorVersion"
         })
         .await;
-    assert_eq!(status_of(&waiting).accepted.unwrap().operator_version, "app-1.0.0");
+    assert_eq!(
+        status_of(&waiting).accepted.unwrap().operator_version,
+        "app-1.0.0"
+    );
     let versions = namespace.api::<OperatorVersion>();
-    versions.delete("app-1.0.0", &DeleteParams::default()).await.unwrap();
+    versions
+        .delete("app-1.0.0", &DeleteParams::default())
+        .await
+        .unwrap();
     namespace.apply(&operator("2").version("2.0.0")).await;
     namespace.until_done("i", "deploy").await;
     namespace
         .wait_for::<ConfigMap>("i-a", "is of version 2", SOON, |map| {
-            map.and_then(|m| m.data.as_ref()).is_some_and(|d| d["version"] == "2")
+            map.and_then(|m| m.data.as_ref())
+                .is_some_and(|d| d["version"] == "2")
         })
         .await;
     a_while().await;

@@ -68,7 +68,10 @@ impl Actors {
     /// Forgets an actor that ended without being let go. Does nothing to one that came after it.
     pub fn forget(&self, key: &InstanceKey, signal: &Arc<Signal>) {
         let mut signals = self.signals();
-        if signals.get(key).is_some_and(|known| Arc::ptr_eq(known, signal)) {
+        if signals
+            .get(key)
+            .is_some_and(|known| Arc::ptr_eq(known, signal))
+        {
             signals.remove(key);
         }
     }

@@ -124,7 +124,10 @@ impl StartError {
 /// The program: reads the command line, works until a signal, and says how it ended.
 pub fn manager_main() -> ExitCode {
     let arguments = Arguments::parse();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return report(&StartError::Signals(error)),
     };
@@ -148,7 +151,7 @@ async fn run(arguments: Arguments) -> Result<(), StartError> {
     let options = ConnectOptions {
         kubeconfig: arguments.kubeconfig,
         context: arguments.context,
-        request_timeout: Some(Duration::from_secs(60)),
+        request_timeout: Some(Duration::from_mins(1)),
         user_agent: Some(format!("kudo-manager/{}", env!("CARGO_PKG_VERSION"))),
         ..ConnectOptions::default()
     };
@@ -193,7 +196,10 @@ async fn reach(client: &Client) -> Result<(), StartError> {
                 Err(error) => {
                     let text = error::message(&error);
                     if last.as_ref() != Some(&text) {
-                        tracing::warn!(error = text, "the API server does not answer, trying again");
+                        tracing::warn!(
+                            error = text,
+                            "the API server does not answer, trying again"
+                        );
                     }
                     last = Some(text);
                 }

@@ -111,7 +111,10 @@ impl Context {
 
     /// Tells of the end of a plan once more if the manager before this one may have died before it did.
     pub(crate) fn tell_of_recent_end(self: &Arc<Self>, instance: &Instance) {
-        let last = instance.status.as_ref().and_then(|s| s.last_executed_plan());
+        let last = instance
+            .status
+            .as_ref()
+            .and_then(|s| s.last_executed_plan());
         let Some((plan, recorded)) = last.filter(|(_, plan)| plan.status == "COMPLETE") else {
             return;
         };

@@ -88,7 +88,11 @@ pub fn event(instance: &Instance, notification: &Notification, time: &Time) -> E
     };
     Event {
         metadata: ObjectMeta {
-            name: Some(format!("{}.{:016x}", cut(&name, MAX_NAME), fingerprint(&told))),
+            name: Some(format!(
+                "{}.{:016x}",
+                cut(&name, MAX_NAME),
+                fingerprint(&told)
+            )),
             namespace: instance.metadata.namespace.clone(),
             ..ObjectMeta::default()
         },

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use kudo_api::Instance;
 use kudo_kube::inventory::SharedInventory;
-use kudo_kube::{Cluster, Execution, Inventory, InstanceKey, KubeRunner};
+use kudo_kube::{Cluster, Execution, InstanceKey, Inventory, KubeRunner};
 use kudo_package::OperatorDefinition;
 use kudo_plan::{Observer, Options, PlanGraph, PlanState, Status, execute};
 use serde_json::Value;
@@ -137,8 +137,8 @@ async fn run(job: Job, cluster: Cluster) -> Result<PlanState, WriteError> {
     let began = Instant::now();
     job.context.metrics.running_plans.inc();
     let _counted = Counted(Arc::clone(&job.context));
-    let recorded = job.instance.status.clone().unwrap_or_default();
-    let inventory = SharedInventory::new(Inventory::new(recorded.inventory.clone()));
+    let status = job.instance.status.clone().unwrap_or_default();
+    let inventory = SharedInventory::new(Inventory::new(status.inventory));
     let recorder = Recorder::new(&job, inventory.clone());
     let state = match build(&job) {
         Ok(built) => {
@@ -153,7 +153,15 @@ async fn run(job: Job, cluster: Cluster) -> Result<PlanState, WriteError> {
                 ..Options::default()
             };
             let clock = RuntimeClock;
-            execute(&built.graph, built.state, &runner, &clock, &recorder, &options).await?
+            execute(
+                &built.graph,
+                built.state,
+                &runner,
+                &clock,
+                &recorder,
+                &options,
+            )
+            .await?
         }
         Err(refused) => {
             recorder.refused(refused.reason, &refused.message);
@@ -211,7 +219,12 @@ fn build(job: &Job) -> Result<Built, Box<Refused>> {
     };
     let parameters = admission::resolve(parameters(job), &job.definition)
         .map_err(|problems| refuse("InvalidParams", admission::join(&problems)))?;
-    let tasks: BTreeSet<&str> = job.definition.tasks.iter().map(|t| t.name.as_str()).collect();
+    let tasks: BTreeSet<&str> = job
+        .definition
+        .tasks
+        .iter()
+        .map(|t| t.name.as_str())
+        .collect();
     let graph = PlanGraph::build(&job.plan, plan, &tasks)
         .map_err(|error| refuse(error.reason(), error.to_string()))?;
     let state = match &before {
@@ -235,8 +248,14 @@ fn parameters(job: &Job) -> &BTreeMap<String, String> {
     match &job.beginning {
         Beginning::New(start) => &start.accepted.parameters,
         Beginning::Recorded => {
-            let accepted = job.instance.status.as_ref().and_then(|s| s.accepted.as_ref());
-            accepted.map_or(&job.instance.spec.parameters, |accepted| &accepted.parameters)
+            let accepted = job
+                .instance
+                .status
+                .as_ref()
+                .and_then(|s| s.accepted.as_ref());
+            accepted.map_or(&job.instance.spec.parameters, |accepted| {
+                &accepted.parameters
+            })
         }
     }
 }

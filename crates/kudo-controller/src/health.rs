@@ -16,7 +16,8 @@ pub struct Health {
 impl Health {
     /// Ready only when `what` is.
     pub fn wait_for(&self, what: &str) {
-        self.awaited().insert(what.to_owned(), "not yet seen".to_owned());
+        self.awaited()
+            .insert(what.to_owned(), "not yet seen".to_owned());
     }
 
     /// `what` is held up.

@@ -24,9 +24,7 @@ pub fn start(format: LogFormat, level: &str) -> Result<(), ParseError> {
     // A second subscriber in a process (in tests) is no reason to fail.
     let _ = match format {
         LogFormat::Json => log.json().flatten_event(true).try_init(),
-        LogFormat::Text => log
-            .with_ansi(std::io::stderr().is_terminal())
-            .try_init(),
+        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).try_init(),
     };
     Ok(())
 }

@@ -6,7 +6,10 @@ use serde_json::{Map, Value};
 ///
 /// Lists are replaced as a whole, and what is gone becomes `null`. Within `new`, `null` is taken for
 /// absent, as a merge patch cannot say otherwise.
-pub fn difference(old: &Map<String, Value>, new: &Map<String, Value>) -> Option<Map<String, Value>> {
+pub fn difference(
+    old: &Map<String, Value>,
+    new: &Map<String, Value>,
+) -> Option<Map<String, Value>> {
     let mut patch = Map::new();
     for (key, value) in new {
         match (old.get(key), value) {

@@ -191,10 +191,14 @@ fn automatic(
         .map(str::to_owned)
         .collect();
     let namespace = instance.namespace().unwrap_or_default();
-    let before = instance.status.as_ref().and_then(|s| s.upgraded_from.as_ref());
+    let before = instance
+        .status
+        .as_ref()
+        .and_then(|s| s.upgraded_from.as_ref());
     if let Some(before) = before
-        && let Found::Valid(before) =
-            context.definitions.get(&VersionKey::recorded(before, &namespace))
+        && let Found::Valid(before) = context
+            .definitions
+            .get(&VersionKey::recorded(before, &namespace))
     {
         plans.extend(automatic_plans(&before).into_iter().map(str::to_owned));
     }

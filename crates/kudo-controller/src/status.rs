@@ -3,10 +3,8 @@
 //! `kudo-api` knows no plan engine and `kudo-plan` no resources; both use upstream's words, which makes
 //! this a change of containers. A word that neither knows reads as never run.
 
-use kudo_api::instance::{
-    ActivePlan, InstanceStatus, PhaseStatus, PlanStatus, StepStatus,
-};
 use kudo_api::Time;
+use kudo_api::instance::{ActivePlan, InstanceStatus, PhaseStatus, PlanStatus, StepStatus};
 use kudo_package::OperatorDefinition;
 use kudo_plan::{PhaseState, PlanState, Status, StepState};
 

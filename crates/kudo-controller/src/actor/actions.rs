@@ -102,7 +102,10 @@ impl Actor {
             patch.insert("spec".to_owned(), Value::Object(spec));
         }
         let basis = Basis::Exactly(observed.resource_version());
-        observed.writer.patch(basis, |_| Some(patch.clone())).await?;
+        observed
+            .writer
+            .patch(basis, |_| Some(patch.clone()))
+            .await?;
         Ok(Next::Again)
     }
 
@@ -179,7 +182,13 @@ impl Actor {
         }
         self.stop_running().await;
         let beginning = Beginning::Recorded;
-        self.run(observed, definition, plan.to_owned(), uid.to_owned(), beginning);
+        self.run(
+            observed,
+            definition,
+            plan.to_owned(),
+            uid.to_owned(),
+            beginning,
+        );
         Ok(Next::Settled)
     }
 
@@ -211,7 +220,7 @@ impl Actor {
     }
 
     /// Takes note of the end of the plan that ran.
-    pub(super) async fn finish_ended(&mut self) -> Result<(), ReconcileError> {
+    pub(super) fn finish_ended(&mut self) -> Result<(), ReconcileError> {
         let Some(mut running) = self.running.take_if(|running| running.is_over()) else {
             return Ok(());
         };

@@ -59,7 +59,12 @@ impl Actor {
             }
             let text = format!("the cleanup plan does not run: {reason}");
             tracing::warn!(instance = %self.key, text);
-            let occasion = observed.instance.metadata.uid.as_deref().unwrap_or_default();
+            let occasion = observed
+                .instance
+                .metadata
+                .uid
+                .as_deref()
+                .unwrap_or_default();
             let warning = Notification::warning("InvalidOperatorVersion", &text, occasion);
             self.context.notify(&observed.instance, warning);
         }

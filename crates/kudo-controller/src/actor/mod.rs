@@ -20,7 +20,7 @@ use observe::Observed;
 
 const RETRIES: Backoff = Backoff {
     initial: Duration::from_millis(200),
-    max: Duration::from_secs(60),
+    max: Duration::from_mins(1),
     factor: 2.0,
     jitter: 0.2,
 };
@@ -128,7 +128,7 @@ impl Actor {
     /// One turn: the running plan goes on beside it, if the decision is not against that.
     async fn reconcile(&mut self) -> Result<Next, ReconcileError> {
         let began = Instant::now();
-        self.finish_ended().await?;
+        self.finish_ended()?;
         let Some(observed) = self.observe() else {
             self.stop_running().await;
             return Ok(Next::Settled);

@@ -134,7 +134,11 @@ impl Actor {
 
     /// An operator version that is created together with its instance may be seen a moment later: gives
     /// the time to wait before anybody is told that it is missing.
-    pub(super) fn await_version(&mut self, observed: &Observed, notice: &Notice) -> Option<Duration> {
+    pub(super) fn await_version(
+        &mut self,
+        observed: &Observed,
+        notice: &Notice,
+    ) -> Option<Duration> {
         let missing = matches!(observed.observation().wanted, Lookup::Missing);
         let Notice::Refused {
             reason, message, ..

@@ -122,7 +122,7 @@ fn admit_new(question: &Question<'_>) -> Result<Verdict, Refusal> {
         return Err(Refusal::unknown_parameter(unknown, definition));
     }
     check_values(given, definition)?;
-    let plan = triggers::on_create(definition).map_err(Refusal::trigger)?;
+    let plan = triggers::on_create(definition).map_err(|error| Refusal::trigger(&error))?;
     Ok(accept(plan, Cause::Created))
 }
 
@@ -134,7 +134,7 @@ fn admit_change(question: &Question<'_>, accepted: &Side<'_>) -> Result<Verdict,
         check_values(question.wanted.parameters, question.definition)?;
     }
     let triggered = triggers::on_parameters(&changes.effective, question.definition)
-        .map_err(Refusal::trigger)?;
+        .map_err(|error| Refusal::trigger(&error))?;
     if question.deleting {
         return admit_while_deleting(question, &changes);
     }
@@ -251,7 +251,8 @@ fn decide_plan(
     triggered: Option<&str>,
 ) -> Result<Verdict, Refusal> {
     if changes.upgrade {
-        let plan = triggers::on_upgrade(question.definition).map_err(Refusal::trigger)?;
+        let plan =
+            triggers::on_upgrade(question.definition).map_err(|error| Refusal::trigger(&error))?;
         return Ok(accept(plan, Cause::Upgraded));
     }
     if let Some(plan) = triggered {

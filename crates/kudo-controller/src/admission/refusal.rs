@@ -160,8 +160,8 @@ impl Refusal {
         )
     }
 
-    pub(super) fn trigger(error: TriggerError) -> Self {
-        let rule = match &error {
+    pub(super) fn trigger(error: &TriggerError) -> Self {
+        let rule = match error {
             TriggerError::NoPlan { .. } => Rule::NoPlan,
             TriggerError::UnknownTrigger { .. } => Rule::UnknownTrigger,
             TriggerError::SeveralPlans { .. } => Rule::SeveralPlans,

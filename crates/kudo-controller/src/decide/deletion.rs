@@ -5,9 +5,7 @@
 //! (annotation [`CLEANUP_ANNOTATION`], or removal of the finalizer).
 
 use kudo_api::instance::PlanStatus;
-use kudo_api::names::{
-    CLEANUP_ANNOTATION, CLEANUP_FINALIZER, CLEANUP_PLAN, INVENTORY_FINALIZER,
-};
+use kudo_api::names::{CLEANUP_ANNOTATION, CLEANUP_FINALIZER, CLEANUP_PLAN, INVENTORY_FINALIZER};
 use kudo_package::OperatorDefinition;
 
 use super::{Action, Decision, Lookup, Observation, Preparation, Start, Subject};
@@ -35,7 +33,9 @@ pub(super) fn decide(observation: &Observation<'_>) -> Decision {
         .status
         .accepted
         .as_ref()
-        .map_or(&subject.wanted_version, |accepted| &accepted.operator_version);
+        .map_or(&subject.wanted_version, |accepted| {
+            &accepted.operator_version
+        });
     let lookup = match &subject.status.accepted {
         Some(_) => observation.accepted,
         None => observation.wanted,

@@ -101,9 +101,7 @@ fn decide_change(
     match admission::admit(&question) {
         Verdict::Unchanged => subject.decision(otherwise),
         Verdict::Refuse(refusal) => Subject::refused(otherwise, &refusal),
-        Verdict::Accept { plan: None, .. } => {
-            subject.decision(Action::Accept(subject.to_accept()))
-        }
+        Verdict::Accept { plan: None, .. } => subject.decision(Action::Accept(subject.to_accept())),
         Verdict::Accept {
             plan: Some(plan),
             cause,

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use kudo_api::Instance;
 use kudo_api::convert::DefinitionError;
-use kudo_api::instance::{Accepted, InstanceStatus};
+use kudo_api::instance::{Accepted, InstanceStatus, PlanStatus};
 use kudo_api::names::{CLEANUP_FINALIZER, CLEANUP_PLAN};
 use kudo_package::OperatorDefinition;
 
@@ -219,15 +219,14 @@ impl<'a> Subject<'a> {
     fn is_request_over(&self) -> bool {
         let execution = &self.instance.spec.plan_execution;
         let recorded = self.status.plan_status.get(&execution.plan_name);
-        self.is_request_started() && recorded.is_some_and(|plan| plan.is_terminal())
+        self.is_request_started() && recorded.is_some_and(PlanStatus::is_terminal)
     }
 
     /// The uid that the spec chose for an execution of `plan` that is about to start.
     fn requested_uid(&self, plan: &str) -> Option<String> {
         let execution = &self.instance.spec.plan_execution;
-        let chosen = execution.plan_name == plan
-            && !execution.uid.is_empty()
-            && !self.is_request_started();
+        let chosen =
+            execution.plan_name == plan && !execution.uid.is_empty() && !self.is_request_started();
         chosen.then(|| execution.uid.clone())
     }
 
@@ -242,7 +241,12 @@ impl<'a> Subject<'a> {
         if wanted == self.has_finalizer(CLEANUP_FINALIZER) {
             return None;
         }
-        let mut finalizers = self.instance.metadata.finalizers.clone().unwrap_or_default();
+        let mut finalizers = self
+            .instance
+            .metadata
+            .finalizers
+            .clone()
+            .unwrap_or_default();
         if wanted {
             finalizers.push(CLEANUP_FINALIZER.to_owned());
         } else {

@@ -30,7 +30,11 @@ mod tests {
             (Some("1"), None, false),
         ];
         for (candidate, known, expected) in cases {
-            assert_eq!(is_older(candidate, known), expected, "{candidate:?} {known:?}");
+            assert_eq!(
+                is_older(candidate, known),
+                expected,
+                "{candidate:?} {known:?}"
+            );
         }
     }
 }

@@ -9,8 +9,7 @@ use kudo_package::OperatorDefinition;
 use crate::fixture::{map, operator};
 
 const PLANS: &str = "deploy update cleanup backup";
-const PARAMETERS: &str =
-    "foo:deploy other:deploy bar:update free back:backup broken:missing ro:deploy:!:=r size:int:update";
+const PARAMETERS: &str = "foo:deploy other:deploy bar:update free back:backup broken:missing ro:deploy:!:=r size:int:update";
 
 /// One change, in the words of a table.
 struct Change<'a> {
@@ -36,9 +35,10 @@ const IDLE: Change<'_> = Change {
 
 fn ask(change: &Change<'_>, old_known: bool) -> Verdict {
     let old = operator(PLANS, PARAMETERS);
-    let new = change
-        .upgrade
-        .map_or_else(|| old.clone(), |(plans, parameters)| operator(plans, parameters));
+    let new = change.upgrade.map_or_else(
+        || old.clone(),
+        |(plans, parameters)| operator(plans, parameters),
+    );
     let (before, after) = (map(change.old), map(change.new));
     admit(&Question {
         accepted: Some(Side {
@@ -111,7 +111,11 @@ fn updates() {
     ];
     for (old, new, expected) in cases {
         let verdict = ask(&Change { old, new, ..IDLE }, true);
-        assert_eq!(answer(&verdict), expected, "{old:?} -> {new:?}: {verdict:?}");
+        assert_eq!(
+            answer(&verdict),
+            expected,
+            "{old:?} -> {new:?}: {verdict:?}"
+        );
     }
 }
 
@@ -126,8 +130,18 @@ fn triggers_by_hand() {
         ("backup", "foo=2 ro=r", None, "TriggerWithParameterChange"),
         ("deploy", "foo=2 ro=r", None, "TriggerWithParameterChange"),
         ("deploy", "foo=1 ro=r", Some("deploy"), "deploy"),
-        ("backup", "foo=1 ro=r", Some("deploy"), "OverrideWhileRunning"),
-        ("cleanup", "foo=1 ro=r", Some("deploy"), "OverrideWhileRunning"),
+        (
+            "backup",
+            "foo=1 ro=r",
+            Some("deploy"),
+            "OverrideWhileRunning",
+        ),
+        (
+            "cleanup",
+            "foo=1 ro=r",
+            Some("deploy"),
+            "OverrideWhileRunning",
+        ),
         ("unknown", "foo=1 ro=r", Some("deploy"), "UnknownPlan"),
     ];
     for (plan, new, running, expected) in cases {
@@ -138,7 +152,11 @@ fn triggers_by_hand() {
             ..IDLE
         };
         let verdict = ask(&change, true);
-        assert_eq!(answer(&verdict), expected, "{plan} {new:?} {running:?}: {verdict:?}");
+        assert_eq!(
+            answer(&verdict),
+            expected,
+            "{plan} {new:?} {running:?}: {verdict:?}"
+        );
     }
     let hint = ask(
         &Change {
@@ -181,13 +199,55 @@ fn while_a_plan_runs() {
         ("deploy", "foo=2 ro=r", None, Request::None, "deploy"),
         ("update", "foo=1 ro=r bar=2", None, Request::None, "update"),
         ("update", "foo=1 ro=r free=2", None, Request::None, "update"),
-        ("deploy", "foo=1 ro=r bar=2", None, Request::None, "ParameterChangeWhileRunning"),
-        ("update", "foo=2 ro=r", None, Request::None, "ParameterChangeWhileRunning"),
-        ("backup", "foo=1 ro=r free=1", None, Request::None, "ParameterChangeWhileRunning"),
-        ("deploy", "foo=1 ro=s", None, Request::None, "ImmutableParameter"),
-        ("deploy", "foo=1 ro=r", v2, Request::None, "UpgradeWhileRunning"),
-        ("upgrade", "foo=1 ro=r", v2, Request::None, "UpgradeWhileRunning"),
-        ("deploy", "foo=1 ro=r", None, Request::Cancel, "CancelWhileRunning"),
+        (
+            "deploy",
+            "foo=1 ro=r bar=2",
+            None,
+            Request::None,
+            "ParameterChangeWhileRunning",
+        ),
+        (
+            "update",
+            "foo=2 ro=r",
+            None,
+            Request::None,
+            "ParameterChangeWhileRunning",
+        ),
+        (
+            "backup",
+            "foo=1 ro=r free=1",
+            None,
+            Request::None,
+            "ParameterChangeWhileRunning",
+        ),
+        (
+            "deploy",
+            "foo=1 ro=s",
+            None,
+            Request::None,
+            "ImmutableParameter",
+        ),
+        (
+            "deploy",
+            "foo=1 ro=r",
+            v2,
+            Request::None,
+            "UpgradeWhileRunning",
+        ),
+        (
+            "upgrade",
+            "foo=1 ro=r",
+            v2,
+            Request::None,
+            "UpgradeWhileRunning",
+        ),
+        (
+            "deploy",
+            "foo=1 ro=r",
+            None,
+            Request::Cancel,
+            "CancelWhileRunning",
+        ),
     ];
     for (running, new, upgrade, request, expected) in cases {
         let change = Change {
@@ -198,7 +258,11 @@ fn while_a_plan_runs() {
             ..IDLE
         };
         let verdict = ask(&change, true);
-        assert_eq!(answer(&verdict), expected, "{running} {new:?} {request:?}: {verdict:?}");
+        assert_eq!(
+            answer(&verdict),
+            expected,
+            "{running} {new:?} {request:?}: {verdict:?}"
+        );
     }
     let idle_cancel = Change {
         request: Request::Cancel,
@@ -218,35 +282,161 @@ fn upgrades() {
         ("backup", "foo", "foo=1", "foo=1", "NoPlan"),
         // together with parameters: only such as trigger deploy
         ("deploy update", same, "foo=1", "foo=2", "update"),
-        ("deploy upgrade backup", same, "foo=1", "foo=1 back=1", "UpgradeWithParameterChange"),
-        ("deploy update", same, "foo=1", "foo=1 bar=1", "UpgradeWithParameterChange"),
-        ("deploy upgrade", "foo free", "foo=1", "foo=1 free=1", "upgrade"),
-        ("deploy upgrade update", "foo free", "foo=1", "foo=1 free=1", "UpgradeWithParameterChange"),
+        (
+            "deploy upgrade backup",
+            same,
+            "foo=1",
+            "foo=1 back=1",
+            "UpgradeWithParameterChange",
+        ),
+        (
+            "deploy update",
+            same,
+            "foo=1",
+            "foo=1 bar=1",
+            "UpgradeWithParameterChange",
+        ),
+        (
+            "deploy upgrade",
+            "foo free",
+            "foo=1",
+            "foo=1 free=1",
+            "upgrade",
+        ),
+        (
+            "deploy upgrade update",
+            "foo free",
+            "foo=1",
+            "foo=1 free=1",
+            "UpgradeWithParameterChange",
+        ),
         // parameters that only the new version has are no change
-        ("deploy update", "foo new:update", "foo=1", "foo=1 new=1", "update"),
-        ("deploy update backup", "foo new:backup", "foo=1", "foo=1 new=1", "update"),
+        (
+            "deploy update",
+            "foo new:update",
+            "foo=1",
+            "foo=1 new=1",
+            "update",
+        ),
+        (
+            "deploy update backup",
+            "foo new:backup",
+            "foo=1",
+            "foo=1 new=1",
+            "update",
+        ),
         // parameters that the new version lacks
         ("deploy update", "foo", "foo=1 bar=1", "foo=1", "update"),
-        ("deploy update", "foo", "foo=1 bar=1", "foo=1 bar=1", "update"),
-        ("deploy update", "foo", "foo=1 bar=1", "foo=1 bar=2", "UnknownParameter"),
-        ("deploy update", "foo", "foo=1", "foo=1 nonsense=1", "UnknownParameter"),
+        (
+            "deploy update",
+            "foo",
+            "foo=1 bar=1",
+            "foo=1 bar=1",
+            "update",
+        ),
+        (
+            "deploy update",
+            "foo",
+            "foo=1 bar=1",
+            "foo=1 bar=2",
+            "UnknownParameter",
+        ),
+        (
+            "deploy update",
+            "foo",
+            "foo=1",
+            "foo=1 nonsense=1",
+            "UnknownParameter",
+        ),
         // immutable parameters
-        ("deploy update", "foo new:!", "foo=1", "foo=1", "ImmutableParameterAdded"),
-        ("deploy update", "foo new:!:=d", "foo=1", "foo=1", "ImmutableParameterAdded"),
-        ("deploy update", "foo new:!", "foo=1", "foo=1 new=x", "update"),
-        ("deploy update", "foo bar:!", "foo=1", "foo=1", "ParameterMadeImmutable"),
-        ("deploy update", "foo bar:!", "foo=1 bar=1", "foo=1 bar=1", "update"),
-        ("deploy update", "foo bar:deploy:!", "foo=1", "foo=1 bar=1", "update"),
-        ("deploy update", "foo ro", "foo=1 ro=r", "foo=1 ro=r", "update"),
-        ("deploy update", "foo ro:deploy", "foo=1 ro=r", "foo=1 ro=s", "update"),
-        ("deploy update", "foo ro:deploy:!", "foo=1 ro=r", "foo=1 ro=s", "ImmutableParameter"),
+        (
+            "deploy update",
+            "foo new:!",
+            "foo=1",
+            "foo=1",
+            "ImmutableParameterAdded",
+        ),
+        (
+            "deploy update",
+            "foo new:!:=d",
+            "foo=1",
+            "foo=1",
+            "ImmutableParameterAdded",
+        ),
+        (
+            "deploy update",
+            "foo new:!",
+            "foo=1",
+            "foo=1 new=x",
+            "update",
+        ),
+        (
+            "deploy update",
+            "foo bar:!",
+            "foo=1",
+            "foo=1",
+            "ParameterMadeImmutable",
+        ),
+        (
+            "deploy update",
+            "foo bar:!",
+            "foo=1 bar=1",
+            "foo=1 bar=1",
+            "update",
+        ),
+        (
+            "deploy update",
+            "foo bar:deploy:!",
+            "foo=1",
+            "foo=1 bar=1",
+            "update",
+        ),
+        (
+            "deploy update",
+            "foo ro",
+            "foo=1 ro=r",
+            "foo=1 ro=r",
+            "update",
+        ),
+        (
+            "deploy update",
+            "foo ro:deploy",
+            "foo=1 ro=r",
+            "foo=1 ro=s",
+            "update",
+        ),
+        (
+            "deploy update",
+            "foo ro:deploy:!",
+            "foo=1 ro=r",
+            "foo=1 ro=s",
+            "ImmutableParameter",
+        ),
         ("deploy update", "foo", "foo=1 ro=r", "foo=1", "update"),
         // values are checked against the new version
-        ("deploy update", "foo:int", "foo=x", "foo=x", "InvalidParameters"),
-        ("deploy update", "foo must:*", "foo=1", "foo=1", "InvalidParameters"),
+        (
+            "deploy update",
+            "foo:int",
+            "foo=x",
+            "foo=x",
+            "InvalidParameters",
+        ),
+        (
+            "deploy update",
+            "foo must:*",
+            "foo=1",
+            "foo=1",
+            "InvalidParameters",
+        ),
         ("deploy update", "foo must:*:=d", "foo=1", "foo=1", "update"),
         ("deploy update", "foo:|1|2", "foo=1", "foo=1", "update"),
-        ("deploy update", "foo:|2|3", "foo=1", "foo=1", "InvalidParameters"),
+        (
+            "deploy update",
+            "foo:|2|3",
+            "foo=1",
+            "foo=1",
+            "InvalidParameters",
+        ),
     ];
     for (plans, parameters, old, new, expected) in cases {
         let change = Change {
@@ -273,8 +463,20 @@ fn upgrades() {
 #[test]
 fn upgrade_from_a_version_that_is_gone() {
     let cases = [
-        ("deploy update", "foo new:update", "foo=1", "foo=1 new=1", "update"),
-        ("deploy update", "foo bar:update", "foo=1 bar=1", "foo=1 bar=2", "UpgradeWithParameterChange"),
+        (
+            "deploy update",
+            "foo new:update",
+            "foo=1",
+            "foo=1 new=1",
+            "update",
+        ),
+        (
+            "deploy update",
+            "foo bar:update",
+            "foo=1 bar=1",
+            "foo=1 bar=2",
+            "UpgradeWithParameterChange",
+        ),
         ("deploy update", "foo new:!", "foo=1", "foo=1", "update"),
         ("deploy", "foo", "foo=1", "foo=2", "deploy"),
     ];
@@ -285,7 +487,11 @@ fn upgrade_from_a_version_that_is_gone() {
             upgrade: Some((plans, parameters)),
             ..IDLE
         };
-        assert_eq!(answer(&ask(&change, false)), expected, "{parameters:?} {old:?} -> {new:?}");
+        assert_eq!(
+            answer(&ask(&change, false)),
+            expected,
+            "{parameters:?} {old:?} -> {new:?}"
+        );
     }
 }
 
@@ -295,14 +501,50 @@ fn while_deleting() {
     let cases = [
         ("foo=1 ro=r", None, Request::None, None, "-"),
         ("foo=1 ro=r", None, Request::None, Some("deploy"), "-"),
-        ("foo=2 ro=r", None, Request::None, None, "ChangeWhileDeleting"),
+        (
+            "foo=2 ro=r",
+            None,
+            Request::None,
+            None,
+            "ChangeWhileDeleting",
+        ),
         ("foo=1 ro=r", v2, Request::None, None, "ChangeWhileDeleting"),
         ("foo=1 ro=r", None, trigger("cleanup"), None, "cleanup"),
-        ("foo=1 ro=r", None, trigger("cleanup"), Some("deploy"), "cleanup"),
-        ("foo=1 ro=r", None, trigger("cleanup"), Some("cleanup"), "cleanup"),
-        ("foo=1 ro=r", None, trigger("deploy"), None, "OnlyCleanupWhileDeleting"),
-        ("foo=1 ro=r", None, trigger("deploy"), Some("cleanup"), "OnlyCleanupWhileDeleting"),
-        ("foo=1 ro=r", None, Request::Cancel, Some("cleanup"), "OnlyCleanupWhileDeleting"),
+        (
+            "foo=1 ro=r",
+            None,
+            trigger("cleanup"),
+            Some("deploy"),
+            "cleanup",
+        ),
+        (
+            "foo=1 ro=r",
+            None,
+            trigger("cleanup"),
+            Some("cleanup"),
+            "cleanup",
+        ),
+        (
+            "foo=1 ro=r",
+            None,
+            trigger("deploy"),
+            None,
+            "OnlyCleanupWhileDeleting",
+        ),
+        (
+            "foo=1 ro=r",
+            None,
+            trigger("deploy"),
+            Some("cleanup"),
+            "OnlyCleanupWhileDeleting",
+        ),
+        (
+            "foo=1 ro=r",
+            None,
+            Request::Cancel,
+            Some("cleanup"),
+            "OnlyCleanupWhileDeleting",
+        ),
         ("foo=1 ro=r", None, Request::Cancel, Some("deploy"), "-"),
         ("foo=1 ro=r", None, trigger("nonsense"), None, "UnknownPlan"),
     ];
@@ -316,7 +558,11 @@ fn while_deleting() {
             ..IDLE
         };
         let verdict = ask(&change, true);
-        assert_eq!(answer(&verdict), expected, "{new:?} {request:?} {running:?}: {verdict:?}");
+        assert_eq!(
+            answer(&verdict),
+            expected,
+            "{new:?} {request:?} {running:?}: {verdict:?}"
+        );
     }
 }
 
@@ -355,7 +601,11 @@ fn creation() {
     ];
     for (plans, parameters, given, expected) in cases {
         let verdict = create(&operator(plans, parameters), given);
-        assert_eq!(answer(&verdict), expected, "{plans:?} {parameters:?} {given:?}: {verdict:?}");
+        assert_eq!(
+            answer(&verdict),
+            expected,
+            "{plans:?} {parameters:?} {given:?}: {verdict:?}"
+        );
     }
     let verdict = create(&operator("deploy", ""), "");
     let cause = Cause::Created;
@@ -394,7 +644,9 @@ fn rules_have_names_of_their_own() {
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), Rule::ALL.len());
-    assert!(Rule::ALL.iter().all(|rule| {
-        ["InvalidParams", "InvalidPlan"].contains(&rule.event_reason())
-    }));
+    assert!(
+        Rule::ALL
+            .iter()
+            .all(|rule| { ["InvalidParams", "InvalidPlan"].contains(&rule.event_reason()) })
+    );
 }

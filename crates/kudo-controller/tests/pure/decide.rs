@@ -54,7 +54,11 @@ const V1: (&str, &str) = (
 );
 const PLAIN: (&str, &str) = ("deploy update backup", "foo:deploy bar:update back:backup");
 
-fn ask(instance: &Instance, wanted: Option<&OperatorDefinition>, accepted: Option<&OperatorDefinition>) -> String {
+fn ask(
+    instance: &Instance,
+    wanted: Option<&OperatorDefinition>,
+    accepted: Option<&OperatorDefinition>,
+) -> String {
     let lookup = |definition: Option<_>| definition.map_or(Lookup::Missing, Lookup::Found);
     words(&decide(&Observation {
         instance,
@@ -76,20 +80,43 @@ fn a_new_instance() {
         (instance("foo=1"), PLAIN, "start deploy new"),
         (instance("nonsense=1"), PLAIN, "idle !UnknownParameter"),
         (instance(""), ("update", ""), "idle !NoDeployPlan"),
-        (instance(""), V1, "prepare finalizers=[kudo.dev.instance.cleanup] fixed=f"),
+        (
+            instance(""),
+            V1,
+            "prepare finalizers=[kudo.dev.instance.cleanup] fixed=f",
+        ),
         (instance("").finalizers(&cleanup), V1, "prepare fixed=f"),
-        (instance("fixed=x").finalizers(&cleanup), V1, "start deploy new"),
+        (
+            instance("fixed=x").finalizers(&cleanup),
+            V1,
+            "start deploy new",
+        ),
         // upstream's webhook, or a person, may have scheduled deploy already
-        (instance("").request("deploy", "u1"), PLAIN, "start deploy u1"),
+        (
+            instance("").request("deploy", "u1"),
+            PLAIN,
+            "start deploy u1",
+        ),
         (instance("").request("deploy", ""), PLAIN, "prepare uid"),
-        (instance("").request("backup", "u1"), PLAIN, "start deploy new"),
+        (
+            instance("").request("backup", "u1"),
+            PLAIN,
+            "start deploy new",
+        ),
         // upstream lists plans before it runs one
-        (instance("").plan("deploy", "NEVER_RUN", ""), PLAIN, "start deploy new"),
+        (
+            instance("").plan("deploy", "NEVER_RUN", ""),
+            PLAIN,
+            "start deploy new",
+        ),
     ];
     for (number, (instance, definition, expected)) in cases.iter().enumerate() {
         assert_eq!(ask_same(instance, *definition), *expected, "case {number}");
     }
-    assert_eq!(ask(&instance(""), None, None), "idle !InvalidOperatorVersion");
+    assert_eq!(
+        ask(&instance(""), None, None),
+        "idle !InvalidOperatorVersion"
+    );
 }
 
 #[test]
@@ -97,7 +124,9 @@ fn an_instance_of_upstreams() {
     let cases = [
         instance("").plan("deploy", "COMPLETE", "u"),
         instance("").plan("deploy", "IN_PROGRESS", "u"),
-        instance("").plan("deploy", "COMPLETE", "u").request("backup", "v"),
+        instance("")
+            .plan("deploy", "COMPLETE", "u")
+            .request("backup", "v"),
     ];
     for (number, instance) in cases.iter().enumerate() {
         assert_eq!(ask_same(instance, PLAIN), "accept v1", "case {number}");
@@ -119,28 +148,80 @@ fn running(parameters: &str) -> Instance {
 
 #[test]
 fn a_settled_instance() {
-    let cases = [
+    let cases = vec![
         (settled("foo=1"), PLAIN, "idle"),
         (settled("foo=2"), PLAIN, "start deploy new"),
         (settled("foo=1 bar=2"), PLAIN, "start update new"),
         (settled("foo=2 bar=2"), PLAIN, "idle !SeveralPlans"),
         (settled("foo=1 x=2"), PLAIN, "idle !UnknownParameter"),
-        (settled("foo=1").request("backup", "v"), PLAIN, "start backup v"),
+        (
+            settled("foo=1").request("backup", "v"),
+            PLAIN,
+            "start backup v",
+        ),
         (settled("foo=1").request("backup", ""), PLAIN, "prepare uid"),
-        (settled("foo=1").request("deploy", "v"), PLAIN, "start deploy v"),
+        (
+            settled("foo=1").request("deploy", "v"),
+            PLAIN,
+            "start deploy v",
+        ),
         (settled("foo=1").request("deploy", "u"), PLAIN, "clear"),
-        (settled("foo=2").request("deploy", "u"), PLAIN, "start deploy new"),
-        (settled("foo=2").request("backup", "v"), PLAIN, "idle !TriggerWithParameterChange"),
-        (settled("foo=2").scheduled("deploy", "v"), PLAIN, "start deploy v"),
-        (settled("foo=1").request("cleanup", "v"), V1, "prepare finalizers=[kudo.dev.instance.cleanup] !UserCleanup"),
-        (settled("foo=1").request("nonsense", "v"), PLAIN, "idle !UnknownPlan"),
+        (
+            settled("foo=2").request("deploy", "u"),
+            PLAIN,
+            "start deploy new",
+        ),
+        (
+            settled("foo=2").request("backup", "v"),
+            PLAIN,
+            "idle !TriggerWithParameterChange",
+        ),
+        (
+            settled("foo=2").scheduled("deploy", "v"),
+            PLAIN,
+            "start deploy v",
+        ),
+        (
+            settled("foo=1").request("cleanup", "v"),
+            V1,
+            "prepare finalizers=[kudo.dev.instance.cleanup] !UserCleanup",
+        ),
+        (
+            settled("foo=1").request("nonsense", "v"),
+            PLAIN,
+            "idle !UnknownPlan",
+        ),
         // the finalizer follows the operator version
-        (settled("foo=1"), V1, "prepare finalizers=[kudo.dev.instance.cleanup]"),
-        (settled("foo=1").finalizers(&[CLEANUP_FINALIZER, "other"]), PLAIN, "prepare finalizers=[other]"),
-        (settled("foo=2"), V1, "prepare finalizers=[kudo.dev.instance.cleanup]"),
+        (
+            settled("foo=1"),
+            V1,
+            "prepare finalizers=[kudo.dev.instance.cleanup]",
+        ),
+        (
+            settled("foo=1").finalizers(&[CLEANUP_FINALIZER, "other"]),
+            PLAIN,
+            "prepare finalizers=[other]",
+        ),
+        (
+            settled("foo=2"),
+            V1,
+            "prepare finalizers=[kudo.dev.instance.cleanup]",
+        ),
         // a failed plan stays failed until something changes
-        (instance("foo=1").accepted("v1", "foo=1").plan("deploy", "FATAL_ERROR", "u"), PLAIN, "idle"),
-        (instance("foo=2").accepted("v1", "foo=1").plan("deploy", "FATAL_ERROR", "u"), PLAIN, "start deploy new"),
+        (
+            instance("foo=1")
+                .accepted("v1", "foo=1")
+                .plan("deploy", "FATAL_ERROR", "u"),
+            PLAIN,
+            "idle",
+        ),
+        (
+            instance("foo=2")
+                .accepted("v1", "foo=1")
+                .plan("deploy", "FATAL_ERROR", "u"),
+            PLAIN,
+            "start deploy new",
+        ),
     ];
     for (number, (instance, definition, expected)) in cases.iter().enumerate() {
         assert_eq!(ask_same(instance, *definition), *expected, "case {number}");
@@ -150,7 +231,9 @@ fn a_settled_instance() {
 #[test]
 fn an_immutable_parameter_that_was_left_out_is_put_back() {
     let definition = ("deploy", "foo:deploy fixed:deploy:!:=f");
-    let left_out = instance("foo=1").accepted("v1", "foo=1 fixed=x").plan("deploy", "COMPLETE", "u");
+    let left_out = instance("foo=1")
+        .accepted("v1", "foo=1 fixed=x")
+        .plan("deploy", "COMPLETE", "u");
     assert_eq!(ask_same(&left_out, definition), "prepare fixed=x");
     let changed = instance("foo=1 fixed=y")
         .accepted("v1", "foo=1 fixed=x")
@@ -163,22 +246,34 @@ fn a_running_plan() {
     let cases = [
         (running("foo=1"), "resume deploy u"),
         (running("foo=2"), "start deploy new"),
-        (running("foo=1 bar=2"), "resume deploy u !ParameterChangeWhileRunning"),
+        (
+            running("foo=1 bar=2"),
+            "resume deploy u !ParameterChangeWhileRunning",
+        ),
         (running("foo=1").request("deploy", "v"), "start deploy v"),
         (running("foo=1").request("deploy", "u"), "resume deploy u"),
-        (running("foo=1").request("backup", "v"), "resume deploy u !OverrideWhileRunning"),
+        (
+            running("foo=1").request("backup", "v"),
+            "resume deploy u !OverrideWhileRunning",
+        ),
         (running("foo=1 x=1"), "resume deploy u !UnknownParameter"),
         (
-            instance("foo=1").accepted("v1", "foo=1").plan("deploy", "ERROR", "u"),
+            instance("foo=1")
+                .accepted("v1", "foo=1")
+                .plan("deploy", "ERROR", "u"),
             "resume deploy u",
         ),
         (
-            instance("foo=1").accepted("v1", "foo=1").plan("deploy", "PENDING", "u"),
+            instance("foo=1")
+                .accepted("v1", "foo=1")
+                .plan("deploy", "PENDING", "u"),
             "resume deploy u",
         ),
         // what was asked for before and has ended is cleared only when nothing runs
         (
-            running("foo=1").plan("backup", "COMPLETE", "v").request("backup", "v"),
+            running("foo=1")
+                .plan("backup", "COMPLETE", "v")
+                .request("backup", "v"),
             "resume deploy u",
         ),
     ];
@@ -193,9 +288,18 @@ fn upgrades() {
     let v2 = operator("deploy upgrade", "foo:deploy");
     let with_cleanup = operator("deploy upgrade cleanup", "foo:deploy");
     let upgraded = || settled("foo=1").version("v2");
-    assert_eq!(ask(&upgraded(), Some(&v2), Some(&v1)), "start upgrade new from v1");
-    assert_eq!(ask(&upgraded(), Some(&v2), None), "start upgrade new from v1");
-    assert_eq!(ask(&upgraded(), None, Some(&v1)), "idle !InvalidOperatorVersion");
+    assert_eq!(
+        ask(&upgraded(), Some(&v2), Some(&v1)),
+        "start upgrade new from v1"
+    );
+    assert_eq!(
+        ask(&upgraded(), Some(&v2), None),
+        "start upgrade new from v1"
+    );
+    assert_eq!(
+        ask(&upgraded(), None, Some(&v1)),
+        "idle !InvalidOperatorVersion"
+    );
     assert_eq!(
         ask(&upgraded(), Some(&with_cleanup), Some(&v1)),
         "prepare finalizers=[kudo.dev.instance.cleanup]"
@@ -221,7 +325,10 @@ fn what_an_upgrade_left_behind_is_pruned_in_the_end() {
     let definition = ("deploy upgrade", "");
     assert_eq!(ask_same(&after("COMPLETE"), definition), "prune");
     assert_eq!(ask_same(&after("FATAL_ERROR"), definition), "idle");
-    assert_eq!(ask_same(&after("IN_PROGRESS"), definition), "resume upgrade u");
+    assert_eq!(
+        ask_same(&after("IN_PROGRESS"), definition),
+        "resume upgrade u"
+    );
     let mut changed = after("COMPLETE");
     changed.spec.plan_execution.plan_name = "deploy".to_owned();
     changed.spec.plan_execution.uid = "v".to_owned();
@@ -231,8 +338,14 @@ fn what_an_upgrade_left_behind_is_pruned_in_the_end() {
 #[test]
 fn missing_operator_versions() {
     assert_eq!(ask(&settled("foo=1"), None, None), "idle");
-    assert_eq!(ask(&settled("foo=2"), None, None), "idle !InvalidOperatorVersion");
-    assert_eq!(ask(&running("foo=1"), None, None), "idle !InvalidOperatorVersion");
+    assert_eq!(
+        ask(&settled("foo=2"), None, None),
+        "idle !InvalidOperatorVersion"
+    );
+    assert_eq!(
+        ask(&running("foo=1"), None, None),
+        "idle !InvalidOperatorVersion"
+    );
     let over = settled("foo=1").request("deploy", "u");
     assert_eq!(ask(&over, None, None), "clear");
     let elsewhere = {
@@ -245,11 +358,19 @@ fn missing_operator_versions() {
         wanted: Lookup::Missing,
         accepted: Lookup::Missing,
     });
-    let Notice::Refused { message, event_reason, .. } = decision.notice else {
+    let Notice::Refused {
+        message,
+        event_reason,
+        ..
+    } = decision.notice
+    else {
         panic!("{decision:?}")
     };
     assert_eq!(event_reason, "InvalidOperatorVersion");
-    assert_eq!(message, "operator version \"v1\" not found in namespace \"other\"");
+    assert_eq!(
+        message,
+        "operator version \"v1\" not found in namespace \"other\""
+    );
 }
 
 #[test]

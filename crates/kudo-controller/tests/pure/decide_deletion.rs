@@ -32,8 +32,14 @@ fn without_a_cleanup_plan() {
     assert_eq!(ask(&deleted(), with), "idle");
     assert_eq!(ask(&deleted(), None), "idle");
     assert_eq!(ask(&deleted().finalizers(&["foreground"]), with), "idle");
-    assert_eq!(ask(&deleted().finalizers(&[INVENTORY_FINALIZER]), with), "finish");
-    assert_eq!(ask(&deleted().finalizers(&[INVENTORY_FINALIZER]), None), "finish");
+    assert_eq!(
+        ask(&deleted().finalizers(&[INVENTORY_FINALIZER]), with),
+        "finish"
+    );
+    assert_eq!(
+        ask(&deleted().finalizers(&[INVENTORY_FINALIZER]), None),
+        "finish"
+    );
     // the version lost its cleanup plan after the finalizer was set
     assert_eq!(ask(&deleted().finalizers(&BOTH), with), "finish");
 }
@@ -44,7 +50,10 @@ fn with_a_cleanup_plan() {
     let cleanup = |state: &str| held().plan("cleanup", state, "c");
     let cases = [
         (held(), "start cleanup new"),
-        (held().plan("update", "IN_PROGRESS", "x"), "start cleanup new"),
+        (
+            held().plan("update", "IN_PROGRESS", "x"),
+            "start cleanup new",
+        ),
         (cleanup("NEVER_RUN"), "start cleanup new"),
         (cleanup("PENDING"), "resume cleanup c"),
         (cleanup("IN_PROGRESS"), "resume cleanup c"),
@@ -52,7 +61,10 @@ fn with_a_cleanup_plan() {
         (cleanup("COMPLETE"), "finish"),
         // a failed cleanup stays until it is asked for again or given up
         (cleanup("FATAL_ERROR"), "idle"),
-        (cleanup("FATAL_ERROR").request("cleanup", "d"), "start cleanup d"),
+        (
+            cleanup("FATAL_ERROR").request("cleanup", "d"),
+            "start cleanup d",
+        ),
         (cleanup("FATAL_ERROR").request("cleanup", "c"), "clear"),
         (cleanup("FATAL_ERROR").request("cleanup", ""), "prepare uid"),
         (
@@ -63,26 +75,49 @@ fn with_a_cleanup_plan() {
             cleanup("IN_PROGRESS").annotation(CLEANUP_ANNOTATION, "abandon"),
             "finish (given up by annotation kudo.dev/cleanup: abandon)",
         ),
-        (cleanup("FATAL_ERROR").annotation(CLEANUP_ANNOTATION, "x"), "idle"),
-        (cleanup("IN_PROGRESS").request("cleanup", "d"), "start cleanup d"),
+        (
+            cleanup("FATAL_ERROR").annotation(CLEANUP_ANNOTATION, "x"),
+            "idle",
+        ),
+        (
+            cleanup("IN_PROGRESS").request("cleanup", "d"),
+            "start cleanup d",
+        ),
         // what else was asked for is void
-        (cleanup("IN_PROGRESS").request("deploy", "d"), "resume cleanup c"),
+        (
+            cleanup("IN_PROGRESS").request("deploy", "d"),
+            "resume cleanup c",
+        ),
         (held().request("deploy", "d"), "start cleanup new"),
     ];
     for (number, (instance, expected)) in cases.iter().enumerate() {
-        assert_eq!(ask(instance, Some("deploy cleanup")), *expected, "case {number}");
+        assert_eq!(
+            ask(instance, Some("deploy cleanup")),
+            *expected,
+            "case {number}"
+        );
     }
 }
 
 #[test]
 fn changes_while_deleting_are_refused_and_the_cleanup_goes_on() {
-    let mut changed = deleted().finalizers(&BOTH).plan("cleanup", "IN_PROGRESS", "c");
-    changed.spec.parameters.insert("foo".to_owned(), "2".to_owned());
+    let mut changed = deleted()
+        .finalizers(&BOTH)
+        .plan("cleanup", "IN_PROGRESS", "c");
+    changed
+        .spec
+        .parameters
+        .insert("foo".to_owned(), "2".to_owned());
     assert_eq!(
         ask(&changed, Some("deploy cleanup")),
         "resume cleanup c !ChangeWhileDeleting"
     );
-    changed.status.as_mut().unwrap().plan_status.remove("cleanup");
+    changed
+        .status
+        .as_mut()
+        .unwrap()
+        .plan_status
+        .remove("cleanup");
     assert_eq!(
         ask(&changed, Some("deploy cleanup")),
         "start cleanup new !ChangeWhileDeleting"

@@ -135,7 +135,7 @@ impl With for Instance {
 
     fn scheduled(mut self, plan: &str, uid: &str) -> Self {
         self = self.request(plan, uid);
-        self.spec.plan_execution.status = "NEVER_RUN".to_owned();
+        "NEVER_RUN".clone_into(&mut self.spec.plan_execution.status);
         self
     }
 

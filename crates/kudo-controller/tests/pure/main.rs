@@ -1,5 +1,7 @@
 //! Table tests of everything in the controller that decides, without a cluster.
 
+#![cfg(test)]
+
 mod admission;
 mod conditions;
 mod decide;

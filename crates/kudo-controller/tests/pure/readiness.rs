@@ -25,12 +25,18 @@ fn kinds_that_count() {
         (&[], "Pod DaemonSet Deployment ReplicaSet StatefulSet"),
         (&["ConfigMap", "Service", "Secret"], ""),
         (&["apps/v1/Deployment"], "Pod Deployment ReplicaSet"),
-        (&["extensions/v1beta1/Deployment"], "Pod Deployment ReplicaSet"),
+        (
+            &["extensions/v1beta1/Deployment"],
+            "Pod Deployment ReplicaSet",
+        ),
         (&["apps/v1/StatefulSet", "Service"], "Pod StatefulSet"),
         (&["apps/v1/DaemonSet"], "Pod DaemonSet"),
         (&["Pod"], "Pod"),
         (&["batch/v1/Job", "batch/v1/CronJob"], ""),
-        (&["example.com/v1/Widget", "kudo.dev/v1beta1/Instance"], "Widget"),
+        (
+            &["example.com/v1/Widget", "kudo.dev/v1beta1/Instance"],
+            "Widget",
+        ),
     ];
     for (inventory, expected) in cases {
         let inventory: Vec<InventoryEntry> = inventory.iter().map(|text| entry(text)).collect();
@@ -42,16 +48,41 @@ fn kinds_that_count() {
 #[test]
 fn what_ready_says() {
     let missing = Readiness::NotReady("a".to_owned());
-    let cases: [(&[(&str, &str)], &Readiness, Option<Wanted>); 9] = [
+    type Plans<'a> = &'a [(&'a str, &'a str)];
+    let cases: [(Plans<'_>, &Readiness, Option<Wanted>); 9] = [
         (&[], &Readiness::Ready, None),
         (&[("deploy", "NEVER_RUN")], &Readiness::Ready, None),
         (&[("deploy", "IN_PROGRESS")], &Readiness::Ready, None),
-        (&[("deploy", "COMPLETE")], &Readiness::Ready, Some(Wanted::ready())),
-        (&[("deploy", "COMPLETE")], &missing, Some(Wanted::not_ready("a"))),
-        (&[("deploy", "FATAL_ERROR")], &Readiness::Ready, Some(Wanted::plan_in_fatal_error())),
-        (&[("deploy", "FATAL_ERROR"), ("update", "COMPLETE")], &Readiness::Ready, Some(Wanted::ready())),
-        (&[("deploy", "COMPLETE"), ("update", "FATAL_ERROR")], &missing, Some(Wanted::plan_in_fatal_error())),
-        (&[("deploy", "COMPLETE"), ("backup", "ERROR")], &missing, None),
+        (
+            &[("deploy", "COMPLETE")],
+            &Readiness::Ready,
+            Some(Wanted::ready()),
+        ),
+        (
+            &[("deploy", "COMPLETE")],
+            &missing,
+            Some(Wanted::not_ready("a")),
+        ),
+        (
+            &[("deploy", "FATAL_ERROR")],
+            &Readiness::Ready,
+            Some(Wanted::plan_in_fatal_error()),
+        ),
+        (
+            &[("deploy", "FATAL_ERROR"), ("update", "COMPLETE")],
+            &Readiness::Ready,
+            Some(Wanted::ready()),
+        ),
+        (
+            &[("deploy", "COMPLETE"), ("update", "FATAL_ERROR")],
+            &missing,
+            Some(Wanted::plan_in_fatal_error()),
+        ),
+        (
+            &[("deploy", "COMPLETE"), ("backup", "ERROR")],
+            &missing,
+            None,
+        ),
     ];
     for (plans, observed, expected) in cases {
         let mut instance = instance("");
@@ -59,6 +90,10 @@ fn what_ready_says() {
             instance = instance.plan(name, status, "u");
         }
         let status = instance.status.unwrap_or_default();
-        assert_eq!(wanted(&status, observed), expected, "{plans:?} {observed:?}");
+        assert_eq!(
+            wanted(&status, observed),
+            expected,
+            "{plans:?} {observed:?}"
+        );
     }
 }

@@ -71,7 +71,11 @@ fn plans_are_listed_and_history_is_kept() {
         .collect();
     assert_eq!(
         shown,
-        [("deploy", "COMPLETE"), ("gone", "COMPLETE"), ("update", "NEVER_RUN")]
+        [
+            ("deploy", "COMPLETE"),
+            ("gone", "COMPLETE"),
+            ("update", "NEVER_RUN")
+        ]
     );
     let deploy = &status.plan_status["deploy"];
     assert_eq!(deploy.last_updated_timestamp, Some(time(2)));
@@ -93,16 +97,28 @@ fn a_plan_that_replaces_a_running_one_ends_its_record() {
     );
     assert_eq!(running_plan(&status).unwrap().0, "cleanup");
     let active = status.active_plan.unwrap();
-    assert_eq!((active.name.as_str(), active.status.as_str()), ("cleanup", "IN_PROGRESS"));
+    assert_eq!(
+        (active.name.as_str(), active.status.as_str()),
+        ("cleanup", "IN_PROGRESS")
+    );
 }
 
 #[test]
 fn what_ran_and_what_runs() {
-    let cases: [(&[(&str, &str)], bool, Option<&str>); 5] = [
+    type Plans<'a> = &'a [(&'a str, &'a str)];
+    let cases: [(Plans<'_>, bool, Option<&str>); 5] = [
         (&[], false, None),
         (&[("deploy", "NEVER_RUN")], false, None),
-        (&[("deploy", "COMPLETE"), ("update", "NEVER_RUN")], true, None),
-        (&[("deploy", "COMPLETE"), ("update", "ERROR")], true, Some("update")),
+        (
+            &[("deploy", "COMPLETE"), ("update", "NEVER_RUN")],
+            true,
+            None,
+        ),
+        (
+            &[("deploy", "COMPLETE"), ("update", "ERROR")],
+            true,
+            Some("update"),
+        ),
         (&[("a", "PENDING"), ("b", "IN_PROGRESS")], true, Some("b")),
     ];
     for (plans, any, running) in cases {
@@ -112,6 +128,10 @@ fn what_ran_and_what_runs() {
         }
         let status = instance.status.unwrap_or_default();
         assert_eq!(was_any_run(&status), any, "{plans:?}");
-        assert_eq!(running_plan(&status).map(|(name, _)| name), running, "{plans:?}");
+        assert_eq!(
+            running_plan(&status).map(|(name, _)| name),
+            running,
+            "{plans:?}"
+        );
     }
 }

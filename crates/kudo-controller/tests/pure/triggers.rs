@@ -45,10 +45,7 @@ fn creation_runs_deploy_and_nothing_else() {
 #[test]
 fn deletion_runs_cleanup_if_there_is_one() {
     assert_eq!(on_delete(&operator("deploy", "")), None);
-    assert_eq!(
-        on_delete(&operator("deploy cleanup", "")),
-        Some("cleanup")
-    );
+    assert_eq!(on_delete(&operator("deploy cleanup", "")), Some("cleanup"));
 }
 
 #[test]
@@ -64,7 +61,11 @@ fn parameters_run_what_they_name() {
         (all, "A:backup B", "backup"),
         (all, "A B", "update"),
         (all, "A:backup B:restore", "several backup,restore"),
-        (all, "A:restore B:backup C:restore", "several backup,restore"),
+        (
+            all,
+            "A:restore B:backup C:restore",
+            "several backup,restore",
+        ),
         (all, "A:deploy B:update", "several deploy,update"),
         (all, "A:missing", "unknown missing"),
         (all, "A:backup B:missing", "unknown missing"),
