@@ -108,6 +108,8 @@ pub struct Discovery {
 struct Shared {
     client: Client,
     known: Mutex<Known>,
+    /// Major and minor version of the server.
+    version: tokio::sync::OnceCell<(u32, u32)>,
     /// Held while a group is asked for, so that many who miss the same kind ask once.
     asking: tokio::sync::Mutex<()>,
 }
@@ -133,6 +135,7 @@ impl Discovery {
             shared: Arc::new(Shared {
                 client,
                 known: Mutex::default(),
+                version: tokio::sync::OnceCell::new(),
                 asking: tokio::sync::Mutex::default(),
             }),
         }
@@ -219,6 +222,21 @@ impl Discovery {
         known.fresh.remove(group);
     }
 
+    /// Whether a server-side apply drops a structure whole when its fields are no longer applied. Servers
+    /// before Kubernetes 1.21 may keep an empty one.
+    ///
+    /// A server that does not tell its version counts as old, until it does.
+    pub(crate) async fn drops_structures(&self) -> bool {
+        let version = self.shared.version.get_or_try_init(|| async {
+            let version = self.shared.client.apiserver_version().await?;
+            Ok::<_, kube::Error>((
+                leading_number(&version.major),
+                leading_number(&version.minor),
+            ))
+        });
+        version.await.is_ok_and(|version| *version >= (1, 21))
+    }
+
     /// Whether a definition of the group was established a moment ago.
     pub(crate) fn is_fresh(&self, group: &str) -> bool {
         self.known()
@@ -278,6 +296,14 @@ impl Discovery {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// `20` of `20+`; 0 of what is no number.
+fn leading_number(text: &str) -> u32 {
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    text[..digits].parse().unwrap_or(0)
 }
 
 fn group_key(gvk: &Gvk) -> (String, String) {
@@ -381,6 +407,13 @@ fn builtin_scope(group: &str, kind: &str) -> Option<Scope> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn versions_may_have_a_tail() {
+        for (text, number) in [("20", 20), ("20+", 20), ("34-alpha", 34), ("", 0), ("x", 0)] {
+            assert_eq!(leading_number(text), number, "{text:?}");
+        }
+    }
 
     #[test]
     fn the_scope_of_kubernetes_own_kinds_needs_no_request() {

@@ -4,6 +4,8 @@
 //! with every execution (plan, phase, step, its uid) stands on the object itself, as on the template it
 //! would restart pods.
 
+mod fit;
+
 use kudo_api::names::{
     DEPENDENCIES_HASH_ANNOTATION, HERITAGE, HERITAGE_LABEL, INSTANCE_LABEL,
     LAST_APPLIED_ANNOTATION, OPERATOR_LABEL, OPERATOR_VERSION_ANNOTATION, PHASE_ANNOTATION,
@@ -155,6 +157,7 @@ pub fn enhance(
             subject.merge(metadata, &format!("{field}.metadata"), "labels", &labels)?;
         }
     }
+    fit::fit_for_apply(&mut object, group, kind);
     Ok(object)
 }
 

@@ -166,3 +166,215 @@ fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn api(code: u16, reason: &str, message: &str) -> Error {
+        let status = Status {
+            code,
+            ..Status::failure(message, reason)
+        };
+        Error::Api(Box::new(status))
+    }
+
+    #[test]
+    #[expect(clippy::too_many_lines, reason = "a table")]
+    fn answers_are_told_apart() {
+        let cases = [
+            (
+                401,
+                "Unauthorized",
+                "Unauthorized",
+                Cause::Unauthorized,
+                true,
+            ),
+            (
+                403,
+                "Forbidden",
+                "pods is forbidden: User \"x\" cannot list",
+                Cause::Forbidden,
+                true,
+            ),
+            (
+                403,
+                "Forbidden",
+                "configmaps \"a\" is forbidden: unable to create new content in namespace b because it is being terminated",
+                Cause::NamespaceTerminating,
+                true,
+            ),
+            (
+                403,
+                "Forbidden",
+                "pods \"a\" is forbidden: exceeded quota: q",
+                Cause::QuotaExceeded,
+                true,
+            ),
+            (
+                403,
+                "Forbidden",
+                "admission webhook \"a.b.c\" denied the request: no",
+                Cause::Denied,
+                true,
+            ),
+            (
+                400,
+                "BadRequest",
+                "admission webhook \"a\" denied the request without explanation",
+                Cause::Denied,
+                true,
+            ),
+            (
+                404,
+                "NotFound",
+                "namespaces \"a\" not found",
+                Cause::NotFound,
+                true,
+            ),
+            (
+                409,
+                "AlreadyExists",
+                "configmaps \"a\" already exists",
+                Cause::AlreadyExists,
+                true,
+            ),
+            (
+                409,
+                "Conflict",
+                "the object has been modified",
+                Cause::Conflict,
+                true,
+            ),
+            (
+                410,
+                "Expired",
+                "too old resource version",
+                Cause::Gone,
+                true,
+            ),
+            (0, "Expired", "too old resource version", Cause::Gone, true),
+            (
+                422,
+                "Invalid",
+                "Job.batch \"a\" is invalid: field is immutable",
+                Cause::Invalid,
+                false,
+            ),
+            (
+                400,
+                "BadRequest",
+                "cannot unmarshal number into Go struct field",
+                Cause::Invalid,
+                false,
+            ),
+            (
+                405,
+                "MethodNotAllowed",
+                "not allowed",
+                Cause::Invalid,
+                false,
+            ),
+            (
+                413,
+                "RequestEntityTooLarge",
+                "limit is 3145728",
+                Cause::TooLarge,
+                false,
+            ),
+            (
+                415,
+                "UnsupportedMediaType",
+                "apply is not enabled",
+                Cause::Invalid,
+                false,
+            ),
+            (
+                429,
+                "TooManyRequests",
+                "too many requests",
+                Cause::Busy,
+                true,
+            ),
+            (
+                500,
+                "InternalError",
+                "failed calling webhook \"a\": connection refused",
+                Cause::Server,
+                true,
+            ),
+            (
+                500,
+                "",
+                "failed to create typed patch object: .spec: duplicate entries for key [name=\"A\"]",
+                Cause::Invalid,
+                false,
+            ),
+            (
+                503,
+                "ServiceUnavailable",
+                "the server is shutting down",
+                Cause::Server,
+                true,
+            ),
+            (
+                504,
+                "Timeout",
+                "request did not complete",
+                Cause::Server,
+                true,
+            ),
+            (200, "", "?", Cause::Garbled, true),
+        ];
+        for (code, reason, text, expected, retried) in cases {
+            let error = api(code, reason, text);
+            assert_eq!(cause(&error), expected, "{code} {text}");
+            let verdict = classify(&error);
+            assert_eq!(
+                matches!(verdict, Verdict::Retry { .. }),
+                retried,
+                "{code} {text}"
+            );
+            assert_eq!(
+                verdict.message().matches(text).count(),
+                1,
+                "said once: {verdict:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_answer_without_words_still_says_something() {
+        assert_eq!(
+            message(&api(502, "BadGateway", "")),
+            "the server answered 502 BadGateway"
+        );
+    }
+
+    #[test]
+    fn no_answer_is_a_cause_of_its_own() {
+        let refused = std::io::Error::new(std::io::ErrorKind::ConnectionRefused, "refused");
+        let error = Error::Service(Box::new(refused));
+        assert_eq!(cause(&error), Cause::Unreachable);
+        assert_eq!(message(&error), "the cluster is unreachable: refused");
+    }
+
+    #[test]
+    fn a_chain_of_errors_is_told_without_repeating() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("{text}")]
+        struct Link {
+            text: &'static str,
+            source: Option<Box<Link>>,
+        }
+        let link = |text, source| Link {
+            text,
+            source: Option::<Link>::map(source, Box::new),
+        };
+        let chain = link(
+            "outer: middle",
+            Some(link("middle", Some(link("inner", None)))),
+        );
+        assert_eq!(innermost(&chain), "outer: middle: inner");
+    }
+}

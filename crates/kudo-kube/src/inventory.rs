@@ -222,3 +222,147 @@ impl SharedInventory {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn entry(kind: &str, name: &str, plan: &str) -> InventoryEntry {
+        let object = json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": name}});
+        entry_of(&object, Some("ns"), plan).unwrap()
+    }
+
+    fn cluster(group: &str, kind: &str) -> InventoryEntry {
+        InventoryEntry {
+            group: group.to_owned(),
+            kind: kind.to_owned(),
+            namespace: None,
+            ..entry("", "x", "deploy")
+        }
+    }
+
+    #[test]
+    fn entries_are_told_apart_by_group_kind_and_name() {
+        let mut inventory = Inventory::new([entry("ConfigMap", "a", "deploy")]);
+        assert!(
+            !inventory.insert(entry("ConfigMap", "a", "deploy")),
+            "nothing new"
+        );
+        assert!(
+            inventory.insert(entry("ConfigMap", "a", "update")),
+            "another plan"
+        );
+        assert!(inventory.insert(entry("Secret", "a", "deploy")));
+        let newer = InventoryEntry {
+            version: "v2".into(),
+            ..entry("Secret", "a", "deploy")
+        };
+        assert!(
+            inventory.insert(newer.clone()),
+            "another version of the same"
+        );
+        assert_eq!(inventory.len(), 2);
+        assert_eq!(inventory.to_vec()[1], newer);
+        assert!(inventory.remove(&entry("Secret", "a", "deploy")));
+        assert!(!inventory.remove(&entry("Secret", "a", "deploy")));
+        assert!(!inventory.is_empty() && inventory.contains(&entry("ConfigMap", "a", "x")));
+    }
+
+    #[test]
+    fn an_object_without_name_or_kind_has_no_entry() {
+        for object in [
+            json!({"apiVersion": "v1", "kind": "A", "metadata": {}}),
+            json!({"apiVersion": "v1", "metadata": {"name": "a"}}),
+            json!({"kind": "A", "metadata": {"name": "a"}}),
+        ] {
+            assert_eq!(entry_of(&object, None, "deploy"), None);
+        }
+        let object =
+            json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a"}});
+        let entry = entry_of(&object, Some("ns"), "deploy").unwrap();
+        assert_eq!(
+            (entry.group.as_str(), entry.version.as_str()),
+            ("apps", "v1")
+        );
+        let key = key_of(&entry);
+        assert_eq!(key.namespace.as_deref(), Some("ns"));
+        assert_eq!(key.to_string(), "Deployment \"a\"");
+    }
+
+    #[test]
+    fn what_is_no_longer_rendered_goes_if_its_plan_runs_by_itself() {
+        let old = Inventory::new([
+            entry("ConfigMap", "kept", "deploy"),
+            entry("ConfigMap", "gone", "deploy"),
+            entry("ConfigMap", "gone-too", "update"),
+            entry("PersistentVolumeClaim", "backup", "backup"),
+            cluster("apiextensions.k8s.io", "CustomResourceDefinition"),
+            cluster("", "Namespace"),
+            cluster("rbac.authorization.k8s.io", "ClusterRole"),
+        ]);
+        let rendered = Inventory::new([entry("ConfigMap", "kept", "update")]);
+        let plans = BTreeSet::from(["deploy".to_owned(), "update".to_owned()]);
+        let over: Vec<String> = old
+            .no_longer_rendered(&rendered, &plans)
+            .iter()
+            .map(|entry| format!("{} {}", entry.kind, entry.name))
+            .collect();
+        assert_eq!(
+            over,
+            ["ConfigMap gone", "ConfigMap gone-too", "ClusterRole x"]
+        );
+        let left = old.cluster_scoped_leftovers();
+        assert_eq!(left, [cluster("rbac.authorization.k8s.io", "ClusterRole")]);
+        assert!(old.has_cluster_scoped() && !rendered.has_cluster_scoped());
+    }
+
+    #[test]
+    fn what_was_added_is_unrecorded_until_it_is_recorded_as_it_is() {
+        let shared = SharedInventory::new(Inventory::new([entry("ConfigMap", "a", "deploy")]));
+        assert!(!shared.has_unrecorded());
+        shared.add(entry("ConfigMap", "a", "deploy"));
+        assert!(!shared.has_unrecorded(), "it was there");
+        shared.add(entry("ConfigMap", "b", "deploy"));
+        assert!(shared.has_unrecorded());
+        let snapshot = shared.snapshot();
+        shared.add(entry("ConfigMap", "c", "deploy"));
+        shared.recorded(&snapshot);
+        assert!(shared.has_unrecorded(), "one more came meanwhile");
+        shared.recorded(&shared.snapshot());
+        assert!(!shared.has_unrecorded());
+        shared.remove(&entry("ConfigMap", "c", "deploy"));
+        assert!(!shared.has_unrecorded(), "a name too many does no harm");
+        assert_eq!(shared.snapshot().len(), 2);
+    }
+
+    #[test]
+    fn a_scope_that_is_known_is_not_forgotten() {
+        let shared = SharedInventory::default();
+        let unknown = InventoryEntry {
+            namespace: None,
+            ..entry("Widget", "a", "deploy")
+        };
+        shared.add(unknown.clone());
+        assert!(shared.snapshot().has_cluster_scoped());
+        shared.correct(entry("Widget", "a", "deploy"));
+        shared.recorded(&shared.snapshot());
+        shared.add(unknown);
+        assert!(!shared.has_unrecorded());
+        assert!(!shared.snapshot().has_cluster_scoped());
+    }
+
+    #[test]
+    fn an_object_may_ask_to_be_kept() {
+        for (value, kept) in [
+            (json!("false"), true),
+            (json!("true"), false),
+            (json!(false), false),
+        ] {
+            let object = json!({"metadata": {"annotations": {"kudo.dev/prune": value}}});
+            assert_eq!(is_kept(&object), kept, "{object}");
+        }
+        assert!(!is_kept(&json!({})));
+    }
+}

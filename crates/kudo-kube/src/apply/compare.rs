@@ -3,22 +3,23 @@
 use kudo_api::names::FIELD_MANAGER;
 use serde_json::Value;
 
-use super::fields::within;
+use super::fields::{Fields, within};
 use crate::identity::text;
 
 /// Whether a live object is already all that is desired, and we own nothing of it beyond that. In doubt
 /// `false`: an apply that changes nothing does no harm.
 pub(super) fn is_unchanged(desired: &Value, live: &Value) -> bool {
-    let ours = live
-        .pointer("/metadata/managedFields")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .find(|entry| {
-            text(entry, "/manager") == FIELD_MANAGER && text(entry, "/operation") == "Apply"
-        })
-        .and_then(|entry| entry.get("fieldsV1")?.as_object());
-    ours.is_some_and(|fields| within(fields, desired)) && is_part(desired, live)
+    our_fields(live).is_some_and(|fields| within(fields, desired)) && is_part(desired, live)
+}
+
+fn our_fields(live: &Value) -> Option<&Fields> {
+    let entries = live.pointer("/metadata/managedFields")?.as_array()?;
+    let ours = entries.iter().find(|entry| {
+        text(entry, "/manager") == FIELD_MANAGER
+            && text(entry, "/operation") == "Apply"
+            && text(entry, "/subresource").is_empty()
+    });
+    ours?.get("fieldsV1")?.as_object()
 }
 
 /// Whether everything in `part` is in `whole`, too; lists must have the same length.

@@ -8,6 +8,9 @@
 //!
 //! Two requests, in this order; a crash in between leaves an object that is ours with the annotation still
 //! on it, and the next apply goes on from there. Fields that somebody else set last stay theirs.
+//!
+//! The same handover serves what we patched ourselves where an apply alone cannot (see [`super::work`]): a
+//! patch of ours makes us an `Update` manager.
 
 use kudo_api::names::{FIELD_MANAGER, LAST_APPLIED_ANNOTATION};
 use serde_json::{Map, Value, json};
@@ -18,51 +21,102 @@ use crate::identity::{annotation, gvk_of, text};
 /// The manager to whom servers attribute fields that were set before they kept track.
 const BEFORE_FIRST_APPLY: &str = "before-first-apply";
 
+/// Who owns what after a handover.
+struct Handover<'v> {
+    /// All that is ours then.
+    ours: Fields,
+    /// An entry to make ours from.
+    template: Option<&'v Value>,
+    /// The entries of others.
+    others: Vec<Value>,
+    /// Whether anything changes hands.
+    changed: bool,
+}
+
+impl<'v> Handover<'v> {
+    fn of(live: &'v Value, desired: &Value) -> Self {
+        let entries = live
+            .pointer("/metadata/managedFields")
+            .and_then(Value::as_array);
+        let previous = previous(live);
+        let mut handover = Self {
+            ours: Fields::new(),
+            template: None,
+            others: Vec::new(),
+            changed: false,
+        };
+        for entry in entries.into_iter().flatten() {
+            let fields = fields_of(entry);
+            if is_ours(entry) {
+                unite(&mut handover.ours, fields.cloned().unwrap_or_default());
+                handover.template = Some(entry);
+            } else if let Some(fields) = fields.filter(|fields| changes_hands(entry, fields)) {
+                let (moved, rest) = if takes_all(entry, live) {
+                    (fields.clone(), Fields::new())
+                } else {
+                    split(fields, &previous, desired)
+                };
+                handover.changed |= rest != *fields;
+                unite(&mut handover.ours, moved);
+                handover.template = handover.template.or(Some(entry));
+                if !rest.is_empty() {
+                    let mut entry = entry.clone();
+                    entry["fieldsV1"] = Value::Object(rest);
+                    handover.others.push(entry);
+                }
+            } else {
+                handover.others.push(entry.clone());
+            }
+        }
+        handover
+    }
+}
+
 /// A JSON patch that hands the original's fields of a live object to us; `None` if there is nothing to
 /// hand over. The patch fails if the object has changed meanwhile.
 pub(super) fn handover(live: &Value, desired: &Value) -> Option<Value> {
-    let entries = live.pointer("/metadata/managedFields")?.as_array()?;
-    let previous: Value = annotation(live, LAST_APPLIED_ANNOTATION)
-        .and_then(|text| serde_json::from_str(text).ok())
-        .unwrap_or_default();
-    let mut ours = Fields::new();
-    let mut template = None;
-    let mut others = Vec::with_capacity(entries.len());
-    for entry in entries {
-        if is_ours(entry) {
-            unite(&mut ours, fields_of(entry).cloned().unwrap_or_default());
-            template = Some(entry);
-        } else if let Some(fields) = fields_of(entry).filter(|fields| is_originals(entry, fields)) {
-            let (moved, rest) = if takes_all(entry, live) {
-                (fields.clone(), Fields::new())
-            } else {
-                split(fields, &previous, desired)
-            };
-            unite(&mut ours, moved);
-            template = template.or(Some(entry));
-            if !rest.is_empty() {
-                let mut entry = entry.clone();
-                entry["fieldsV1"] = Value::Object(rest);
-                others.push(entry);
-            }
-        } else {
-            others.push(entry.clone());
-        }
-    }
-    let changed = others.len() != entries.len() - usize::from(entries.iter().any(is_ours))
-        || others.iter().any(|entry| !entries.contains(entry));
-    let template = template.filter(|_| changed)?;
+    let handover = Handover::of(live, desired);
+    let template = handover.template.filter(|_| handover.changed)?;
     let mut entry: Map<String, Value> = template.as_object()?.clone();
     entry.insert("manager".to_owned(), json!(FIELD_MANAGER));
     entry.insert("operation".to_owned(), json!("Apply"));
     entry.insert("apiVersion".to_owned(), json!(text(desired, "/apiVersion")));
-    entry.insert("fieldsV1".to_owned(), Value::Object(ours));
-    others.push(Value::Object(entry));
+    entry.insert("fieldsV1".to_owned(), Value::Object(handover.ours));
+    let mut entries = handover.others;
+    entries.push(Value::Object(entry));
     Some(json!([
-        {"op": "replace", "path": "/metadata/managedFields", "value": others},
+        {"op": "replace", "path": "/metadata/managedFields", "value": entries},
         {"op": "replace", "path": "/metadata/resourceVersion",
             "value": text(live, "/metadata/resourceVersion")},
     ]))
+}
+
+/// All fields of a live object that are ours, or would be after a handover.
+pub(super) fn ours(live: &Value, desired: &Value) -> Fields {
+    Handover::of(live, desired).ours
+}
+
+/// What the original had applied last; its annotation goes with it, though it did not contain itself.
+fn previous(live: &Value) -> Value {
+    let Some(text) = annotation(live, LAST_APPLIED_ANNOTATION) else {
+        return Value::Null;
+    };
+    let mut previous: Value = serde_json::from_str(text).unwrap_or_default();
+    if !previous.is_object() {
+        previous = json!({});
+    }
+    for parent in ["/metadata", "/metadata/annotations"] {
+        let (above, name) = parent.rsplit_once('/').unwrap_or(("", parent));
+        if let Some(Value::Object(above)) = previous.pointer_mut(above)
+            && !above.get(name).is_some_and(Value::is_object)
+        {
+            above.insert(name.to_owned(), json!({}));
+        }
+    }
+    if let Some(Value::Object(annotations)) = previous.pointer_mut("/metadata/annotations") {
+        annotations.insert(LAST_APPLIED_ANNOTATION.to_owned(), json!(text));
+    }
+    previous
 }
 
 /// Whether an object still has to be taken over.
@@ -76,14 +130,13 @@ fn is_ours(entry: &Value) -> bool {
         && text(entry, "/subresource").is_empty()
 }
 
-/// Whether an entry is that of the client that wrote the annotation, whatever it called itself.
-fn is_originals(entry: &Value, fields: &Fields) -> bool {
+/// Whether an entry is that of the client that wrote the annotation, whatever it called itself, or of a
+/// patch of ours.
+fn changes_hands(entry: &Value, fields: &Fields) -> bool {
+    let annotation = ["metadata", "annotations", LAST_APPLIED_ANNOTATION];
     text(entry, "/operation") == "Update"
         && text(entry, "/subresource").is_empty()
-        && names(
-            fields,
-            &["metadata", "annotations", LAST_APPLIED_ANNOTATION],
-        )
+        && (text(entry, "/manager") == FIELD_MANAGER || names(fields, &annotation))
 }
 
 /// Whether everything of an entry may be handed over: a client that sends whole objects owns the defaults
@@ -102,6 +155,7 @@ fn fields_of(entry: &Value) -> Option<&Fields> {
 mod tests {
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "cases read better")]
     fn live(managed: Value) -> Value {
         json!({
             "apiVersion": "v1", "kind": "ConfigMap",
@@ -114,6 +168,7 @@ mod tests {
         })
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "cases read better")]
     fn entry(manager: &str, operation: &str, fields: Value) -> Value {
         json!({"manager": manager, "operation": operation, "apiVersion": "v1",
             "fieldsType": "FieldsV1", "time": "2021-01-01T00:00:00Z", "fieldsV1": fields})
@@ -187,6 +242,12 @@ mod tests {
         assert_eq!(left["fieldsV1"]["f:data"], json!({"f:theirs": {}}));
         let ours = &patch[0]["value"][1];
         assert_eq!(ours["fieldsV1"]["f:data"], json!({".": {}, "f:old": {}}));
+        let annotation = format!("f:{LAST_APPLIED_ANNOTATION}");
+        assert!(
+            ours["fieldsV1"]["f:metadata"]["f:annotations"]
+                .get(&annotation)
+                .is_some()
+        );
     }
 
     #[test]

@@ -111,6 +111,7 @@ fn deployments() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn stateful_sets() {
     let state = |wanted: i64, counts: [i64; 3], revisions: [&str; 2]| {
         let [replicas, ready, updated] = counts;

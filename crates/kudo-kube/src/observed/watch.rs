@@ -52,8 +52,8 @@ enum End {
 struct Page {
     #[serde(default)]
     metadata: ListMeta,
-    #[serde(default = "Vec::new")]
-    items: Vec<Value>,
+    // Some servers answer a list of metadata that names nothing with null.
+    items: Option<Vec<Value>>,
 }
 
 impl Watch {
@@ -134,7 +134,7 @@ impl Watch {
                 return Ok(None);
             };
             let version = page.metadata.resource_version.unwrap_or_default();
-            for mut object in page.items {
+            for mut object in page.items.unwrap_or_default() {
                 let record = Record::of(&self.kind.gvk, &mut object);
                 let place = place_of(&object);
                 named.insert(place.clone());

@@ -1,7 +1,9 @@
 //! The shared control plane, and what a test needs of it.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, mpsc};
+use std::task::Poll;
 use std::time::Duration;
 
 use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
@@ -15,8 +17,11 @@ use kudo_simcluster::control_plane::{ControlPlane, ControlPlaneError, ControlPla
 use kudo_simcluster::kubelet::{PodOptions, simulate_pods};
 use serde_json::{Value, json};
 
+/// Numbers the namespaces.
+static NEXT: AtomicUsize = AtomicUsize::new(0);
+
 /// Time enough for anything that should happen at once, on a busy machine too.
-pub(crate) const SOON: Duration = Duration::from_secs(60);
+pub(crate) const SOON: Duration = Duration::from_mins(1);
 
 /// The kubeconfig of the shared control plane; `None`, said aloud, where its programs are missing.
 pub(crate) fn kubeconfig() -> Option<PathBuf> {
@@ -75,8 +80,7 @@ impl World {
         let path = kubeconfig()?;
         let meter = Meter::new();
         let client = client(path, meter.clone()).await;
-        static NEXT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
-        let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let namespace = format!("test-{number}");
         let namespaces: Api<k8s_openapi::api::core::v1::Namespace> = Api::all(client.clone());
         let object = serde_json::from_value(json!({"metadata": {"name": namespace}})).unwrap();
@@ -233,6 +237,16 @@ impl World {
         enhance(object.clone(), &kind.scope, &enhancement).unwrap()
     }
 
+    /// Waits until the manager sees an object healthy.
+    pub(crate) async fn healthy(&self, api_version: &str, kind: &str, name: &str) {
+        let key = self.key(api_version, kind, name);
+        let healthy = self.cluster.observed.wait(&key, |record| match record {
+            Some(record) if record.health.is_healthy() => Poll::Ready(()),
+            _ => Poll::Pending,
+        });
+        soon("it is healthy", healthy).await;
+    }
+
     pub(crate) fn key(&self, api_version: &str, kind: &str, name: &str) -> ObjectKey {
         let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
         ObjectKey {
@@ -279,6 +293,7 @@ pub(crate) async fn soon<T>(what: &str, work: impl Future<Output = T>) -> T {
         .unwrap_or_else(|_| panic!("not in time: {what}"))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "tests read better")]
 pub(crate) fn config_map(name: &str, data: Value) -> Value {
     json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data})
 }

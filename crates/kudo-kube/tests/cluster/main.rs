@@ -3,6 +3,8 @@
 //! All tests share one control plane and use a namespace each. Where its programs are not on the machine,
 //! the tests say so and pass.
 
+#![cfg(test)]
+
 mod apply;
 mod delete;
 mod harness;

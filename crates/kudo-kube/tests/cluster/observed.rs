@@ -64,8 +64,8 @@ async fn readiness_follows_what_runs() {
     );
     soon("ready", async {
         loop {
-            let changed = changes.next().await;
-            if changed == instance && observed.readiness(&instance) == Readiness::Ready {
+            let told = changes.next().await;
+            if told == instance && observed.readiness(&instance) == Readiness::Ready {
                 return;
             }
         }
