@@ -19,8 +19,9 @@ mod text;
 
 use serde_json::{Number, Value};
 
-/// Nesting beyond which a document is refused.
-pub const MAX_DEPTH: usize = 1000;
+/// Nesting beyond which a document is refused, so that reading and dropping it fits a thread's
+/// stack. Go's reader goes to 10,000.
+pub const MAX_DEPTH: usize = 200;
 
 /// A place in a text, both from 1. Columns count characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, PartialOrd, Ord)]
@@ -38,6 +39,8 @@ pub struct Node {
     pub kind: NodeKind,
     /// Where it begins.
     pub mark: Mark,
+    /// The text as it is written, of a number or boolean.
+    pub written: Option<String>,
 }
 
 /// What a node is.
@@ -99,16 +102,7 @@ impl YamlError {
 impl Node {
     /// The node's content without marks.
     pub fn to_value(&self) -> Value {
-        match &self.kind {
-            NodeKind::Scalar(value) => value.clone(),
-            NodeKind::Sequence(items) => Value::Array(items.iter().map(Self::to_value).collect()),
-            NodeKind::Mapping(entries) => Value::Object(
-                entries
-                    .iter()
-                    .map(|entry| (entry.key.clone(), entry.value.to_value()))
-                    .collect(),
-            ),
-        }
+        self.clone().into()
     }
 
     /// The value of a mapping's entry.
@@ -124,16 +118,24 @@ impl Node {
 }
 
 impl From<Node> for Value {
+    // Loops and not `collect`, which would need many frames of the stack for each level.
     fn from(node: Node) -> Self {
         match node.kind {
             NodeKind::Scalar(value) => value,
-            NodeKind::Sequence(items) => Self::Array(items.into_iter().map(Self::from).collect()),
-            NodeKind::Mapping(entries) => Self::Object(
-                entries
-                    .into_iter()
-                    .map(|entry| (entry.key, Self::from(entry.value)))
-                    .collect(),
-            ),
+            NodeKind::Sequence(items) => {
+                let mut values = Vec::with_capacity(items.len());
+                for item in items {
+                    values.push(Self::from(item));
+                }
+                Self::Array(values)
+            }
+            NodeKind::Mapping(entries) => {
+                let mut map = serde_json::Map::with_capacity(entries.len());
+                for entry in entries {
+                    map.insert(entry.key, Self::from(entry.value));
+                }
+                Self::Object(map)
+            }
         }
     }
 }

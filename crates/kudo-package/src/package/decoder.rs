@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use super::Locations;
+use super::params_file::scalar_text;
 use crate::diagnostic::{Diagnostic, Location};
 use crate::suggest::nearest;
 use crate::yaml::{Entry, Mark, Node, NodeKind, YamlError};
@@ -223,19 +224,31 @@ impl Decoder<'_> {
             NodeKind::Scalar(Value::String(text)) => Some(text.clone()),
             NodeKind::Scalar(Value::Null) => None,
             NodeKind::Scalar(value @ (Value::Number(_) | Value::Bool(_))) => {
-                let text = super::params_file::scalar_text(value);
-                let message = format!("{}read as {text:?}", path.what());
-                let warning = Diagnostic::warning(UNQUOTED_TEXT, message)
-                    .at(Location::at(self.file, node.mark))
-                    .hint("put the text in quotes to have it as it is written");
-                self.diagnostics.push(warning);
-                Some(text)
+                self.warn_if_changed(node, &path);
+                Some(scalar_text(value))
             }
             _ => {
                 self.expected("a string", node, &path);
                 None
             }
         }
+    }
+
+    /// Warns about a number or boolean that stands where a text is wanted, if it is not the text
+    /// that is written: `1.20` is 1.2, and `0755` is 493.
+    pub(super) fn warn_if_changed(&mut self, node: &Node, path: &Path) {
+        let (NodeKind::Scalar(value), Some(written)) = (&node.kind, &node.written) else {
+            return;
+        };
+        let text = scalar_text(value);
+        if text == *written {
+            return;
+        }
+        let message = format!("{}{written} is read as {text:?}", path.what());
+        let warning = Diagnostic::warning(UNQUOTED_TEXT, message)
+            .at(Location::at(self.file, node.mark))
+            .hint("put it in quotes to have it as it is written");
+        self.diagnostics.push(warning);
     }
 
     /// A text that must be there and not be empty.

@@ -73,25 +73,41 @@ impl Decoder<'_> {
         let value_type = self.word(fields.get("type"), &types, |text| text.parse().ok());
         let value_type = value_type.unwrap_or_default();
         let choices = fields.get("enum");
+        let default = fields.get("default");
+        if let Some((node, path)) = &default {
+            self.warn_if_misread(node, path, value_type);
+        }
         Some(Parameter {
             name: self.required_text(&fields, "name"),
             display_name: self.optional(&fields, "displayName"),
             description: self.optional(&fields, "description"),
             required: self.boolean(fields.get("required")).unwrap_or(true),
-            default: fields
-                .get("default")
-                .map(|(node, _)| stored_text(&node.to_value())),
+            default: default.map(|(node, _)| stored_text(&node.to_value())),
             trigger: self.optional(&fields, "trigger"),
             value_type,
             immutable: self.boolean(fields.get("immutable")).unwrap_or(false),
-            enum_values: choices.map(|node| self.choices(node)),
+            enum_values: choices.map(|node| self.choices(node, value_type)),
             group: self.optional(&fields, "group"),
             advanced: self.boolean(fields.get("advanced")).unwrap_or(false),
             hint: self.optional(&fields, "hint"),
         })
     }
 
-    fn choices(&mut self, node: (&Node, Path)) -> Vec<String> {
+    /// Warns about a value whose stored text is not what is written. `True` for `true` is no
+    /// surprise, and neither is `yes` where a boolean is wanted.
+    fn warn_if_misread(&mut self, node: &Node, path: &Path, value_type: ValueType) {
+        let (NodeKind::Scalar(value), Some(written)) = (&node.kind, &node.written) else {
+            return;
+        };
+        let fine = value.is_boolean()
+            && (value_type == ValueType::Boolean
+                || written.eq_ignore_ascii_case(&scalar_text(value)));
+        if !fine {
+            self.warn_if_changed(node, path);
+        }
+    }
+
+    fn choices(&mut self, node: (&Node, Path), value_type: ValueType) -> Vec<String> {
         let mut texts = Vec::new();
         for (node, path) in self.items(Some(node)) {
             if matches!(node.kind, NodeKind::Scalar(Value::Null)) {
@@ -102,6 +118,7 @@ impl Decoder<'_> {
                     "expected a value, found nothing",
                 );
             } else {
+                self.warn_if_misread(node, &path, value_type);
                 texts.push(stored_text(&node.to_value()));
             }
         }

@@ -9,7 +9,7 @@ use crate::suggest::nearest;
 use crate::yaml;
 
 /// Unknown names for which the nearest known one is looked for; the search is not cheap.
-const SUGGESTIONS: usize = 20;
+const SUGGESTIONS: usize = 5;
 /// Characters of a value that a message shows.
 const SHOWN: usize = 60;
 

@@ -78,6 +78,21 @@ enum Context {
     Flow,
 }
 
+/// How a collection is written.
+#[derive(Clone, Copy)]
+enum Style {
+    Block,
+    Indentless,
+    Flow,
+}
+
+/// What is known of a node before its children are read.
+enum Head {
+    Whole(NodeId),
+    Sequence(NodeId, Style),
+    Mapping(NodeId, Style),
+}
+
 /// Coarse kind of the next token.
 #[derive(Clone, Copy, PartialEq)]
 enum Next {
@@ -162,54 +177,45 @@ impl Composer<'_> {
         Ok(())
     }
 
+    /// Reads a node with all that is in it. Whatever needs space on the stack is left to
+    /// [`Composer::head`], which is not there any more when the children are read.
     fn node(&mut self, context: Context) -> Result<NodeId, YamlError> {
         self.depth += 1;
-        let (_, start) = self.peek()?;
+        let head = self.head(context)?;
+        let id = match head {
+            Head::Whole(id) => id,
+            Head::Sequence(id, style) => {
+                let items = self.sequence(style)?;
+                self.nodes[id].kind = RawKind::Sequence(items);
+                id
+            }
+            Head::Mapping(id, style) => {
+                let pairs = self.mapping(style)?;
+                self.nodes[id].kind = RawKind::Mapping(pairs);
+                id
+            }
+        };
+        self.depth -= 1;
+        Ok(id)
+    }
+
+    /// Reads a scalar or an alias, or what stands before the children of a collection.
+    fn head(&mut self, context: Context) -> Result<Head, YamlError> {
+        let (next, start) = self.peek()?;
         if self.depth > MAX_DEPTH {
             return Err(YamlError::too_deep(start.mark()));
         }
-        let node = self.node_at(start, context);
-        self.depth -= 1;
-        node
-    }
-
-    fn node_at(&mut self, start: Position, context: Context) -> Result<NodeId, YamlError> {
-        if self.next()? == Next::Alias {
-            return self.alias();
+        if next == Next::Alias {
+            return self.alias().map(Head::Whole);
         }
         let properties = self.properties(start)?;
-        match self.next()? {
-            Next::BlockEntry if context == Context::BlockOrIndentless => {
-                let id = self.begin(start, &properties, RawKind::Sequence(Vec::new()));
-                let items = self.indentless_sequence()?;
-                self.nodes[id].kind = RawKind::Sequence(items);
-                Ok(id)
-            }
-            Next::Scalar => self.scalar(start, &properties),
-            Next::FlowSequenceStart => {
-                let id = self.begin(start, &properties, RawKind::Sequence(Vec::new()));
-                let items = self.flow_sequence()?;
-                self.nodes[id].kind = RawKind::Sequence(items);
-                Ok(id)
-            }
-            Next::FlowMappingStart => {
-                let id = self.begin(start, &properties, RawKind::Mapping(Vec::new()));
-                let pairs = self.flow_mapping()?;
-                self.nodes[id].kind = RawKind::Mapping(pairs);
-                Ok(id)
-            }
-            Next::BlockSequenceStart if context != Context::Flow => {
-                let id = self.begin(start, &properties, RawKind::Sequence(Vec::new()));
-                let items = self.block_sequence()?;
-                self.nodes[id].kind = RawKind::Sequence(items);
-                Ok(id)
-            }
-            Next::BlockMappingStart if context != Context::Flow => {
-                let id = self.begin(start, &properties, RawKind::Mapping(Vec::new()));
-                let pairs = self.block_mapping()?;
-                self.nodes[id].kind = RawKind::Mapping(pairs);
-                Ok(id)
-            }
+        let (next, at) = self.peek()?;
+        let block = context != Context::Flow;
+        let style = match next {
+            Next::Scalar => return self.scalar(start, &properties).map(Head::Whole),
+            Next::BlockEntry if context == Context::BlockOrIndentless => Style::Indentless,
+            Next::FlowSequenceStart | Next::FlowMappingStart => Style::Flow,
+            Next::BlockSequenceStart | Next::BlockMappingStart if block => Style::Block,
             _ if properties.anchor.is_some() || !properties.tag.is_empty() => {
                 let plain = properties.tag.is_empty();
                 let tag = properties.tag.clone();
@@ -218,12 +224,30 @@ impl Composer<'_> {
                     tag,
                     plain,
                 };
-                Ok(self.begin(start, &properties, kind))
+                return Ok(Head::Whole(self.begin(start, &properties, kind)));
             }
-            _ => {
-                let (_, at) = self.peek()?;
-                Err(YamlError::new(at.mark(), "expected a value"))
-            }
+            _ => return Err(YamlError::new(at.mark(), "expected a value")),
+        };
+        if matches!(next, Next::FlowMappingStart | Next::BlockMappingStart) {
+            let id = self.begin(start, &properties, RawKind::Mapping(Vec::new()));
+            return Ok(Head::Mapping(id, style));
+        }
+        let id = self.begin(start, &properties, RawKind::Sequence(Vec::new()));
+        Ok(Head::Sequence(id, style))
+    }
+
+    fn sequence(&mut self, style: Style) -> Result<Vec<NodeId>, YamlError> {
+        match style {
+            Style::Block => self.block_sequence(),
+            Style::Indentless => self.indentless_sequence(),
+            Style::Flow => self.flow_sequence(),
+        }
+    }
+
+    fn mapping(&mut self, style: Style) -> Result<Vec<(NodeId, NodeId)>, YamlError> {
+        match style {
+            Style::Flow => self.flow_mapping(),
+            Style::Block | Style::Indentless => self.block_mapping(),
         }
     }
 
@@ -288,19 +312,19 @@ impl Composer<'_> {
     }
 
     fn block_sequence(&mut self) -> Result<Vec<NodeId>, YamlError> {
-        self.scanner.take()?;
+        self.skip()?;
         let mut items = Vec::new();
         loop {
             match self.peek()? {
                 (Next::BlockEntry, _) => {
-                    let mark = self.scanner.take()?.end;
+                    let mark = self.skip()?;
                     items.push(match self.next()? {
                         Next::BlockEntry | Next::BlockEnd => self.empty(mark),
                         _ => self.node(Context::Block)?,
                     });
                 }
                 (Next::BlockEnd, _) => {
-                    self.scanner.take()?;
+                    self.skip()?;
                     return Ok(items);
                 }
                 (_, at) => {
@@ -314,7 +338,7 @@ impl Composer<'_> {
     fn indentless_sequence(&mut self) -> Result<Vec<NodeId>, YamlError> {
         let mut items = Vec::new();
         while self.next()? == Next::BlockEntry {
-            let mark = self.scanner.take()?.end;
+            let mark = self.skip()?;
             items.push(match self.next()? {
                 Next::BlockEntry | Next::Key | Next::Value | Next::BlockEnd => self.empty(mark),
                 _ => self.node(Context::Block)?,
@@ -324,16 +348,16 @@ impl Composer<'_> {
     }
 
     fn block_mapping(&mut self) -> Result<Vec<(NodeId, NodeId)>, YamlError> {
-        self.scanner.take()?;
+        self.skip()?;
         let mut pairs = Vec::new();
         loop {
             match self.peek()? {
                 (Next::Key, _) => {
-                    let mark = self.scanner.take()?.end;
+                    let mark = self.skip()?;
                     let key = self.block_mapping_part(mark)?;
                     let (next, at) = self.peek()?;
                     let value = if next == Next::Value {
-                        let mark = self.scanner.take()?.end;
+                        let mark = self.skip()?;
                         self.block_mapping_part(mark)?
                     } else {
                         self.empty(at)
@@ -341,7 +365,7 @@ impl Composer<'_> {
                     pairs.push((key, value));
                 }
                 (Next::BlockEnd, _) => {
-                    self.scanner.take()?;
+                    self.skip()?;
                     return Ok(pairs);
                 }
                 (_, at) => return Err(YamlError::new(at.mark(), "expected a key of this mapping")),
@@ -357,7 +381,7 @@ impl Composer<'_> {
     }
 
     fn flow_sequence(&mut self) -> Result<Vec<NodeId>, YamlError> {
-        self.scanner.take()?;
+        self.skip()?;
         let mut items = Vec::new();
         while self.next()? != Next::FlowSequenceEnd {
             if !items.is_empty() {
@@ -369,18 +393,19 @@ impl Composer<'_> {
                 _ => items.push(self.node(Context::Flow)?),
             }
         }
-        self.scanner.take()?;
+        self.skip()?;
         Ok(items)
     }
 
     /// A mapping of one pair without braces, as in `[a: b]`.
     fn flow_pair(&mut self) -> Result<NodeId, YamlError> {
-        let start = self.scanner.take()?.start;
+        let (_, start) = self.peek()?;
+        self.skip()?;
         let pair = self.add(start, RawKind::Mapping(Vec::new()));
         let key = match self.next()? {
             Next::Value | Next::FlowEntry | Next::FlowSequenceEnd => {
                 // libyaml passes the token here, and so refuses what YAML 1.1 would accept.
-                let mark = self.scanner.take()?.end;
+                let mark = self.skip()?;
                 self.empty(mark)
             }
             _ => self.node(Context::Flow)?,
@@ -391,7 +416,7 @@ impl Composer<'_> {
     }
 
     fn flow_mapping(&mut self) -> Result<Vec<(NodeId, NodeId)>, YamlError> {
-        self.scanner.take()?;
+        self.skip()?;
         let mut pairs = Vec::new();
         while self.next()? != Next::FlowMappingEnd {
             if !pairs.is_empty() {
@@ -400,7 +425,7 @@ impl Composer<'_> {
             match self.next()? {
                 Next::FlowMappingEnd => break,
                 Next::Key => {
-                    self.scanner.take()?;
+                    self.skip()?;
                     let key = match self.peek()? {
                         (Next::Value | Next::FlowEntry | Next::FlowMappingEnd, at) => {
                             self.empty(at)
@@ -418,7 +443,7 @@ impl Composer<'_> {
                 }
             }
         }
-        self.scanner.take()?;
+        self.skip()?;
         Ok(pairs)
     }
 
@@ -427,13 +452,13 @@ impl Composer<'_> {
         if next != Next::FlowEntry {
             return Err(YamlError::new(at.mark(), message));
         }
-        self.scanner.take()?;
+        self.skip()?;
         Ok(())
     }
 
     fn flow_value(&mut self, end: Next) -> Result<NodeId, YamlError> {
         if self.next()? == Next::Value {
-            self.scanner.take()?;
+            self.skip()?;
             let next = self.next()?;
             if next != Next::FlowEntry && next != end {
                 return self.node(Context::Flow);
@@ -467,6 +492,11 @@ impl Composer<'_> {
             mark: start.mark(),
         });
         self.nodes.len() - 1
+    }
+
+    /// Passes a token; tells where it ended.
+    fn skip(&mut self) -> Result<Position, YamlError> {
+        self.scanner.take().map(|token| token.end)
     }
 
     fn next(&mut self) -> Result<Next, YamlError> {

@@ -31,6 +31,7 @@ pub(super) fn decode(tree: &Tree) -> Result<Node, YamlError> {
         return Ok(Node {
             kind: NodeKind::Scalar(Value::Null),
             mark,
+            written: None,
         });
     };
     let mut decoder = Decoder {
@@ -67,16 +68,31 @@ impl Decoder<'_> {
             RawKind::Scalar { value, tag, plain } => {
                 NodeKind::Scalar(scalar_value(value, tag, *plain, mark)?)
             }
-            RawKind::Sequence(items) => NodeKind::Sequence(
-                items
-                    .iter()
-                    .map(|item| self.node(*item))
-                    .collect::<Result<_, _>>()?,
-            ),
+            RawKind::Sequence(items) => NodeKind::Sequence(self.sequence(items)?),
             RawKind::Mapping(pairs) => NodeKind::Mapping(self.mapping(pairs)?.entries),
         };
         self.depth -= 1;
-        Ok(Node { kind, mark })
+        let written = match (&kind, &raw.kind) {
+            (
+                NodeKind::Scalar(Value::Number(_) | Value::Bool(_)),
+                RawKind::Scalar { value, .. },
+            ) => Some(value.clone()),
+            _ => None,
+        };
+        Ok(Node {
+            kind,
+            mark,
+            written,
+        })
+    }
+
+    // A loop and not `collect`, which would need many frames of the stack for each level.
+    fn sequence(&mut self, items: &[NodeId]) -> Result<Vec<Node>, YamlError> {
+        let mut nodes = Vec::with_capacity(items.len());
+        for item in items {
+            nodes.push(self.node(*item)?);
+        }
+        Ok(nodes)
     }
 
     /// Bounds what aliases may blow up: nearly everything may come from them in small documents,

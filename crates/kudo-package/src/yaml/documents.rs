@@ -49,14 +49,19 @@ fn chunks(text: &str) -> Vec<Chunk<'_>> {
     let (mut start, mut lines, mut columns) = (0, 0, 0);
     let (mut offset, mut line_number) = (0, 0);
     for line in text.split_inclusive('\n') {
-        if is_separator(line) {
+        if let Some(rest) = separated(line) {
             chunks.push(Chunk {
                 text: &text[start..offset],
                 lines,
                 columns,
             });
-            start = offset + SEPARATOR.len();
-            (lines, columns) = (line_number, SEPARATOR.len());
+            if rest.trim().is_empty() {
+                start = offset + line.len();
+                (lines, columns) = (line_number + 1, 0);
+            } else {
+                start = offset + SEPARATOR.len();
+                (lines, columns) = (line_number, SEPARATOR.len());
+            }
         }
         offset += line.len();
         line_number += 1;
@@ -69,7 +74,8 @@ fn chunks(text: &str) -> Vec<Chunk<'_>> {
     chunks
 }
 
-fn is_separator(line: &str) -> bool {
+/// What stands behind the separator, if the line begins with one.
+fn separated(line: &str) -> Option<&str> {
     line.strip_prefix(SEPARATOR)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']))
+        .filter(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']))
 }
