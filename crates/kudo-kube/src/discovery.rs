@@ -110,7 +110,7 @@ struct Shared {
     known: Mutex<Known>,
     /// Major and minor version of the server.
     version: tokio::sync::OnceCell<(u32, u32)>,
-    /// Held while a group is asked for, so that many who miss the same kind ask once.
+    /// Held while a group is asked for.
     asking: tokio::sync::Mutex<()>,
 }
 
@@ -146,8 +146,9 @@ impl Discovery {
         if let Some(kind) = self.cached(gvk) {
             return Ok(kind);
         }
-        let _asking = self.shared.asking.lock().await;
         loop {
+            // Many who miss the same kind ask once.
+            let asking = self.shared.asking.lock().await;
             if let Some(kind) = self.cached(gvk) {
                 return Ok(kind);
             }
@@ -162,6 +163,7 @@ impl Discovery {
             if !fresh {
                 return Err(self.unknown(gvk));
             }
+            drop(asking);
             tokio::time::sleep(PUBLICATION_PAUSE).await;
         }
     }

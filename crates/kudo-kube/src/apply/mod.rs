@@ -23,7 +23,7 @@ use serde_json::Value;
 use crate::cluster::Cluster;
 use crate::discovery::Kind;
 use crate::identity::{ObjectKey, name_of, text};
-use crate::observed::AppliedBy;
+use crate::observed::{AppliedBy, Record};
 use work::Work;
 
 /// What is to be applied, and by whom.
@@ -103,6 +103,13 @@ pub fn key_of(kind: &Kind, object: &Value) -> ObjectKey {
         namespace: (kind.is_namespaced() && !namespace.is_empty()).then(|| namespace.to_owned()),
         name: name_of(object).to_owned(),
     }
+}
+
+/// Whether an object is known to be as this step of this execution applied it.
+pub fn is_applied(known: Option<&Record>, by: &AppliedBy) -> bool {
+    known.is_some_and(|record| {
+        !record.deleting && !record.legacy && record.applied_by.as_deref() == Some(by)
+    })
 }
 
 /// Makes the object what it should be, with as few requests as that takes.

@@ -1,6 +1,7 @@
 //! Finding a configuration as kubectl does.
 
 use std::env;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use kube::Config;
@@ -75,10 +76,13 @@ fn choice(known: &[String]) -> String {
 }
 
 /// The configuration that the options mean.
-pub(super) async fn config(options: &ConnectOptions) -> Result<Config, ConnectError> {
+pub(super) async fn choose(
+    options: &ConnectOptions,
+    environment: &Environment,
+) -> Result<Config, ConnectError> {
     let kubeconfig = match &options.kubeconfig {
         Some(path) => Some(read(path)?),
-        None => from_environment(&Environment::current())?,
+        None => from_environment(environment)?,
     };
     match kubeconfig {
         Some(kubeconfig) => from_kubeconfig(kubeconfig, options.context.as_deref()).await,
@@ -87,13 +91,15 @@ pub(super) async fn config(options: &ConnectOptions) -> Result<Config, ConnectEr
 }
 
 /// Where kubectl looks when nothing is said.
-struct Environment {
-    kubeconfig: Option<std::ffi::OsString>,
-    home: Option<PathBuf>,
+pub(super) struct Environment {
+    /// What `KUBECONFIG` says.
+    pub(super) kubeconfig: Option<OsString>,
+    /// The user's home.
+    pub(super) home: Option<PathBuf>,
 }
 
 impl Environment {
-    fn current() -> Self {
+    pub(super) fn current() -> Self {
         Self {
             kubeconfig: env::var_os("KUBECONFIG").filter(|value| !value.is_empty()),
             home: env::home_dir(),

@@ -6,6 +6,8 @@
 
 mod kubeconfig;
 mod meter;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,6 +18,7 @@ use kube::client::ClientBuilder;
 use kube::{Client, Config};
 
 pub use kubeconfig::ConnectError;
+use kubeconfig::Environment;
 pub use meter::{Admission, Count, Gate, Meter, MeterLayer, Metered, RequestInfo, TimedOut, Verb};
 
 /// Which cluster to talk to, and how.
@@ -49,7 +52,8 @@ pub struct Connected {
 ///
 /// Must be called within a tokio runtime.
 pub async fn connect(options: ConnectOptions, meter: Meter) -> Result<Connected, ConnectError> {
-    let mut config = kubeconfig::config(&options).await?;
+    let environment = Environment::current();
+    let mut config = kubeconfig::choose(&options, &environment).await?;
     if let Some(agent) = &options.user_agent {
         let value = HeaderValue::from_str(agent).map_err(|_| ConnectError::UserAgent {
             value: agent.clone(),

@@ -54,9 +54,18 @@ pub struct KubeRunner {
 /// Phase, step and task.
 type TaskPath = (String, String, String);
 
+/// How far a task is.
+#[derive(Clone)]
+enum Progress {
+    /// It is rendered; it may be running.
+    Prepared(Arc<RenderedTask>),
+    /// It is done and is not rendered again: templates may give another text each time.
+    Done,
+}
+
 #[derive(Default)]
 struct State {
-    prepared: HashMap<TaskPath, Arc<RenderedTask>>,
+    tasks: HashMap<TaskPath, Progress>,
     /// Which task of this process applied an object last.
     applied: HashMap<ObjectKey, TaskPath>,
     /// Contents of what this execution renders, `None` for what it deleted or is to be left out.
@@ -92,7 +101,7 @@ impl KubeRunner {
     /// Renders a task, unless that was done before.
     fn prepare_task(&self, step: &StepRef<'_>, name: &str) -> Result<(), TaskFailure> {
         let path = path_of(step, name);
-        if self.state().prepared.contains_key(&path) {
+        if self.state().tasks.contains_key(&path) {
             return Ok(());
         }
         let site = Site::new(step, name);
@@ -113,7 +122,8 @@ impl KubeRunner {
                 self.state().digests.insert(reference, content);
             }
         }
-        self.state().prepared.insert(path, Arc::new(rendered));
+        let progress = Progress::Prepared(Arc::new(rendered));
+        self.state().tasks.insert(path, progress);
         Ok(())
     }
 
@@ -185,12 +195,12 @@ impl TaskRunner for KubeRunner {
     async fn run(&self, step: &StepRef<'_>, task: &str) -> Result<(), TaskFailure> {
         self.prepare_task(step, task)?;
         let path = path_of(step, task);
-        let Some(rendered) = self.state().prepared.get(&path).cloned() else {
-            return Ok(());
-        };
-        let work = TaskWork::new(self, step, task, &rendered);
-        work.run().await?;
-        self.state().prepared.remove(&path);
+        let progress = self.state().tasks.get(&path).cloned();
+        if let Some(Progress::Prepared(rendered)) = progress {
+            let work = TaskWork::new(self, step, task, &rendered);
+            work.run().await?;
+            self.state().tasks.insert(path, Progress::Done);
+        }
         Ok(())
     }
 }

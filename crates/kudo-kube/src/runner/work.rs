@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::failure::{Site, reasons, worst};
 use super::order::Wave;
 use super::{KubeRunner, TaskPath, path_of};
-use crate::apply::{Application, Applied, apply, key_of};
+use crate::apply::{Application, Applied, apply, is_applied, key_of};
 use crate::delete::{Target, delete};
 use crate::dependencies::{Digest, Reference, digest, hash, references};
 use crate::discovery::{Kind, Scope};
@@ -114,13 +114,45 @@ impl<'a> TaskWork<'a> {
     }
 
     async fn apply_one(&self, object: &Value) -> Result<Sent, TaskFailure> {
-        let cluster = &self.runner.cluster;
         let kind = self.resolve(object).await?;
+        let mut desired = self.enhanced(object, &kind)?;
+        self.note(&kind, &desired);
+        let key = key_of(&kind, &desired);
+        let by = self.applied_by();
+        let contested = {
+            let state = self.runner.state();
+            state.applied.get(&key).is_some_and(|by| *by != self.path)
+        };
+        let observed = &self.runner.cluster.observed;
+        let object = if !contested && is_applied(observed.get(&key).as_ref(), &by) {
+            self.keep(&desired);
+            desired
+        } else {
+            self.add_hash(&mut desired).await?;
+            let application = Application {
+                desired: &desired,
+                kind: &kind,
+                by: &by,
+                instance_uid: &self.runner.execution.instance_uid,
+                contested,
+            };
+            match apply(&self.runner.cluster, &application).await {
+                Ok(Applied::Sent(object) | Applied::Unchanged(object)) => *object,
+                Ok(Applied::Already) => desired,
+                Err(error) => return Err(self.site.applying(&error)),
+            }
+        };
+        let mut state = self.runner.state();
+        state.applied.insert(key.clone(), self.path.clone());
+        drop(state);
+        Ok(Sent { key, kind, object })
+    }
+
+    fn enhanced(&self, object: &Value, kind: &Kind) -> Result<Value, TaskFailure> {
         let execution = &self.runner.execution;
-        let definition = &execution.definition;
         let enhancement = Enhancement {
-            operator_name: &definition.operator_name,
-            operator_version: &definition.operator_version,
+            operator_name: &execution.definition.operator_name,
+            operator_version: &execution.definition.operator_version,
             instance: &execution.instance.name,
             namespace: &execution.instance.namespace,
             instance_uid: &execution.instance_uid,
@@ -129,46 +161,38 @@ impl<'a> TaskWork<'a> {
             step: self.step.step,
             execution_uid: &execution.uid,
         };
-        let mut desired = enhance(object.clone(), &kind.scope, &enhancement)
-            .map_err(|error| self.site.fatal(reasons::ENHANCEMENT, error.to_string()))?;
-        let references = references(&desired);
-        if !references.is_empty() {
-            let mut digests = Vec::with_capacity(references.len());
-            for reference in &references {
-                digests.push(self.digest_of(reference).await?);
-            }
-            set_dependencies_hash(&mut desired, &hash(digests));
-        }
-        self.note(&kind, &desired);
-        let key = key_of(&kind, &desired);
-        let contested = {
-            let state = self.runner.state();
-            state.applied.get(&key).is_some_and(|by| *by != self.path)
-        };
-        let by = AppliedBy {
+        enhance(object.clone(), &kind.scope, &enhancement)
+            .map_err(|error| self.site.fatal(reasons::ENHANCEMENT, error.to_string()))
+    }
+
+    fn applied_by(&self) -> AppliedBy {
+        AppliedBy {
             plan: self.step.plan.into(),
             phase: self.step.phase.into(),
             step: self.step.step.into(),
-            execution: execution.uid.as_str().into(),
-        };
-        let application = Application {
-            desired: &desired,
-            kind: &kind,
-            by: &by,
-            instance_uid: &execution.instance_uid,
-            contested,
-        };
-        let applied = apply(cluster, &application)
-            .await
-            .map_err(|error| self.site.applying(&error))?;
-        let mut state = self.runner.state();
-        state.applied.insert(key.clone(), self.path.clone());
-        drop(state);
-        let object = match applied {
-            Applied::Sent(object) | Applied::Unchanged(object) => *object,
-            Applied::Already => desired,
-        };
-        Ok(Sent { key, kind, object })
+            execution: self.runner.execution.uid.as_str().into(),
+        }
+    }
+
+    /// An object that an earlier run of this execution applied stays as it is, and what it holds is what
+    /// that run gave it: who depends on it has to look.
+    fn keep(&self, desired: &Value) {
+        if let Some(reference) = Reference::to(desired) {
+            self.runner.state().digests.remove(&reference);
+        }
+    }
+
+    async fn add_hash(&self, desired: &mut Value) -> Result<(), TaskFailure> {
+        let references = references(desired);
+        if references.is_empty() {
+            return Ok(());
+        }
+        let mut digests = Vec::with_capacity(references.len());
+        for reference in &references {
+            digests.push(self.digest_of(reference).await?);
+        }
+        set_dependencies_hash(desired, &hash(digests));
+        Ok(())
     }
 
     /// Finds the object's kind and makes sure that it is watched.
