@@ -122,7 +122,8 @@ impl TestEnvironment {
         let mut replacements = BTreeMap::from([
             (root.as_str(), "$ROOT"),
             (repository.as_str(), "$REPOSITORY"),
-            (env!("CARGO_PKG_VERSION"), "$VERSION"),
+            (concat!("v", env!("CARGO_PKG_VERSION")), "v$VERSION"),
+            (concat!("kubectl-kudo ", env!("CARGO_PKG_VERSION")), "kubectl-kudo $VERSION"),
         ]);
         if let Some(namespace) = &self.namespace {
             replacements.insert(namespace, "$NAMESPACE");

@@ -406,9 +406,9 @@ async fn what_upstream_installed_is_recognised() {
                 "parameter": "", "wantErr": false, "fatal": false, "done": false, "pod": "",
                 "pipe": null, "resources": ["config.yaml"] } }],
             "parameters": [
-                { "name": "COUNT", "value-type": "integer", "default": "3",
+                { "name": "COUNT", "value-type": "integer", "default": "3", "required": true,
                   "description": "How many there are." },
-                { "name": "GREETING", "default": "hello" },
+                { "name": "GREETING", "default": "hello", "required": true },
                 { "name": "SECRET", "required": true },
             ],
             "plans": { "deploy": { "strategy": "serial", "phases": [{ "name": "main",
