@@ -1,15 +1,28 @@
 //! YAML as Kubernetes reads and writes it: YAML 1.1 as Go's `yaml.v2` understands it, behind
 //! `sigs.k8s.io/yaml`.
 //!
-//! Text goes through four stages: [`reader`] (characters), [`scanner`] (tokens), [`compose`] (a
-//! tree) and [`decode`] (meaning, by the rules of [`resolve`]). Every node keeps the place where it
-//! is written, so that whoever reads it can point there. [`emit`] is the way back.
+//! Text goes through four stages: `reader` (characters), `scanner` (tokens; also `indicators`,
+//! `scalar`, `tag`), `compose` (a tree; also `collections`) and `decode` (meaning, by the rules of
+//! `resolve`). Every node keeps the place where it is written, so that whoever reads it can point
+//! there. `emit` is the way back.
+//!
+//! ```
+//! use kudo_package::yaml;
+//!
+//! let value = yaml::parse("defaultMode: 0755\nenabled: yes\n")?;
+//! assert_eq!(value["defaultMode"], 493);
+//! assert_eq!(value["enabled"], true);
+//! assert_eq!(yaml::to_string(&value), "defaultMode: 493\nenabled: true\n");
+//! # Ok::<(), yaml::YamlError>(())
+//! ```
 
+mod collections;
 mod compose;
 mod decode;
 mod documents;
 mod emit;
 mod float;
+mod indicators;
 mod reader;
 mod resolve;
 mod scalar;

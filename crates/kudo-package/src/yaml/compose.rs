@@ -54,9 +54,9 @@ pub(super) fn compose(text: &str) -> Result<Tree, YamlError> {
     })
 }
 
-struct Composer<'a> {
+pub(super) struct Composer<'a> {
     scanner: Scanner<'a>,
-    nodes: Vec<RawNode>,
+    pub(super) nodes: Vec<RawNode>,
     anchors: HashMap<String, NodeId>,
     tag_prefixes: Vec<(String, String)>,
     depth: usize,
@@ -71,7 +71,7 @@ struct Properties {
 
 /// Where a node stands, which decides what it may be.
 #[derive(Clone, Copy, PartialEq)]
-enum Context {
+pub(super) enum Context {
     Block,
     /// A key or value of a block mapping, whose list may stand at the mapping's own column.
     BlockOrIndentless,
@@ -80,7 +80,7 @@ enum Context {
 
 /// How a collection is written.
 #[derive(Clone, Copy)]
-enum Style {
+pub(super) enum Style {
     Block,
     Indentless,
     Flow,
@@ -95,7 +95,7 @@ enum Head {
 
 /// Coarse kind of the next token.
 #[derive(Clone, Copy, PartialEq)]
-enum Next {
+pub(super) enum Next {
     StreamEnd,
     Directive,
     DocumentStart,
@@ -179,7 +179,7 @@ impl Composer<'_> {
 
     /// Reads a node with all that is in it. Whatever needs space on the stack is left to
     /// [`Composer::head`], which is not there any more when the children are read.
-    fn node(&mut self, context: Context) -> Result<NodeId, YamlError> {
+    pub(super) fn node(&mut self, context: Context) -> Result<NodeId, YamlError> {
         self.depth += 1;
         let head = self.head(context)?;
         let id = match head {
@@ -234,21 +234,6 @@ impl Composer<'_> {
         }
         let id = self.begin(start, &properties, RawKind::Sequence(Vec::new()));
         Ok(Head::Sequence(id, style))
-    }
-
-    fn sequence(&mut self, style: Style) -> Result<Vec<NodeId>, YamlError> {
-        match style {
-            Style::Block => self.block_sequence(),
-            Style::Indentless => self.indentless_sequence(),
-            Style::Flow => self.flow_sequence(),
-        }
-    }
-
-    fn mapping(&mut self, style: Style) -> Result<Vec<(NodeId, NodeId)>, YamlError> {
-        match style {
-            Style::Flow => self.flow_mapping(),
-            Style::Block | Style::Indentless => self.block_mapping(),
-        }
     }
 
     fn alias(&mut self) -> Result<NodeId, YamlError> {
@@ -311,164 +296,7 @@ impl Composer<'_> {
         Ok(self.begin(start, properties, RawKind::Scalar { value, tag, plain }))
     }
 
-    fn block_sequence(&mut self) -> Result<Vec<NodeId>, YamlError> {
-        self.skip()?;
-        let mut items = Vec::new();
-        loop {
-            match self.peek()? {
-                (Next::BlockEntry, _) => {
-                    let mark = self.skip()?;
-                    items.push(match self.next()? {
-                        Next::BlockEntry | Next::BlockEnd => self.empty(mark),
-                        _ => self.node(Context::Block)?,
-                    });
-                }
-                (Next::BlockEnd, _) => {
-                    self.skip()?;
-                    return Ok(items);
-                }
-                (_, at) => {
-                    let message = "expected '-' as for the other items of this list";
-                    return Err(YamlError::new(at.mark(), message));
-                }
-            }
-        }
-    }
-
-    fn indentless_sequence(&mut self) -> Result<Vec<NodeId>, YamlError> {
-        let mut items = Vec::new();
-        while self.next()? == Next::BlockEntry {
-            let mark = self.skip()?;
-            items.push(match self.next()? {
-                Next::BlockEntry | Next::Key | Next::Value | Next::BlockEnd => self.empty(mark),
-                _ => self.node(Context::Block)?,
-            });
-        }
-        Ok(items)
-    }
-
-    fn block_mapping(&mut self) -> Result<Vec<(NodeId, NodeId)>, YamlError> {
-        self.skip()?;
-        let mut pairs = Vec::new();
-        loop {
-            match self.peek()? {
-                (Next::Key, _) => {
-                    let mark = self.skip()?;
-                    let key = self.block_mapping_part(mark)?;
-                    let (next, at) = self.peek()?;
-                    let value = if next == Next::Value {
-                        let mark = self.skip()?;
-                        self.block_mapping_part(mark)?
-                    } else {
-                        self.empty(at)
-                    };
-                    pairs.push((key, value));
-                }
-                (Next::BlockEnd, _) => {
-                    self.skip()?;
-                    return Ok(pairs);
-                }
-                (_, at) => return Err(YamlError::new(at.mark(), "expected a key of this mapping")),
-            }
-        }
-    }
-
-    fn block_mapping_part(&mut self, mark: Position) -> Result<NodeId, YamlError> {
-        match self.next()? {
-            Next::Key | Next::Value | Next::BlockEnd => Ok(self.empty(mark)),
-            _ => self.node(Context::BlockOrIndentless),
-        }
-    }
-
-    fn flow_sequence(&mut self) -> Result<Vec<NodeId>, YamlError> {
-        self.skip()?;
-        let mut items = Vec::new();
-        while self.next()? != Next::FlowSequenceEnd {
-            if !items.is_empty() {
-                self.flow_entry("expected ',' or ']'")?;
-            }
-            match self.next()? {
-                Next::FlowSequenceEnd => break,
-                Next::Key => items.push(self.flow_pair()?),
-                _ => items.push(self.node(Context::Flow)?),
-            }
-        }
-        self.skip()?;
-        Ok(items)
-    }
-
-    /// A mapping of one pair without braces, as in `[a: b]`.
-    fn flow_pair(&mut self) -> Result<NodeId, YamlError> {
-        let (_, start) = self.peek()?;
-        self.skip()?;
-        let pair = self.add(start, RawKind::Mapping(Vec::new()));
-        let key = match self.next()? {
-            Next::Value | Next::FlowEntry | Next::FlowSequenceEnd => {
-                // libyaml passes the token here, and so refuses what YAML 1.1 would accept.
-                let mark = self.skip()?;
-                self.empty(mark)
-            }
-            _ => self.node(Context::Flow)?,
-        };
-        let value = self.flow_value(Next::FlowSequenceEnd)?;
-        self.nodes[pair].kind = RawKind::Mapping(vec![(key, value)]);
-        Ok(pair)
-    }
-
-    fn flow_mapping(&mut self) -> Result<Vec<(NodeId, NodeId)>, YamlError> {
-        self.skip()?;
-        let mut pairs = Vec::new();
-        while self.next()? != Next::FlowMappingEnd {
-            if !pairs.is_empty() {
-                self.flow_entry("expected ',' or '}'")?;
-            }
-            match self.next()? {
-                Next::FlowMappingEnd => break,
-                Next::Key => {
-                    self.skip()?;
-                    let key = match self.peek()? {
-                        (Next::Value | Next::FlowEntry | Next::FlowMappingEnd, at) => {
-                            self.empty(at)
-                        }
-                        _ => self.node(Context::Flow)?,
-                    };
-                    let value = self.flow_value(Next::FlowMappingEnd)?;
-                    pairs.push((key, value));
-                }
-                _ => {
-                    let key = self.node(Context::Flow)?;
-                    let (_, at) = self.peek()?;
-                    let value = self.empty(at);
-                    pairs.push((key, value));
-                }
-            }
-        }
-        self.skip()?;
-        Ok(pairs)
-    }
-
-    fn flow_entry(&mut self, message: &str) -> Result<(), YamlError> {
-        let (next, at) = self.peek()?;
-        if next != Next::FlowEntry {
-            return Err(YamlError::new(at.mark(), message));
-        }
-        self.skip()?;
-        Ok(())
-    }
-
-    fn flow_value(&mut self, end: Next) -> Result<NodeId, YamlError> {
-        if self.next()? == Next::Value {
-            self.skip()?;
-            let next = self.next()?;
-            if next != Next::FlowEntry && next != end {
-                return self.node(Context::Flow);
-            }
-        }
-        let (_, at) = self.peek()?;
-        Ok(self.empty(at))
-    }
-
-    fn empty(&mut self, at: Position) -> NodeId {
+    pub(super) fn empty(&mut self, at: Position) -> NodeId {
         let kind = RawKind::Scalar {
             value: String::new(),
             tag: String::new(),
@@ -486,7 +314,7 @@ impl Composer<'_> {
         id
     }
 
-    fn add(&mut self, start: Position, kind: RawKind) -> NodeId {
+    pub(super) fn add(&mut self, start: Position, kind: RawKind) -> NodeId {
         self.nodes.push(RawNode {
             kind,
             mark: start.mark(),
@@ -495,15 +323,15 @@ impl Composer<'_> {
     }
 
     /// Passes a token; tells where it ended.
-    fn skip(&mut self) -> Result<Position, YamlError> {
+    pub(super) fn skip(&mut self) -> Result<Position, YamlError> {
         self.scanner.take().map(|token| token.end)
     }
 
-    fn next(&mut self) -> Result<Next, YamlError> {
+    pub(super) fn next(&mut self) -> Result<Next, YamlError> {
         self.peek().map(|(next, _)| next)
     }
 
-    fn peek(&mut self) -> Result<(Next, Position), YamlError> {
+    pub(super) fn peek(&mut self) -> Result<(Next, Position), YamlError> {
         let token = self.scanner.peek()?;
         let next = match token.kind {
             TokenKind::StreamEnd => Next::StreamEnd,

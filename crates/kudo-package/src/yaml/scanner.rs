@@ -48,12 +48,12 @@ pub(super) enum TokenKind {
 
 /// A place where a key may have begun that only a later `:` can confirm.
 #[derive(Debug, Clone, Copy, Default)]
-struct SimpleKey {
-    possible: bool,
+pub(super) struct SimpleKey {
+    pub(super) possible: bool,
     /// At the column of its block, where nothing but a key can stand.
-    required: bool,
-    token_number: usize,
-    at: Position,
+    pub(super) required: bool,
+    pub(super) token_number: usize,
+    pub(super) at: Position,
 }
 
 impl SimpleKey {
@@ -76,9 +76,9 @@ pub(super) struct Scanner<'a> {
     indents: Vec<isize>,
     pub(super) simple_key_allowed: bool,
     /// One for each flow level, the block context first.
-    simple_keys: Vec<SimpleKey>,
+    pub(super) simple_keys: Vec<SimpleKey>,
     /// Index into `simple_keys` by the number of the token that the key would stand before.
-    simple_keys_by_token: HashMap<usize, usize>,
+    pub(super) simple_keys_by_token: HashMap<usize, usize>,
 }
 
 impl<'a> Scanner<'a> {
@@ -242,7 +242,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Whether the key is still possible; an error if it had to be one and no longer can.
-    fn check_simple_key(&mut self, index: usize) -> Result<bool, YamlError> {
+    pub(super) fn check_simple_key(&mut self, index: usize) -> Result<bool, YamlError> {
         let here = self.reader.at;
         let key = self.simple_keys[index];
         if !key.possible {
@@ -256,7 +256,7 @@ impl<'a> Scanner<'a> {
         Ok(true)
     }
 
-    fn save_simple_key(&mut self) -> Result<(), YamlError> {
+    pub(super) fn save_simple_key(&mut self) -> Result<(), YamlError> {
         if !self.simple_key_allowed {
             return Ok(());
         }
@@ -274,7 +274,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Gives up the possible key of the current flow level.
-    fn remove_simple_key(&mut self) -> Result<(), YamlError> {
+    pub(super) fn remove_simple_key(&mut self) -> Result<(), YamlError> {
         let level = self.simple_keys.len() - 1;
         let key = self.simple_keys[level];
         if key.possible {
@@ -285,13 +285,13 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    fn next_token_number(&self) -> usize {
+    pub(super) fn next_token_number(&self) -> usize {
         self.tokens_taken + self.tokens.len()
     }
 
     /// Enters a block at `column` if it is deeper than the current one; its start token goes
     /// before token `number`, or to the end.
-    fn roll_indent(
+    pub(super) fn roll_indent(
         &mut self,
         column: isize,
         number: Option<usize>,
@@ -320,7 +320,7 @@ impl<'a> Scanner<'a> {
 
     /// Inserts a token before the token with this number; one that was taken already can't be
     /// preceded any more, and what libyaml does then is to append.
-    fn insert(&mut self, number: usize, token: Token) {
+    pub(super) fn insert(&mut self, number: usize, token: Token) {
         match number.checked_sub(self.tokens_taken) {
             Some(index) if index <= self.tokens.len() => self.tokens.insert(index, token),
             _ => self.tokens.push_back(token),
@@ -344,7 +344,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Leaves all blocks: a document marker or directive follows.
-    fn reset_block(&mut self) -> Result<(), YamlError> {
+    pub(super) fn reset_block(&mut self) -> Result<(), YamlError> {
         self.unroll_indent(-1);
         self.remove_simple_key()?;
         self.simple_key_allowed = false;
@@ -355,113 +355,9 @@ impl<'a> Scanner<'a> {
         self.tokens.push_back(Token { kind, start, end });
     }
 
-    fn push_indicator(&mut self, kind: TokenKind, characters: usize) {
+    pub(super) fn push_indicator(&mut self, kind: TokenKind, characters: usize) {
         let start = self.reader.at;
         self.reader.skip_many(characters);
         self.push(kind, start, self.reader.at);
-    }
-
-    fn fetch_stream_end(&mut self) -> Result<(), YamlError> {
-        if self.reader.at.column != 0 {
-            self.reader.at.column = 0;
-            self.reader.at.line += 1;
-        }
-        self.reset_block()?;
-        self.push_indicator(TokenKind::StreamEnd, 0);
-        Ok(())
-    }
-
-    fn fetch_flow_start(&mut self, kind: TokenKind) -> Result<(), YamlError> {
-        self.save_simple_key()?;
-        self.simple_keys.push(SimpleKey {
-            token_number: self.next_token_number(),
-            at: self.reader.at,
-            ..SimpleKey::default()
-        });
-        if self.simple_keys.len() > MAX_DEPTH {
-            return Err(YamlError::too_deep(self.reader.at.mark()));
-        }
-        self.simple_key_allowed = true;
-        self.push_indicator(kind, 1);
-        Ok(())
-    }
-
-    fn fetch_flow_end(&mut self, kind: TokenKind) -> Result<(), YamlError> {
-        self.remove_simple_key()?;
-        if self.in_flow()
-            && let Some(key) = self.simple_keys.pop()
-        {
-            self.simple_keys_by_token.remove(&key.token_number);
-        }
-        self.simple_key_allowed = false;
-        self.push_indicator(kind, 1);
-        Ok(())
-    }
-
-    fn fetch_flow_entry(&mut self) -> Result<(), YamlError> {
-        self.remove_simple_key()?;
-        self.simple_key_allowed = true;
-        self.push_indicator(TokenKind::FlowEntry, 1);
-        Ok(())
-    }
-
-    fn fetch_block_entry(&mut self) -> Result<(), YamlError> {
-        if !self.in_flow() {
-            if !self.simple_key_allowed {
-                return Err(self.error_here("a list can't start here"));
-            }
-            let kind = TokenKind::BlockSequenceStart;
-            self.roll_indent(self.column(), None, kind, self.reader.at)?;
-        }
-        self.remove_simple_key()?;
-        self.simple_key_allowed = true;
-        self.push_indicator(TokenKind::BlockEntry, 1);
-        Ok(())
-    }
-
-    fn fetch_key(&mut self) -> Result<(), YamlError> {
-        if !self.in_flow() {
-            if !self.simple_key_allowed {
-                return Err(self.error_here("a key can't start here"));
-            }
-            let kind = TokenKind::BlockMappingStart;
-            self.roll_indent(self.column(), None, kind, self.reader.at)?;
-        }
-        self.remove_simple_key()?;
-        self.simple_key_allowed = !self.in_flow();
-        self.push_indicator(TokenKind::Key, 1);
-        Ok(())
-    }
-
-    fn fetch_value(&mut self) -> Result<(), YamlError> {
-        let level = self.simple_keys.len() - 1;
-        if self.check_simple_key(level)? {
-            let key = self.simple_keys[level];
-            let token = Token {
-                kind: TokenKind::Key,
-                start: key.at,
-                end: key.at,
-            };
-            self.insert(key.token_number, token);
-            let column = isize::try_from(key.at.column).unwrap_or(isize::MAX);
-            let kind = TokenKind::BlockMappingStart;
-            self.roll_indent(column, Some(key.token_number), kind, key.at)?;
-            self.simple_keys[level].possible = false;
-            self.simple_keys_by_token.remove(&key.token_number);
-            self.simple_key_allowed = false;
-        } else {
-            if !self.in_flow() {
-                if !self.simple_key_allowed {
-                    return Err(self.error_here(
-                        "a mapping can't start here; put the value in quotes if ':' is part of it",
-                    ));
-                }
-                let kind = TokenKind::BlockMappingStart;
-                self.roll_indent(self.column(), None, kind, self.reader.at)?;
-            }
-            self.simple_key_allowed = !self.in_flow();
-        }
-        self.push_indicator(TokenKind::Value, 1);
-        Ok(())
     }
 }
