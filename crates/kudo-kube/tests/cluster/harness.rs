@@ -80,15 +80,25 @@ impl World {
         let path = kubeconfig()?;
         let meter = Meter::new();
         let client = client(path, meter.clone()).await;
+        let cluster = Cluster::new(client, ClusterOptions::default());
+        Some(Self::with(cluster, meter).await)
+    }
+
+    /// Another namespace and instance, seen by the same manager.
+    pub(crate) async fn beside(world: &Self) -> Self {
+        Self::with(world.cluster.clone(), world.meter.clone()).await
+    }
+
+    async fn with(cluster: Cluster, meter: Meter) -> Self {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let namespace = format!("test-{number}");
-        let namespaces: Api<k8s_openapi::api::core::v1::Namespace> = Api::all(client.clone());
+        let namespaces: Api<k8s_openapi::api::core::v1::Namespace> =
+            Api::all(cluster.client.clone());
         let object = serde_json::from_value(json!({"metadata": {"name": namespace}})).unwrap();
         namespaces
             .create(&PostParams::default(), &object)
             .await
             .unwrap();
-        let cluster = Cluster::new(client, ClusterOptions::default());
         let mut world = Self {
             namespace,
             cluster,
@@ -97,7 +107,7 @@ impl World {
         };
         let instance = world.create_instance().await;
         world.instance_uid = instance.metadata.uid.unwrap();
-        Some(world)
+        world
     }
 
     /// A second manager, which knows nothing yet.

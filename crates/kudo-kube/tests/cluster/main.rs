@@ -9,3 +9,5 @@ mod apply;
 mod delete;
 mod harness;
 mod observed;
+mod operator;
+mod runner;
