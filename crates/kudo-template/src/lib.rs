@@ -25,6 +25,7 @@ mod value;
 pub mod error;
 pub mod limits;
 pub mod objects;
+pub mod pipes;
 pub mod renderer;
 pub mod task;
 pub mod values;
@@ -36,6 +37,7 @@ pub use objects::{ObjectError, objects};
 pub use renderer::Renderer;
 pub use task::{
     Action, InstanceIdentity, PipeArtifact, RenderTaskError, RenderedStep, RenderedTask,
-    RenderedTemplate, StepAddress, render_plan, render_task,
+    RenderedTemplate, StepAddress, render_plan, render_plan_with_pipes, render_task,
+    render_task_with_pipes,
 };
 pub use values::Values;

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use kudo_package::{OperatorDefinition, PipeFile, Task, TaskSpec};
+use kudo_package::{OperatorDefinition, PipeFile, Task, TaskSpec, suggest, yaml};
 
 use crate::error::RenderError;
 use crate::objects::{ObjectError, objects};
+use crate::pipes::{pipe_artifact_name, pipe_names, pipe_pod_name};
 use crate::renderer::Renderer;
 use crate::values::Values;
 
@@ -182,7 +183,7 @@ fn hint(nearest: Option<&str>) -> String {
         .unwrap_or_default()
 }
 
-/// Renders all templates of one task.
+/// Renders all templates of one task; `.Pipes` holds the names of the plan's artifacts.
 pub fn render_task(
     renderer: &Renderer,
     definition: &OperatorDefinition,
@@ -191,15 +192,33 @@ pub fn render_task(
     task: &Task,
     params: &BTreeMap<String, Value>,
 ) -> Result<RenderedTask, RenderTaskError> {
-    let _ = (renderer, definition, instance, address, params);
-    let _ = (objects("", ""), Values::default());
+    let pipes = pipe_names(definition, instance.name, &address.plan);
+    render_task_with_pipes(renderer, definition, instance, address, task, params, &pipes)
+}
+
+/// Renders all templates of one task with these names in `.Pipes`.
+pub fn render_task_with_pipes(
+    renderer: &Renderer,
+    definition: &OperatorDefinition,
+    instance: InstanceIdentity<'_>,
+    address: &StepAddress,
+    task: &Task,
+    params: &BTreeMap<String, Value>,
+    pipes: &BTreeMap<String, String>,
+) -> Result<RenderedTask, RenderTaskError> {
+    let rendering = Rendering {
+        renderer,
+        definition,
+        instance,
+        address,
+        task,
+        values: values(definition, instance, address, params, pipes),
+    };
+    let (action, documents) = rendering.run()?;
     Ok(RenderedTask {
         task: task.name.clone(),
-        action: match &task.spec {
-            TaskSpec::Delete { .. } => Action::Delete,
-            _ => Action::Apply,
-        },
-        documents: Vec::new(),
+        action,
+        documents,
     })
 }
 
@@ -211,6 +230,253 @@ pub fn render_plan(
     plan: &str,
     params: &BTreeMap<String, Value>,
 ) -> Result<Vec<RenderedStep>, RenderTaskError> {
-    let _ = (renderer, definition, instance, plan, params);
-    Ok(Vec::new())
+    let pipes = pipe_names(definition, instance.name, plan);
+    render_plan_with_pipes(renderer, definition, instance, plan, params, &pipes)
+}
+
+/// Renders all steps of one plan with these names in `.Pipes`.
+pub fn render_plan_with_pipes(
+    renderer: &Renderer,
+    definition: &OperatorDefinition,
+    instance: InstanceIdentity<'_>,
+    plan: &str,
+    params: &BTreeMap<String, Value>,
+    pipes: &BTreeMap<String, String>,
+) -> Result<Vec<RenderedStep>, RenderTaskError> {
+    let Some(found) = definition.plans.get(plan) else {
+        return Err(RenderTaskError::UnknownPlan {
+            plan: plan.to_owned(),
+            nearest: nearest(plan, definition.plans.keys()),
+        });
+    };
+    let mut steps = Vec::new();
+    for phase in &found.phases {
+        for step in &phase.steps {
+            let address = StepAddress {
+                plan: plan.to_owned(),
+                phase: phase.name.clone(),
+                step: step.name.clone(),
+            };
+            let mut tasks = Vec::with_capacity(step.tasks.len());
+            for name in &step.tasks {
+                let Some(task) = definition.task(name) else {
+                    let known = definition.tasks.iter().map(|task| &task.name);
+                    return Err(RenderTaskError::UnknownTask {
+                        step: step.name.clone(),
+                        task: name.clone(),
+                        nearest: nearest(name, known),
+                    });
+                };
+                tasks.push(render_task_with_pipes(
+                    renderer, definition, instance, &address, task, params, pipes,
+                )?);
+            }
+            steps.push(RenderedStep {
+                phase: phase.name.clone(),
+                step: step.name.clone(),
+                tasks,
+            });
+        }
+    }
+    Ok(steps)
+}
+
+fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a String>) -> Option<String> {
+    suggest::nearest(name, known.map(String::as_str)).map(str::to_owned)
+}
+
+fn values(
+    definition: &OperatorDefinition,
+    instance: InstanceIdentity<'_>,
+    address: &StepAddress,
+    params: &BTreeMap<String, Value>,
+    pipes: &BTreeMap<String, String>,
+) -> Values {
+    Values {
+        operator_name: definition.operator_name.clone(),
+        name: instance.name.to_owned(),
+        namespace: instance.namespace.to_owned(),
+        app_version: definition.app_version.clone().unwrap_or_default(),
+        operator_version: definition.operator_version.clone(),
+        plan_name: Some(address.plan.clone()),
+        phase_name: Some(address.phase.clone()),
+        step_name: Some(address.step.clone()),
+        params: params.clone(),
+        pipes: pipes.clone(),
+    }
+}
+
+/// One task being rendered.
+struct Rendering<'a> {
+    renderer: &'a Renderer,
+    definition: &'a OperatorDefinition,
+    instance: InstanceIdentity<'a>,
+    address: &'a StepAddress,
+    task: &'a Task,
+    values: Values,
+}
+
+type Rendered = (Action, Vec<RenderedTemplate>);
+
+impl Rendering<'_> {
+    fn run(&self) -> Result<Rendered, RenderTaskError> {
+        Ok(match &self.task.spec {
+            TaskSpec::Apply { resources } => (Action::Apply, self.resources(resources)?),
+            TaskSpec::Delete { resources } => (Action::Delete, self.resources(resources)?),
+            TaskSpec::Toggle {
+                resources,
+                parameter,
+            } => (self.toggled(parameter)?, self.resources(resources)?),
+            TaskSpec::Pipe { pod, pipe } => self.pipe(pod, pipe)?,
+            TaskSpec::KudoOperator {
+                package,
+                instance_name,
+                app_version,
+                operator_version,
+                parameter_file,
+            } => {
+                let action = Action::Operator {
+                    package: package.clone(),
+                    instance_name: instance_name.clone(),
+                    app_version: app_version.clone(),
+                    operator_version: operator_version.clone(),
+                };
+                (action, self.parameter_file(parameter_file.as_deref())?)
+            }
+            TaskSpec::Dummy {
+                want_err,
+                fatal,
+                done,
+            } => {
+                let action = Action::Dummy {
+                    want_err: *want_err,
+                    fatal: *fatal,
+                    done: *done,
+                };
+                (action, Vec::new())
+            }
+        })
+    }
+
+    fn render(&self, template: &str, values: &Values) -> Result<String, RenderTaskError> {
+        let Some(text) = self.definition.templates.get(template) else {
+            return Err(RenderTaskError::UnknownTemplate {
+                task: self.task.name.clone(),
+                template: template.to_owned(),
+                nearest: nearest(template, self.definition.templates.keys()),
+            });
+        };
+        Ok(self.renderer.render(template, text, values)?)
+    }
+
+    fn resources(&self, resources: &[String]) -> Result<Vec<RenderedTemplate>, RenderTaskError> {
+        let render = |template: &String| {
+            let text = self.render(template, &self.values)?;
+            let objects = objects(template, &text)?;
+            Ok(RenderedTemplate {
+                template: template.clone(),
+                text,
+                objects,
+            })
+        };
+        resources.iter().map(render).collect()
+    }
+
+    /// What a Toggle task does, as its parameter says.
+    fn toggled(&self, parameter: &str) -> Result<Action, RenderTaskError> {
+        let value = match self.values.params.get(parameter) {
+            Some(Value::Bool(value)) => value.to_string(),
+            Some(Value::String(value)) => value.clone(),
+            Some(Value::Null) | None => {
+                return Err(RenderTaskError::ToggleMissing {
+                    task: self.task.name.clone(),
+                    parameter: parameter.to_owned(),
+                    nearest: nearest(parameter, self.values.params.keys()),
+                });
+            }
+            Some(other) => other.to_string(),
+        };
+        match value.as_str() {
+            "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(Action::Apply),
+            "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(Action::Delete),
+            _ => Err(RenderTaskError::ToggleValue {
+                task: self.task.name.clone(),
+                parameter: parameter.to_owned(),
+                value,
+            }),
+        }
+    }
+
+    /// The pod of a Pipe task, which needs no name of its own: it gets one here.
+    fn pipe(&self, template: &str, pipe: &[PipeFile]) -> Result<Rendered, RenderTaskError> {
+        let text = self.render(template, &self.values)?;
+        let pod_name = pipe_pod_name(self.instance.name, self.address, &self.task.name);
+        let pod = single_pod(template, &text, &pod_name)?.ok_or_else(|| {
+            RenderTaskError::PipePod {
+                task: self.task.name.clone(),
+                template: template.to_owned(),
+            }
+        })?;
+        let artifacts = pipe.iter().map(|file| PipeArtifact {
+            name: pipe_artifact_name(self.instance.name, self.address, &self.task.name, &file.key),
+            file: file.clone(),
+        });
+        let action = Action::Pipe {
+            pod_name,
+            artifacts: artifacts.collect(),
+        };
+        let document = RenderedTemplate {
+            template: template.to_owned(),
+            text,
+            objects: vec![pod],
+        };
+        Ok((action, vec![document]))
+    }
+
+    /// Parameters of a child instance, which know nothing of the step that installs it.
+    fn parameter_file(
+        &self,
+        template: Option<&str>,
+    ) -> Result<Vec<RenderedTemplate>, RenderTaskError> {
+        let Some(template) = template else {
+            return Ok(Vec::new());
+        };
+        let values = Values {
+            plan_name: None,
+            phase_name: None,
+            step_name: None,
+            pipes: BTreeMap::new(),
+            ..self.values.clone()
+        };
+        Ok(vec![RenderedTemplate {
+            template: template.to_owned(),
+            text: self.render(template, &values)?,
+            objects: Vec::new(),
+        }])
+    }
+}
+
+/// The one pod in the rendered text, under this name; none if there is anything else.
+fn single_pod(template: &str, text: &str, name: &str) -> Result<Option<Value>, ObjectError> {
+    let documents = yaml::parse_documents(text).map_err(|source| ObjectError::Yaml {
+        template: template.to_owned(),
+        source,
+    })?;
+    let mut values = documents.into_iter().map(|document| document.value);
+    let mut values = values.by_ref().filter(|value| !value.is_null());
+    let (Some(Value::Object(mut pod)), None) = (values.next(), values.next()) else {
+        return Ok(None);
+    };
+    if pod.get("kind").and_then(Value::as_str) != Some("Pod") {
+        return Ok(None);
+    }
+    let metadata = pod.entry("metadata").or_insert(Value::Null);
+    if metadata.is_null() {
+        *metadata = Value::Object(serde_json::Map::new());
+    }
+    let Value::Object(metadata) = metadata else {
+        return Ok(None);
+    };
+    metadata.insert("name".to_owned(), Value::String(name.to_owned()));
+    Ok(Some(Value::Object(pod)))
 }

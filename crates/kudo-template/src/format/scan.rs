@@ -96,13 +96,13 @@ pub(crate) fn parse_float(text: &str) -> Option<f64> {
     if lower == "nan" {
         return (body.len() == text.len()).then_some(f64::NAN);
     }
+    if !underscores_ok(text) {
+        return None;
+    }
     if lower.starts_with("0x") {
-        // Underscores are for literals with a base prefix only.
-        if !underscores_ok(text) {
-            return None;
-        }
         return hexadecimal(&lower[2..].replace('_', "")).map(|value| sign * value);
     }
+    let body = body.replace('_', "");
     let plain = body
         .bytes()
         .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-'));

@@ -8,13 +8,13 @@ use crate::value::Value;
 pub(super) const FUNCTIONS: &[Function] = &[
     fixed("b64enc", &[Param::Text], |c, a| encoded(c, a, base64)),
     fixed("b64dec", &[Param::Text], |c, a| {
-        decoded(c, a, |bytes| decode(bytes, 6, base64_digit, "base64"))
+        decoded(c, a, from_base64)
     }),
     fixed("b32enc", &[Param::Text], |c, a| {
         encoded(c, a, |bytes| encode(bytes, 5, b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"))
     }),
     fixed("b32dec", &[Param::Text], |c, a| {
-        decoded(c, a, |bytes| decode(bytes, 5, base32_digit, "base32"))
+        decoded(c, a, from_base32)
     }),
 ];
 
@@ -25,11 +25,6 @@ pub(super) fn base64(bytes: &[u8]) -> String {
         6,
         b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
     )
-}
-
-/// Reads base 64 with padding; line breaks are skipped.
-pub(super) fn from_base64(text: &[u8]) -> Result<Vec<u8>, String> {
-    decode(text, 6, base64_digit, "base64")
 }
 
 fn encoded(context: &Context, arguments: &[Value], encode: fn(&[u8]) -> String) -> Output {
@@ -105,53 +100,107 @@ fn base32_digit(byte: u8) -> Option<u32> {
     Some(u32::from(value))
 }
 
-/// Decodes groups of digits; the message of a failure is Go's.
-fn decode(
-    text: &[u8],
-    bits: u32,
-    digit: fn(u8) -> Option<u32>,
-    encoding: &str,
-) -> Result<Vec<u8>, String> {
-    let corrupt = |at: usize| format!("illegal {encoding} data at input byte {at}");
-    let significant: Vec<(usize, u8)> = text
-        .iter()
-        .copied()
-        .enumerate()
-        .filter(|(_, byte)| !matches!(byte, b'\r' | b'\n'))
-        .collect();
-    let group = group(bits);
-    // Padding can only end the last group.
-    let digits = significant.iter().take_while(|(_, byte)| *byte != b'=').count();
-    let mut bytes = Vec::with_capacity(digits);
-    let (mut pending, mut count) = (0_u32, 0);
-    for (at, byte) in &significant[..digits] {
-        let value = digit(*byte).ok_or_else(|| corrupt(*at))?;
-        pending = (pending << bits) | value;
-        count += bits;
-        if count >= 8 {
-            count -= 8;
-            bytes.push(u8::try_from((pending >> count) & 0xff).unwrap_or(0));
-            pending &= (1 << count) - 1;
+/// Reads base 64 with padding; line breaks are skipped. Messages are Go's.
+pub(super) fn from_base64(text: &[u8]) -> Result<Vec<u8>, String> {
+    let corrupt = |at: usize| Err(format!("illegal base64 data at input byte {at}"));
+    let mut input = text.iter().copied().enumerate();
+    let mut input = input.by_ref().filter(|(_, byte)| !matches!(byte, b'\r' | b'\n'));
+    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
+    loop {
+        let mut group = Group::default();
+        while group.count < 4 {
+            let Some((at, byte)) = input.next() else {
+                return match group.count {
+                    0 => Ok(bytes),
+                    count => corrupt(text.len() - count),
+                };
+            };
+            if byte != b'=' {
+                match base64_digit(byte) {
+                    Some(digit) => group.push(digit, 6),
+                    None => return corrupt(at),
+                }
+                continue;
+            }
+            // Padding ends the last group, which must hold at least one byte.
+            if group.count < 2 {
+                return corrupt(at);
+            }
+            if group.count == 2 {
+                match input.next() {
+                    None => return corrupt(text.len()),
+                    Some((_, b'=')) => {}
+                    Some(_) => return corrupt(at),
+                }
+            }
+            if let Some((trailing, _)) = input.next() {
+                return corrupt(trailing);
+            }
+            bytes.extend(group.bytes(6));
+            return Ok(bytes);
         }
+        bytes.extend(group.bytes(6));
     }
-    let tail = digits % group;
-    let allowed: &[usize] = if bits == 6 { &[0, 2, 3] } else { &[0, 2, 4, 5, 7] };
-    let padding = &significant[digits..];
-    let wanted = if tail == 0 { 0 } else { group - tail };
-    if !allowed.contains(&tail) {
-        let at = padding.first().map_or(text.len(), |(at, _)| *at);
-        return Err(corrupt(at.saturating_sub(usize::from(padding.is_empty()) * tail)));
-    }
-    if padding.len() < wanted {
-        return Err(corrupt(text.len()));
-    }
-    if let Some((at, _)) = padding.iter().take(wanted).find(|(_, byte)| *byte != b'=') {
-        return Err(corrupt(*at));
-    }
-    if let Some((at, _)) = padding.get(wanted) {
-        return Err(corrupt(*at));
+}
+
+/// Reads base 32 with padding; line breaks are not counted. Messages are Go's.
+fn from_base32(text: &[u8]) -> Result<Vec<u8>, String> {
+    let corrupt = |at: usize| Err(format!("illegal base32 data at input byte {at}"));
+    let stripped = text.iter().copied().filter(|byte| !matches!(byte, b'\r' | b'\n'));
+    let text: Vec<u8> = stripped.collect();
+    let mut bytes = Vec::with_capacity(text.len() / 8 * 5);
+    for (index, chunk) in text.chunks(8).enumerate() {
+        let start = index * 8;
+        let mut group = Group::default();
+        for (offset, byte) in chunk.iter().enumerate() {
+            let rest = &text[start + offset + 1..];
+            if *byte == b'=' && offset >= 2 && rest.len() < 8 {
+                if rest.len() + offset < 7 {
+                    return corrupt(text.len());
+                }
+                let wrong = rest.iter().take(7 - offset).position(|byte| *byte != b'=');
+                if let Some(wrong) = wrong {
+                    return corrupt(start + offset + wrong);
+                }
+                if matches!(offset, 3 | 6) {
+                    return corrupt(start + offset);
+                }
+                bytes.extend(group.bytes(5));
+                return Ok(bytes);
+            }
+            match base32_digit(*byte) {
+                Some(digit) => group.push(digit, 5),
+                None => return corrupt(start + offset),
+            }
+        }
+        if chunk.len() < 8 {
+            return corrupt(start);
+        }
+        bytes.extend(group.bytes(5));
     }
     Ok(bytes)
+}
+
+/// Digits that together make whole bytes.
+#[derive(Debug, Default)]
+struct Group {
+    bits: u64,
+    count: usize,
+}
+
+impl Group {
+    fn push(&mut self, digit: u32, width: u32) {
+        self.bits = self.bits << width | u64::from(digit);
+        self.count += 1;
+    }
+
+    /// The whole bytes in the digits.
+    fn bytes(&self, width: usize) -> Vec<u8> {
+        let bits = self.count * width;
+        let aligned = self.bits << (64 - bits.min(63));
+        let bytes = aligned.to_be_bytes();
+        bytes[..bits / 8].to_vec()
+    }
 }
 
 /// The failure of data that must be base 64.

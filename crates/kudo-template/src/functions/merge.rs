@@ -55,6 +55,12 @@ fn merge_into(
 
 /// Copies maps and slices all the way down.
 pub(super) fn deep_copy(context: &Context, value: &Value) -> Output {
+    if value.is_nil() {
+        // The library behind Sprig's function can't.
+        return Err(Failure::new(
+            "reflect: call of reflect.Value.Type on zero Value",
+        ));
+    }
     copy(context, value, 0)
 }
 

@@ -191,8 +191,9 @@ fn expand(regex: &Regex, captures: &Captures<'_>, template: &[u8], out: &mut Vec
 /// Reads the name of a group behind a dollar, and gives what follows it.
 fn reference(text: &[u8]) -> Option<(&str, &[u8])> {
     let word = |text: &[u8]| {
-        let name = text.iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_');
-        name.count()
+        let valid = text.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+        let end = valid.find(|c: char| !c.is_alphanumeric() && c != '_');
+        end.unwrap_or(valid.len())
     };
     let (name, rest) = match text.strip_prefix(b"{") {
         Some(braced) => {

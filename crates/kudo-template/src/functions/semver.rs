@@ -196,10 +196,14 @@ impl Object for VersionObject {
     }
 
     fn method(&self, name: &str) -> Option<usize> {
+        let is_pointer = self.type_name.starts_with('*');
         Some(match name {
-            "Major" | "Minor" | "Patch" | "Prerelease" | "Metadata" | "Original" | "String"
-            | "IncMajor" | "IncMinor" | "IncPatch" => 0,
-            "Compare" | "Equal" | "GreaterThan" | "LessThan" | "SetPrerelease" | "SetMetadata" => 1,
+            "Major" | "Minor" | "Patch" | "Prerelease" | "Metadata" | "String" | "IncMajor"
+            | "IncMinor" | "IncPatch" => 0,
+            "SetPrerelease" | "SetMetadata" => 1,
+            // These are methods of the pointer only.
+            "Original" if is_pointer => 0,
+            "Compare" | "Equal" | "GreaterThan" | "LessThan" if is_pointer => 1,
             _ => return None,
         })
     }
