@@ -4,7 +4,10 @@
 #![cfg(test)]
 
 mod bad_input;
-#[expect(dead_code, reason = "shared by two test programs, neither of which uses all of it")]
+#[expect(
+    dead_code,
+    reason = "shared by two test programs, neither of which uses all of it"
+)]
 mod environment;
 mod fake_server;
 mod help;

@@ -98,3 +98,39 @@ fn formats_that_a_command_lacks() {
     );
     insta::assert_snapshot!("unknown", environment.run(&["version", "-o", "jsn"]));
 }
+
+#[test]
+fn kubectl_finds_it_as_a_plugin() {
+    let environment = TestEnvironment::new();
+    let output = environment.kubectl(&["kudo", "version"]);
+    let Some(output) = output else {
+        eprintln!("SKIPPED: there is no kubectl on this machine");
+        return;
+    };
+    let outcome = environment.outcome(&output).expect_code(0);
+    assert!(
+        outcome.stdout.starts_with("KUDO Version: v$VERSION ("),
+        "{outcome}"
+    );
+    let output = environment
+        .kubectl(&["kudo", "install", "nothing"])
+        .unwrap();
+    environment.outcome(&output).expect_code(1);
+}
+
+#[test]
+fn the_log_is_off_unless_asked_for() {
+    let environment = TestEnvironment::new();
+    let file = environment.home().join("config");
+    std::fs::write(&file, crate::fake_server::kubeconfig("127.0.0.1:9")).unwrap();
+    let environment = environment.with_kubeconfig(&file);
+    let logged = |arguments: &[&str]| {
+        let outcome = environment.run(arguments).expect_code(7);
+        outcome
+            .stderr
+            .contains("connected server=\"http://127.0.0.1:9/\"")
+    };
+    assert!(!logged(&["get", "instances"]));
+    assert!(logged(&["get", "instances", "-v", "1"]));
+    assert!(logged(&["get", "instances", "-v=8"]));
+}

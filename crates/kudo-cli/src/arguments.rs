@@ -245,7 +245,7 @@ pub(crate) struct VersionChoice {
 /// Whether to wait, and how long.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct WaitArgs {
-    /// Wait until the plan is finished, and show its progress
+    /// Wait until all of it is done, and show the progress of the plan
     #[arg(long)]
     pub(crate) wait: bool,
 

@@ -287,6 +287,7 @@ async fn wait(
             awaited: Awaited::of(created, Change::Spec),
             plans,
             limit: arguments.wait.limit(),
+            keep_tree: true,
         },
     )
     .await?;

@@ -19,6 +19,13 @@ use crate::tree;
 
 /// Show, follow and trigger the plans of an instance
 #[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  # What the plans are doing
+  kubectl kudo plan status --instance galera-instance
+
+  # Run one of them
+  kubectl kudo plan trigger --name backup --instance galera-instance")]
 pub(crate) enum PlanCommand {
     Status(StatusArgs),
     History(HistoryArgs),
@@ -112,6 +119,7 @@ async fn status(arguments: &StatusArgs, global: &Global, output: &Output) -> Res
             awaited: Awaited::of(&instance, Change::Active),
             plans: &version.spec.plans,
             limit: None,
+            keep_tree: false,
         };
         match follow(&session, output, what).await {
             Ok(finished) => instance = finished.instance.unwrap_or(instance),
@@ -205,6 +213,7 @@ async fn trigger(arguments: &TriggerArgs, global: &Global, output: &Output) -> R
         awaited,
         plans: &version.spec.plans,
         limit: arguments.wait.limit(),
+        keep_tree: true,
     };
     follow(&session, output, what).await?;
     output.result(&format!(

@@ -52,6 +52,7 @@ pub(crate) async fn run(
             awaited,
             plans: &plans,
             limit: arguments.wait.limit(),
+            keep_tree: true,
         };
         follow(&session, output, what).await?;
     }

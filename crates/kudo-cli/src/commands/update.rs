@@ -85,6 +85,7 @@ pub(crate) async fn run(
             awaited,
             plans: &version.spec.plans,
             limit: arguments.wait.limit(),
+            keep_tree: true,
         };
         let finished = follow(&session, output, what).await?;
         output.result(&format!("instance {named} ready"))?;

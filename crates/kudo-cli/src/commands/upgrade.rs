@@ -90,6 +90,7 @@ pub(crate) async fn run(
             awaited,
             plans: &provision.version().spec.plans,
             limit: arguments.wait.limit(),
+            keep_tree: true,
         };
         let finished = follow(&session, output, what).await?;
         output.result(&format!("instance {named} ready"))?;

@@ -88,11 +88,13 @@ impl<'a> Display<'a> {
         }
     }
 
-    /// Leaves the last state on the terminal, standing still.
-    pub(super) fn finish(self) {
+    /// Takes the live tree off the terminal, or leaves its last state, standing still.
+    pub(super) fn finish(self, keep_tree: bool) {
         if let Some(live) = self.live {
             let last = live.finish();
-            self.output.note(&last);
+            if keep_tree {
+                self.output.note(&last);
+            }
         }
     }
 }

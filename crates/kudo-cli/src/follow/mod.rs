@@ -44,6 +44,8 @@ pub(crate) struct Follow<'a> {
     pub(crate) plans: &'a BTreeMap<String, Plan>,
     /// How long to wait; nothing waits for ever.
     pub(crate) limit: Option<Duration>,
+    /// Whether the last tree stays on the terminal; not where the caller prints one.
+    pub(crate) keep_tree: bool,
 }
 
 /// The instance when what was waited for was done; `None` after a deletion.
@@ -102,7 +104,7 @@ pub(crate) async fn follow(
             _ = frames.tick(), if display.is_live() => display.tick(),
         }
     };
-    display.finish();
+    display.finish(what.keep_tree);
     outcome
 }
 

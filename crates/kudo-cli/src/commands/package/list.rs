@@ -11,6 +11,13 @@ use crate::tree::Tree;
 
 /// List the parameters, plans or tasks of a package
 #[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  # The parameters
+  kubectl kudo package list parameters ./operators/galera
+
+  # The plans
+  kubectl kudo package list plans ./operators/galera")]
 pub(crate) enum ListCommand {
     Parameters(ParametersArgs),
     Plans(PlansArgs),

@@ -12,6 +12,16 @@ use crate::output::Output;
 
 /// Verify, render and inspect packages, with no cluster
 #[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  # What is wrong with a package
+  kubectl kudo package verify ./operators/galera
+
+  # What it would apply
+  kubectl kudo package render ./operators/galera
+
+  # What it can be told
+  kubectl kudo package list parameters ./operators/galera")]
 pub(crate) enum PackageCommand {
     Verify(verify::VerifyArgs),
     Render(render::RenderArgs),
