@@ -38,6 +38,6 @@ pub use renderer::Renderer;
 pub use task::{
     Action, InstanceIdentity, PipeArtifact, RenderTaskError, RenderedStep, RenderedTask,
     RenderedTemplate, StepAddress, render_plan, render_plan_with_pipes, render_task,
-    render_task_with_pipes,
+    render_task_with_pipes, step_values,
 };
 pub use values::Values;

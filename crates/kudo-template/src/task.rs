@@ -222,6 +222,17 @@ pub fn render_task_with_pipes(
     })
 }
 
+/// The values that the templates of a step see, for rendering text that need not hold objects.
+pub fn step_values(
+    definition: &OperatorDefinition,
+    instance: InstanceIdentity<'_>,
+    address: &StepAddress,
+    params: &BTreeMap<String, Value>,
+) -> Values {
+    let pipes = pipe_names(definition, instance.name, &address.plan);
+    values(definition, instance, address, params, &pipes)
+}
+
 /// Renders all steps of one plan in the order of their definition.
 pub fn render_plan(
     renderer: &Renderer,
