@@ -42,17 +42,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (name, namespace) = ("embedded", "default");
     let instance = InstanceIdentity { name, namespace };
     let renderer = Renderer::new(Limits::default());
-    let mut rendered = BTreeMap::new();
+    let mut documents = BTreeMap::new();
     for step in render_plan(&renderer, &operator, instance, "deploy", &params)? {
         for task in step.tasks {
             let address = format!("deploy.{}.{}.{}", step.phase, step.step, task.task);
-            rendered.insert(address, task.documents);
+            documents.insert(address, task.documents);
         }
     }
     let tasks = operator.tasks.iter().map(|task| &*task.name).collect();
     let graph = PlanGraph::build("deploy", &operator.plans["deploy"], &tasks)?;
     let state = PlanState::new(&graph, "execution-1");
-    let (printer, clock, options) = (Printer(rendered), tokio::time::sleep, Options::default());
+    let (printer, clock, options) = (Printer(documents), tokio::time::sleep, Options::default());
     kudo_plan::execute(&graph, state, &printer, &clock, &printer, &options).await?;
     Ok(())
 }
