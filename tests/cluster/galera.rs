@@ -8,8 +8,8 @@ use kube::ResourceExt;
 use kube::api::ListParams;
 use serde_json::json;
 
-use crate::harness::{SOON, TestNamespace, cluster};
-use crate::instances::{condition, package, plan_status, status_of, steps};
+use crate::harness::{TestNamespace, cluster};
+use crate::instances::{COLLECTED, condition, package, plan_status, status_of, steps};
 use crate::managers::TestManager;
 
 const STEPS: [&str; 8] = [
@@ -104,9 +104,9 @@ async fn galera_is_deployed_scaled_and_removed() {
     namespace.delete_instance("db").await;
     namespace.until_gone("db").await;
     namespace
-        .wait_for::<StatefulSet>("db", "is gone", SOON, |found| found.is_none())
+        .wait_for::<StatefulSet>("db", "is gone", COLLECTED, |found| found.is_none())
         .await;
     namespace
-        .wait_for::<Pod>("db-0", "is gone", SOON, |found| found.is_none())
+        .wait_for::<Pod>("db-0", "is gone", COLLECTED, |found| found.is_none())
         .await;
 }

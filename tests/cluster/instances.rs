@@ -14,6 +14,9 @@ use serde_json::{Value, json};
 
 use crate::harness::{SOON, TestNamespace, object};
 
+/// The garbage collector learns of new kinds, such as ours, every half minute only.
+pub(crate) const COLLECTED: Duration = Duration::from_mins(2);
+
 /// An operator version made of words: parameters, templates and plans of one Apply task per step.
 ///
 /// A step is `name: template, template`; a Delete task is `name: -template`.

@@ -6,9 +6,9 @@ use kube::api::DeleteParams;
 use kudo_api::OperatorVersion;
 use serde_json::json;
 
-use crate::harness::{SOON, cluster};
+use crate::harness::cluster;
 use crate::instances::{
-    Operator, a_while, condition, condition_message, plan_status, status_of, steps,
+    COLLECTED, Operator, a_while, condition, condition_message, plan_status, status_of, steps,
 };
 use crate::managers::TestManager;
 
@@ -184,7 +184,7 @@ async fn instances_of_one_operator_do_not_disturb_each_other() {
         assert_eq!(map.data.unwrap()["a"], value);
     }
     here.delete_instance("one").await;
-    here.wait_for::<ConfigMap>("one-a", "is gone", SOON, |found| found.is_none())
+    here.wait_for::<ConfigMap>("one-a", "is gone", COLLECTED, |found| found.is_none())
         .await;
     assert!(here.api::<ConfigMap>().get("two-a").await.is_ok());
     assert!(there.api::<ConfigMap>().get("one-a").await.is_ok());

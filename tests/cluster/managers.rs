@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
+use kudo_controller::logging::{self, LogFormat};
 use kudo_controller::{Manager, ManagerOptions};
 use kudo_kube::client::{Admission, Gate, RequestInfo};
 use kudo_kube::{ConnectOptions, Meter, connect};
@@ -13,6 +14,9 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::harness::{TestNamespace, cluster};
+
+/// Level of the managers' log, such as `kudo_controller=debug`; they are silent without it.
+const LOG_VARIABLE: &str = "KUDO_TEST_LOG";
 
 /// A manager that looks after the namespaces of a test.
 pub(crate) struct TestManager {
@@ -30,6 +34,9 @@ impl TestManager {
 
     /// Starts one whose writes pass a gate.
     pub(crate) fn start_with(namespaces: &[&TestNamespace], gate: Option<Arc<dyn Gate>>) -> Self {
+        if let Ok(level) = std::env::var(LOG_VARIABLE) {
+            logging::start(LogFormat::Text, &level).unwrap();
+        }
         let runtime = Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -101,7 +108,6 @@ impl Log {
     pub(crate) fn writes(&self) -> Vec<String> {
         self.writes.lock().unwrap().clone()
     }
-
 
     pub(crate) fn note(&self, request: &RequestInfo) {
         self.writes.lock().unwrap().push(describe(request));

@@ -11,8 +11,11 @@ use kudo_api::Instance;
 use kudo_kube::inventory::SharedInventory;
 use kudo_kube::{Cluster, Execution, InstanceKey, Inventory, KubeRunner};
 use kudo_package::OperatorDefinition;
-use kudo_plan::{Observer, Options, PlanGraph, PlanState, Status, execute};
+use kudo_plan::{
+    Observer, Options, PlanGraph, PlanState, Status, StepRef, TaskFailure, TaskRunner, execute,
+};
 use serde_json::Value;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::JoinHandle;
 
 use crate::admission;
@@ -86,6 +89,11 @@ impl Running {
         &self.plan
     }
 
+    /// What tells it from others of the plan.
+    pub(crate) fn uid(&self) -> &str {
+        &self.uid
+    }
+
     /// What it is run by.
     pub(crate) fn definition(&self) -> &Arc<OperatorDefinition> {
         &self.definition
@@ -142,12 +150,12 @@ async fn run(job: Job, cluster: Cluster) -> Result<PlanState, WriteError> {
     let recorder = Recorder::new(&job, inventory.clone());
     let state = match build(&job) {
         Ok(built) => {
-            let runner = KubeRunner::new(
+            let runner = Offloading(KubeRunner::new(
                 cluster,
                 job.context.renderer.clone(),
                 execution(&job, built.parameters),
                 inventory,
-            );
+            ));
             let options = Options {
                 seed: uuid::Uuid::parse_str(&job.uid).map_or(0, |uid| uid.as_u64_pair().0),
                 ..Options::default()
@@ -172,6 +180,27 @@ async fn run(job: Job, cluster: Cluster) -> Result<PlanState, WriteError> {
     let metrics = &job.context.metrics;
     metrics.plan_ended(&job.plan, state.status.as_str(), began.elapsed());
     Ok(state)
+}
+
+/// Renders where that holds up nobody else: a template may take its time.
+struct Offloading(KubeRunner);
+
+impl TaskRunner for Offloading {
+    fn prepare(&self, step: &StepRef<'_>) -> Result<(), TaskFailure> {
+        off_the_loop(|| self.0.prepare(step))
+    }
+
+    async fn run(&self, step: &StepRef<'_>, task: &str) -> Result<(), TaskFailure> {
+        self.0.run(step, task).await
+    }
+}
+
+/// Does work that may take long without keeping this thread's other tasks waiting.
+pub(crate) fn off_the_loop<T>(work: impl FnOnce() -> T) -> T {
+    match Handle::current().runtime_flavor() {
+        RuntimeFlavor::MultiThread => tokio::task::block_in_place(work),
+        _ => work(),
+    }
 }
 
 struct Counted(Arc<Context>);

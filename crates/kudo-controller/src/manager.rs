@@ -127,6 +127,7 @@ impl Manager {
                 let context = Arc::clone(&self.context);
                 watches.spawn(follow_instances(context, namespace));
             }
+            watches.spawn(follow_readiness(Arc::clone(&self.context)));
             tracing::info!("working");
             shutdown.cancelled().await;
         }
@@ -137,6 +138,17 @@ impl Manager {
         self.context.tasks.close();
         let _ = tokio::time::timeout(FAREWELL, self.context.tasks.wait()).await;
         tracing::info!("ended");
+    }
+}
+
+/// Wakes the actors of instances whose resources have become ready or unready.
+async fn follow_readiness(context: Arc<Context>) {
+    let mut changes = context.cluster.observed.changes();
+    loop {
+        let key = changes.next().await;
+        if context.instances.contains(&key) {
+            context.wake(&key);
+        }
     }
 }
 

@@ -19,6 +19,7 @@ use kudo_template::{InstanceIdentity, render_plan};
 use crate::admission;
 use crate::context::Context;
 use crate::events::Notification;
+use crate::execution::off_the_loop;
 use crate::store::Found;
 use crate::triggers::automatic_plans;
 use crate::versions::VersionKey;
@@ -64,7 +65,7 @@ pub(crate) async fn prune(
     definition: &OperatorDefinition,
     inventory: &Inventory,
 ) -> Pruned {
-    let rendered = match everything(context, instance, definition) {
+    let rendered = match off_the_loop(|| everything(context, instance, definition)) {
         Ok(rendered) => rendered,
         Err(problem) => {
             // Without knowing what is still wanted, nothing may go, now or later.

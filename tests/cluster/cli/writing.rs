@@ -189,11 +189,20 @@ async fn bad_input_writes_nothing() {
     setting.environment.package("late", super::packages::SMALL);
     let late = OPERATOR.replace("kubernetesVersion: 1.17.0", "kubernetesVersion: 9.1.0");
     setting.environment.write("late/operator.yaml", &late);
+    setting
+        .environment
+        .package("broken", super::packages::SMALL);
+    let broken = CONFIG.replace(".Params.COUNT", ".Params.CUONT");
+    setting
+        .environment
+        .write("broken/templates/config.yaml", &broken);
     for (arguments, code) in [
         ("install ./small", 2),
         ("install ./small -p SECRET=x -p CUONT=1", 2),
         ("install ./small -p SECRET=x -p COUNT=many", 2),
         ("install ./late -p SECRET=x", 1),
+        ("install ./small -p SECRET=x -p GREETING=[", 1),
+        ("install ./broken -p SECRET=x", 1),
         ("update --instance small-instance -p COUNT=1", 5),
         ("upgrade ./small --instance small-instance", 5),
         ("uninstall --instance small-instance", 5),

@@ -149,7 +149,11 @@ impl Actor {
         observed: &Observed,
         start: Start,
     ) -> Result<Next, ReconcileError> {
-        self.stop_running().await;
+        if self.running.is_some() {
+            // Its last record may be newer than what was decided upon.
+            self.stop_running().await;
+            return Ok(Next::Again);
+        }
         let definition = if observed.is_deleting() {
             observed.accepted()
         } else {

@@ -133,6 +133,9 @@ impl Actor {
             self.stop_running().await;
             return Ok(Next::Settled);
         };
+        if self.is_about_to_end(&observed) {
+            return Ok(Next::Settled);
+        }
         let decision = decide(&observed.observation());
         if let Some(pause) = self.await_version(&observed, &decision.notice) {
             return Ok(Next::Within(pause));
@@ -146,6 +149,16 @@ impl Actor {
         self.context.metrics.reconciled(action, began.elapsed());
         self.failures = 0;
         Ok(next)
+    }
+
+    /// Whether the plan that runs is recorded as ended: the watch may tell so before the answer to the
+    /// record is here, and what comes after the record must not be cut off.
+    fn is_about_to_end(&self, observed: &Observed) -> bool {
+        let status = observed.instance.status.as_ref();
+        self.running.as_ref().is_some_and(|running| {
+            let recorded = status.and_then(|status| status.plan_status.get(running.plan()));
+            recorded.is_some_and(|plan| plan.uid == running.uid() && plan.is_terminal())
+        })
     }
 
     async fn act(&mut self, observed: &Observed, action: Action) -> Result<Next, ReconcileError> {

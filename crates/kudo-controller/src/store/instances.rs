@@ -102,6 +102,11 @@ impl InstanceStore {
         }
     }
 
+    /// Whether the instance is known.
+    pub fn contains(&self, key: &InstanceKey) -> bool {
+        self.state().entries.contains_key(key)
+    }
+
     /// The instances that need an operator version.
     pub fn users_of(&self, version: &VersionKey) -> Vec<InstanceKey> {
         let state = self.state();

@@ -45,10 +45,11 @@ fn kinds_that_count() {
     }
 }
 
+type Plans<'a> = &'a [(&'a str, &'a str)];
+
 #[test]
 fn what_ready_says() {
     let missing = Readiness::NotReady("a".to_owned());
-    type Plans<'a> = &'a [(&'a str, &'a str)];
     let cases: [(Plans<'_>, &Readiness, Option<Wanted>); 9] = [
         (&[], &Readiness::Ready, None),
         (&[("deploy", "NEVER_RUN")], &Readiness::Ready, None),

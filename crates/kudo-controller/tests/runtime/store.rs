@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kudo_api::instance::Accepted;
 use kudo_api::{Instance, InstanceSpec, ObjectReference, OperatorVersion, OperatorVersionSpec};
 use kudo_controller::store::{DefinitionStore, Found, InstanceStore};
@@ -124,7 +125,7 @@ fn instances_are_found_by_the_versions_they_need() {
 fn managed_fields_are_not_kept() {
     let store = InstanceStore::default();
     let mut fat = instance("i", "u", "1");
-    fat.metadata.managed_fields = Some(vec![Default::default()]);
+    fat.metadata.managed_fields = Some(vec![ManagedFieldsEntry::default()]);
     store.observe(&fat);
     assert_eq!(store.get(&key("i")).unwrap().metadata.managed_fields, None);
 }

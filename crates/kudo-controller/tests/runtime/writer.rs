@@ -19,20 +19,20 @@ fn writer(server: &Server) -> (Writer, Arc<InstanceStore>) {
     )
 }
 
-fn accepted() -> Option<Accepted> {
-    Some(Accepted {
+fn accepted() -> Accepted {
+    Accepted {
         operator_version: "v1".to_owned(),
         parameters: [("a".to_owned(), "b".to_owned())].into(),
-    })
+    }
 }
 
 async fn accept(writer: &Writer, basis: Basis<'_>) -> Result<(), WriteError> {
     let written = writer.status(basis, |status| {
-        status.accepted = accepted();
+        status.accepted = Some(accepted());
         Ok(())
     });
     written.await.map(|instance| {
-        assert_eq!(instance.status.unwrap().accepted, accepted());
+        assert_eq!(instance.status.unwrap().accepted, Some(accepted()));
     })
 }
 
@@ -85,7 +85,7 @@ async fn a_status_is_written_in_the_end_and_once() {
             let written = server.instance().unwrap();
             assert_eq!(
                 written.status.clone().unwrap().accepted,
-                accepted(),
+                Some(accepted()),
                 "{fates:?}"
             );
             let key = kudo_kube::InstanceKey::new("ns", "i");
@@ -181,7 +181,7 @@ async fn two_who_write_do_not_get_in_each_others_way() {
     one.unwrap();
     other.unwrap();
     let status = server.instance().unwrap().status.unwrap();
-    assert_eq!(status.accepted, accepted());
+    assert_eq!(status.accepted, Some(accepted()));
     assert_eq!(status.upgraded_from.as_deref(), Some("v0"));
     assert_eq!(server.log(), ["PATCH 200", "PATCH 200"]);
 }
