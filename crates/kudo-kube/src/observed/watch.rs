@@ -27,6 +27,8 @@ use crate::health::needs_content;
 /// Pauses after failures, doubling.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// How often a list is begun that the server forgets between two pages.
+const LIST_ATTEMPTS: usize = 3;
 /// How long the server keeps one watch open, before jitter; it is taken up again without a list.
 const WATCH_SECONDS: u32 = 240;
 /// How much longer than that silence is believed before the connection counts as dead.
@@ -111,8 +113,19 @@ impl Watch {
         }
     }
 
-    /// Reads all pages of a list; gives the version from which to follow, `None` if the store is gone.
+    /// Reads a list from its beginning, again if the server forgets it between two pages.
     async fn list(&self, store: &Weak<Inner>) -> Result<Option<String>, Error> {
+        for _ in 1..LIST_ATTEMPTS {
+            match self.pages(store).await {
+                Err(error) if cause(&error) == Cause::Gone => {}
+                listed => return listed,
+            }
+        }
+        self.pages(store).await
+    }
+
+    /// Reads all pages of a list; gives the version from which to follow, `None` if the store is gone.
+    async fn pages(&self, store: &Weak<Inner>) -> Result<Option<String>, Error> {
         let request = Request::new(self.kind.path(self.namespace.as_deref()));
         let mut named: HashSet<Place> = HashSet::new();
         let mut params = ListParams::default()
@@ -124,24 +137,20 @@ impl Watch {
             } else {
                 request.list_metadata(&params)
             };
-            let Some(inner) = store.upgrade() else {
+            let Some(client) = store.upgrade().map(|inner| inner.client.clone()) else {
                 return Ok(None);
             };
-            let client = inner.client.clone();
-            drop(inner);
             let page: Page = client.request(asked.map_err(Error::BuildRequest)?).await?;
             let Some(inner) = store.upgrade() else {
                 return Ok(None);
             };
-            let version = page.metadata.resource_version.unwrap_or_default();
             for mut object in page.items.unwrap_or_default() {
                 let record = Record::of(&self.kind.gvk, &mut object);
                 let place = place_of(&object);
                 named.insert(place.clone());
-                // The watch has come only as far as the list, which is told of when it is complete.
-                let mut known = inner.store();
-                known.listing(&self.kind.gvk, place, record);
+                inner.store().listing(&self.kind.gvk, place, record);
             }
+            let version = page.metadata.resource_version.unwrap_or_default();
             let token = page.metadata.continue_.unwrap_or_default();
             if token.is_empty() {
                 let number = version.parse().unwrap_or(0);
@@ -168,11 +177,9 @@ impl Watch {
         } else {
             request.watch_metadata(&params, from)
         };
-        let Some(inner) = store.upgrade() else {
+        let Some(client) = store.upgrade().map(|inner| inner.client.clone()) else {
             return Ok(None);
         };
-        let client = inner.client.clone();
-        drop(inner);
         let stream = client
             .request_events::<Value>(asked.map_err(Error::BuildRequest)?)
             .await?;
@@ -189,7 +196,8 @@ impl Watch {
                 Err(error) if cause(&error) == Cause::Gone => return Err(error),
                 // What was seen so far counts: the next watch begins where this one broke.
                 Err(error) if version != from => {
-                    tracing::debug!(kind = %self.kind.gvk.kind, error = message(&error), "watch broke");
+                    let (kind, error) = (&self.kind.gvk.kind, message(&error));
+                    tracing::debug!(kind, error, "watch broke");
                     return Ok(Some(version));
                 }
                 Err(error) => return Err(error),
@@ -243,3 +251,6 @@ fn spread(kind: &str) -> u32 {
         sum.wrapping_mul(31).wrapping_add(byte.into())
     }) % 50
 }
+
+#[cfg(test)]
+mod tests;
