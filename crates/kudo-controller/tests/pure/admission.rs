@@ -271,174 +271,9 @@ fn while_a_plan_runs() {
     assert_eq!(answer(&ask(&idle_cancel, true)), "-");
 }
 
-#[test]
-fn upgrades() {
-    let same = PARAMETERS;
-    // new plans, new parameters, old values, new values, expected
-    let cases = [
-        ("deploy update upgrade", same, "foo=1", "foo=1", "upgrade"),
-        ("deploy update", same, "foo=1", "foo=1", "update"),
-        ("deploy", same, "foo=1", "foo=1", "deploy"),
-        ("backup", "foo", "foo=1", "foo=1", "NoPlan"),
-        // together with parameters: only such as trigger deploy
-        ("deploy update", same, "foo=1", "foo=2", "update"),
-        (
-            "deploy upgrade backup",
-            same,
-            "foo=1",
-            "foo=1 back=1",
-            "UpgradeWithParameterChange",
-        ),
-        (
-            "deploy update",
-            same,
-            "foo=1",
-            "foo=1 bar=1",
-            "UpgradeWithParameterChange",
-        ),
-        (
-            "deploy upgrade",
-            "foo free",
-            "foo=1",
-            "foo=1 free=1",
-            "upgrade",
-        ),
-        (
-            "deploy upgrade update",
-            "foo free",
-            "foo=1",
-            "foo=1 free=1",
-            "UpgradeWithParameterChange",
-        ),
-        // parameters that only the new version has are no change
-        (
-            "deploy update",
-            "foo new:update",
-            "foo=1",
-            "foo=1 new=1",
-            "update",
-        ),
-        (
-            "deploy update backup",
-            "foo new:backup",
-            "foo=1",
-            "foo=1 new=1",
-            "update",
-        ),
-        // parameters that the new version lacks
-        ("deploy update", "foo", "foo=1 bar=1", "foo=1", "update"),
-        (
-            "deploy update",
-            "foo",
-            "foo=1 bar=1",
-            "foo=1 bar=1",
-            "update",
-        ),
-        (
-            "deploy update",
-            "foo",
-            "foo=1 bar=1",
-            "foo=1 bar=2",
-            "UnknownParameter",
-        ),
-        (
-            "deploy update",
-            "foo",
-            "foo=1",
-            "foo=1 nonsense=1",
-            "UnknownParameter",
-        ),
-        // immutable parameters
-        (
-            "deploy update",
-            "foo new:!",
-            "foo=1",
-            "foo=1",
-            "ImmutableParameterAdded",
-        ),
-        (
-            "deploy update",
-            "foo new:!:=d",
-            "foo=1",
-            "foo=1",
-            "ImmutableParameterAdded",
-        ),
-        (
-            "deploy update",
-            "foo new:!",
-            "foo=1",
-            "foo=1 new=x",
-            "update",
-        ),
-        (
-            "deploy update",
-            "foo bar:!",
-            "foo=1",
-            "foo=1",
-            "ParameterMadeImmutable",
-        ),
-        (
-            "deploy update",
-            "foo bar:!",
-            "foo=1 bar=1",
-            "foo=1 bar=1",
-            "update",
-        ),
-        (
-            "deploy update",
-            "foo bar:deploy:!",
-            "foo=1",
-            "foo=1 bar=1",
-            "update",
-        ),
-        (
-            "deploy update",
-            "foo ro",
-            "foo=1 ro=r",
-            "foo=1 ro=r",
-            "update",
-        ),
-        (
-            "deploy update",
-            "foo ro:deploy",
-            "foo=1 ro=r",
-            "foo=1 ro=s",
-            "update",
-        ),
-        (
-            "deploy update",
-            "foo ro:deploy:!",
-            "foo=1 ro=r",
-            "foo=1 ro=s",
-            "ImmutableParameter",
-        ),
-        ("deploy update", "foo", "foo=1 ro=r", "foo=1", "update"),
-        // values are checked against the new version
-        (
-            "deploy update",
-            "foo:int",
-            "foo=x",
-            "foo=x",
-            "InvalidParameters",
-        ),
-        (
-            "deploy update",
-            "foo must:*",
-            "foo=1",
-            "foo=1",
-            "InvalidParameters",
-        ),
-        ("deploy update", "foo must:*:=d", "foo=1", "foo=1", "update"),
-        ("deploy update", "foo:|1|2", "foo=1", "foo=1", "update"),
-        (
-            "deploy update",
-            "foo:|2|3",
-            "foo=1",
-            "foo=1",
-            "InvalidParameters",
-        ),
-    ];
-    for (plans, parameters, old, new, expected) in cases {
+/// Checks upgrades: new plans, new parameters, old values, new values, expected.
+fn check_upgrades(cases: &[[&str; 5]]) {
+    for [plans, parameters, old, new, expected] in cases {
         let change = Change {
             old,
             new,
@@ -448,16 +283,107 @@ fn upgrades() {
         let verdict = ask(&change, true);
         assert_eq!(
             answer(&verdict),
-            expected,
+            *expected,
             "to {plans:?} {parameters:?}, {old:?} -> {new:?}: {verdict:?}"
         );
     }
+}
+
+#[test]
+fn upgrades_pick_their_plan() {
+    check_upgrades(&[
+        [
+            "deploy update upgrade",
+            PARAMETERS,
+            "foo=1",
+            "foo=1",
+            "upgrade",
+        ],
+        ["deploy update", PARAMETERS, "foo=1", "foo=1", "update"],
+        ["deploy", PARAMETERS, "foo=1", "foo=1", "deploy"],
+        ["backup", "foo", "foo=1", "foo=1", "NoPlan"],
+    ]);
     let with_trigger = Change {
         upgrade: Some(("deploy backup", PARAMETERS)),
         request: trigger("backup"),
         ..IDLE
     };
     assert_eq!(answer(&ask(&with_trigger, true)), "TriggerWithUpgrade");
+}
+
+#[test]
+fn upgrades_with_parameters() {
+    let refused = "UpgradeWithParameterChange";
+    let (both, backup) = ("deploy update", "deploy upgrade backup");
+    check_upgrades(&[
+        // only such as trigger deploy
+        [both, PARAMETERS, "foo=1", "foo=2", "update"],
+        [backup, PARAMETERS, "foo=1", "foo=1 back=1", refused],
+        [both, PARAMETERS, "foo=1", "foo=1 bar=1", refused],
+        [
+            "deploy upgrade",
+            "foo free",
+            "foo=1",
+            "foo=1 free=1",
+            "upgrade",
+        ],
+        [both, "foo free", "foo=1", "foo=1 free=1", refused],
+        // parameters that only the new version has are no change
+        [both, "foo new:update", "foo=1", "foo=1 new=1", "update"],
+        [backup, "foo new:backup", "foo=1", "foo=1 new=1", "upgrade"],
+        // parameters that the new version lacks
+        [both, "foo", "foo=1 bar=1", "foo=1", "update"],
+        [both, "foo", "foo=1 bar=1", "foo=1 bar=1", "update"],
+        [
+            both,
+            "foo",
+            "foo=1 bar=1",
+            "foo=1 bar=2",
+            "UnknownParameter",
+        ],
+        [both, "foo", "foo=1", "foo=1 nonsense=1", "UnknownParameter"],
+    ]);
+}
+
+#[test]
+fn upgrades_and_immutable_parameters() {
+    let (both, added) = ("deploy update", "ImmutableParameterAdded");
+    check_upgrades(&[
+        [both, "foo new:!", "foo=1", "foo=1", added],
+        [both, "foo new:!:=d", "foo=1", "foo=1", added],
+        [both, "foo new:!", "foo=1", "foo=1 new=x", "update"],
+        [
+            both,
+            "foo bar:!",
+            "foo=1",
+            "foo=1",
+            "ParameterMadeImmutable",
+        ],
+        [both, "foo bar:!", "foo=1 bar=1", "foo=1 bar=1", "update"],
+        [both, "foo bar:deploy:!", "foo=1", "foo=1 bar=1", "update"],
+        [both, "foo ro", "foo=1 ro=r", "foo=1 ro=r", "update"],
+        [both, "foo ro:deploy", "foo=1 ro=r", "foo=1 ro=s", "update"],
+        [
+            both,
+            "foo ro:deploy:!",
+            "foo=1 ro=r",
+            "foo=1 ro=s",
+            "ImmutableParameter",
+        ],
+        [both, "foo", "foo=1 ro=r", "foo=1", "update"],
+    ]);
+}
+
+#[test]
+fn upgrades_check_values_against_the_new_version() {
+    let both = "deploy update";
+    check_upgrades(&[
+        [both, "foo:int", "foo=x", "foo=x", "InvalidParameters"],
+        [both, "foo must:*", "foo=1", "foo=1", "InvalidParameters"],
+        [both, "foo must:*:=d", "foo=1", "foo=1", "update"],
+        [both, "foo:|1|2", "foo=1", "foo=1", "update"],
+        [both, "foo:|2|3", "foo=1", "foo=1", "InvalidParameters"],
+    ]);
 }
 
 #[test]
