@@ -2,7 +2,7 @@
 //!
 //! Everything runs in a temporary folder, on loopback, and is gone at the end.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitCode, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -74,7 +74,6 @@ const LIFE: &[&[&str]] = &[
 ];
 
 pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode, DemoError> {
-    let begun = Instant::now();
     control_plane::ensure_built()?;
     output::progress("building kubectl-kudo and kudo-manager");
     let binaries = release_binaries()?;
@@ -96,9 +95,9 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode, DemoError> {
         _ = tokio::signal::ctrl_c() => return Err(DemoError::Interrupted),
     }
     drop(control_plane);
+    let seconds = start.elapsed().as_secs_f64();
     output::progress(&format!(
-        "\ndone in {:.0} s; nothing is left running",
-        begun.elapsed().as_secs_f64()
+        "\ndone in {seconds:.0} s; nothing is left running"
     ));
     Ok(ExitCode::SUCCESS)
 }
@@ -108,8 +107,15 @@ async fn show(binaries: &Binaries, control_plane: &ControlPlane) -> Result<(), D
     let mut manager = start_manager(&binaries.kudo_manager, kubeconfig, control_plane.folder())?;
     for (index, arguments) in LIFE.iter().enumerate() {
         output::command(&format!("kubectl-kudo {}", arguments.join(" ")));
-        let (program, kubeconfig) = (binaries.kubectl_kudo.clone(), kubeconfig.to_owned());
-        let step = move || run_step(&program, arguments, &kubeconfig);
+        let mut command = Command::new(&binaries.kubectl_kudo);
+        command
+            .args(*arguments)
+            .current_dir(root())
+            .stdin(Stdio::null());
+        command
+            .env("KUBECONFIG", kubeconfig)
+            .env("KUDO_HOME", control_plane.folder().join("home"));
+        let step = move || run_step(&mut command);
         // The simulated kubelet goes on in this task meanwhile.
         let status = tokio::task::spawn_blocking(step)
             .await
@@ -136,24 +142,19 @@ fn start_manager(
     kubeconfig: &Path,
     folder: &Path,
 ) -> Result<Supervised, DemoError> {
-    let arguments = ["--kubeconfig".into(), kubeconfig.as_os_str().to_owned()];
+    let arguments = [
+        format!("--kubeconfig={}", kubeconfig.display()),
+        // Nobody asks, and the ports may be taken.
+        "--metrics-address=0".to_owned(),
+        "--probe-address=0".to_owned(),
+    ];
     Supervised::start("kudo-manager", program, arguments, folder).map_err(DemoError::Manager)
 }
 
-fn run_step(
-    program: &PathBuf,
-    arguments: &[&str],
-    kubeconfig: &Path,
-) -> Result<ExitStatus, ProcessError> {
-    let mut command = Command::new(program);
-    command
-        .args(arguments)
-        .env("KUBECONFIG", kubeconfig)
-        .current_dir(root());
-    let shown = process::shown(&command);
-    let status = command.stdin(Stdio::null()).status();
+fn run_step(command: &mut Command) -> Result<ExitStatus, ProcessError> {
+    let status = command.status();
     status.map_err(|source| ProcessError::Start {
-        program: shown,
+        program: process::shown(command),
         source,
     })
 }

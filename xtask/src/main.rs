@@ -58,10 +58,7 @@ enum Command {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_target(false)
-        .init();
+    log_warnings();
     match run(arguments.command).await {
         Ok(code) => code,
         Err(error) => {
@@ -69,6 +66,16 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Shows what the simulated kubelet warns of. The client is silent: a server that is starting
+/// answers with errors, and those that matter are told by whoever asked.
+fn log_warnings() {
+    let filter = tracing_subscriber::EnvFilter::new("warn,kube_client=off");
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    log.with_target(false).init();
 }
 
 async fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
