@@ -183,7 +183,10 @@ fn a_value_that_breaks_the_yaml() {
 #[test]
 fn a_template_that_cannot_be_rendered() {
     let text = CONFIG.replace(".Params.COUNT", ".Params.CUONT");
-    insta::assert_snapshot!(install_with("templates/config.yaml", &text));
+    let environment = TestEnvironment::new();
+    environment.package("small", SMALL);
+    environment.write("small/templates/config.yaml", &text);
+    insta::assert_snapshot!(environment.run(&["package", "render", "small", "-p", "SECRET=x"]));
 }
 
 #[test]

@@ -199,10 +199,12 @@ pub(crate) enum Error {
     #[error("instance {instance} was deleted in the meantime")]
     Vanished { instance: Named },
     /// What was waited for did not come in time.
-    #[error("{what} was not done within {}", seconds(*after))]
+    #[error("{what} was not done within {}{}", seconds(*after), because(.trouble.as_deref()))]
     TimedOut {
         what: String,
         after: Duration,
+        /// What went wrong last, if something did.
+        trouble: Option<String>,
         follow: Option<String>,
     },
     /// Ctrl-C.
@@ -255,6 +257,12 @@ fn cause_of(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+fn because(trouble: Option<&str>) -> String {
+    trouble
+        .map(|trouble| format!("; {trouble}"))
+        .unwrap_or_default()
 }
 
 fn lines<T: ToString>(errors: &[T]) -> String {

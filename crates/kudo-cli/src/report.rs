@@ -389,9 +389,15 @@ fn render(error: &RenderTaskError) -> (ExitStatus, Vec<String>) {
         RenderTaskError::Render(error) => {
             (ExitStatus::Failed, did_you_mean(error.nearest.as_deref()))
         }
-        RenderTaskError::Objects(_)
-        | RenderTaskError::ToggleValue { .. }
-        | RenderTaskError::PipePod { .. } => (ExitStatus::Failed, vec![]),
+        RenderTaskError::Objects(_) => (
+            ExitStatus::Failed,
+            hint(
+                "see the text with: kubectl kudo package render PACKAGE --raw, and the same parameters",
+            ),
+        ),
+        RenderTaskError::ToggleValue { .. } | RenderTaskError::PipePod { .. } => {
+            (ExitStatus::Failed, vec![])
+        }
     }
 }
 

@@ -9,15 +9,16 @@ use clap::Args;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::PostParams;
 use kube::{Api, ResourceExt};
+use kudo_api::names::DEPLOY_PLAN;
 use kudo_api::{
     Instance, InstanceSpec, ObjectReference, Operator, OperatorVersion, convert, names,
 };
 use kudo_package::{OperatorDefinition, Package, yaml};
-use kudo_template::{Limits, RenderTaskError, Renderer, Values};
+use kudo_template::{InstanceIdentity, Limits, RenderTaskError, Renderer, Values};
 use serde_json::Value;
 
 use super::operator_version::{
-    Provision, check_kubernetes, check_parameters, definition_of, warn_of_choice,
+    Provision, check_kubernetes, check_parameters, check_renders, definition_of, warn_of_choice,
 };
 use crate::arguments::{Format, Global, ParameterArgs, VersionChoice, WaitArgs};
 use crate::cluster::{FIELD_MANAGER, Session};
@@ -100,6 +101,13 @@ pub(crate) async fn run(
     };
 
     let session = Session::open(global).await?;
+    if !arguments.skip_instance {
+        let identity = InstanceIdentity {
+            name: &instance_name,
+            namespace: &session.namespace,
+        };
+        check_renders(&package.definition, identity, DEPLOY_PLAN, &values)?;
+    }
     let namespace = if arguments.create_namespace {
         missing_namespace(&session, &package, &instance_name, &values).await?
     } else {
@@ -139,10 +147,15 @@ async fn from_cluster(
     let session = Session::open(global).await?;
     let (operator, version) = choose(&session, arguments).await?;
     let definition = definition_of(&version)?;
-    check_parameters(&definition, &BTreeMap::new(), &given)?;
+    let values = check_parameters(&definition, &BTreeMap::new(), &given)?;
+    let name = instance_name(arguments, &definition);
+    let identity = InstanceIdentity {
+        name: &name,
+        namespace: &session.namespace,
+    };
+    check_renders(&definition, identity, DEPLOY_PLAN, &values)?;
     let needed = operator.map(|operator| operator.spec.kubernetes_version);
     check_kubernetes(&session, &definition.operator_name, needed.as_deref()).await?;
-    let name = instance_name(arguments, &definition);
     refuse_existing(&session, &name, &version.name_any()).await?;
 
     let instance = instance_of(&session, &name, &version, &definition, given);

@@ -1,12 +1,14 @@
 //! Bringing a package's Operator and `OperatorVersion` into the cluster: what `install` and
 //! `upgrade` share.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kube::ResourceExt;
+use kudo_api::names::{DEPLOY_PLAN, UPDATE_PLAN, UPGRADE_PLAN};
 use kudo_api::{Operator, OperatorVersion, convert};
 use kudo_package::parameter::{self, ParameterError};
 use kudo_package::{OperatorDefinition, Package};
+use kudo_template::{InstanceIdentity, Limits, Renderer, render_plan};
 use serde_json::Value;
 
 use crate::arguments::VersionChoice;
@@ -130,6 +132,57 @@ pub(crate) fn check_parameters(
     );
     parameter::resolve(&definition.parameters, &values)
         .map_err(|errors| parameter_errors(definition, errors))
+}
+
+/// Renders a plan as the manager will, so that a value or a template that breaks it is refused
+/// before anything is written. A plan that does not exist is not this function's to refuse.
+pub(crate) fn check_renders(
+    definition: &OperatorDefinition,
+    instance: InstanceIdentity<'_>,
+    plan: &str,
+    values: &BTreeMap<String, Value>,
+) -> Result<(), Error> {
+    if !definition.plans.contains_key(plan) {
+        return Ok(());
+    }
+    render_plan(
+        &Renderer::new(Limits::default()),
+        definition,
+        instance,
+        plan,
+        values,
+    )
+    .map(drop)
+    .map_err(Error::from)
+}
+
+/// The plan that an upgrade to this version runs.
+pub(crate) fn upgrade_plan(definition: &OperatorDefinition) -> &'static str {
+    let exists = |plan: &&str| definition.plans.contains_key(*plan);
+    [UPGRADE_PLAN, UPDATE_PLAN]
+        .into_iter()
+        .find(exists)
+        .unwrap_or(DEPLOY_PLAN)
+}
+
+/// The plans that a change of these parameters may run; the manager refuses more than one.
+pub(crate) fn update_plans<'a>(
+    definition: &'a OperatorDefinition,
+    changed: impl Iterator<Item = &'a String>,
+) -> BTreeSet<&'a str> {
+    let otherwise = if definition.plans.contains_key(UPDATE_PLAN) {
+        UPDATE_PLAN
+    } else {
+        DEPLOY_PLAN
+    };
+    changed
+        .map(|name| {
+            let parameter = definition.parameter(name);
+            parameter
+                .and_then(|parameter| parameter.trigger.as_deref())
+                .unwrap_or(otherwise)
+        })
+        .collect()
 }
 
 /// The errors as one.

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use clap::Args;
 use kudo_api::Instance;
 use kudo_package::OperatorDefinition;
+use kudo_template::InstanceIdentity;
 use serde_json::{Value, json};
 
-use super::operator_version::{check_parameters, definition_of};
+use super::operator_version::{check_parameters, check_renders, definition_of, update_plans};
 use crate::arguments::{Format, Global, ParameterArgs, WaitArgs};
 use crate::cluster::Session;
 use crate::commands::install::print;
@@ -58,10 +59,17 @@ pub(crate) async fn run(
     let instance = session.instance(name).await?;
     let version = session.operator_version_of(&instance).await?;
     let definition = definition_of(&version)?;
-    check_parameters(&definition, &instance.spec.parameters, &given)?;
+    let values = check_parameters(&definition, &instance.spec.parameters, &given)?;
     check_immutable(&definition, &instance, &given)?;
-
     let changed = changes(&instance, &given);
+    let identity = InstanceIdentity {
+        name,
+        namespace: &session.namespace,
+    };
+    for plan in update_plans(&definition, changed.keys()) {
+        check_renders(&definition, identity, plan, &values)?;
+    }
+
     let named = session.named(name);
     let instance = if changed.is_empty() {
         output.result(&format!("Instance {named} has these values already."))?;

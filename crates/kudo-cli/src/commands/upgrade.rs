@@ -3,10 +3,12 @@
 use clap::Args;
 use kube::ResourceExt;
 use kudo_package::{OperatorDefinition, Package};
+use kudo_template::InstanceIdentity;
 use serde_json::{Value, json};
 
 use super::operator_version::{
-    Provision, check_kubernetes, check_parameters, definition_of, warn_of_choice,
+    Provision, check_kubernetes, check_parameters, check_renders, definition_of, upgrade_plan,
+    warn_of_choice,
 };
 use super::update::{change, changes};
 use crate::arguments::{Format, Global, ParameterArgs, VersionChoice, WaitArgs};
@@ -65,7 +67,12 @@ pub(crate) async fn run(
     let version = session.operator_version_of(&instance).await?;
     check_versions(&session, name, &definition_of(&version)?, &package)?;
     let definition = &package.definition;
-    check_parameters(definition, &instance.spec.parameters, &given)?;
+    let values = check_parameters(definition, &instance.spec.parameters, &given)?;
+    let identity = InstanceIdentity {
+        name,
+        namespace: &session.namespace,
+    };
+    check_renders(definition, identity, upgrade_plan(definition), &values)?;
     let needed = package.manifest.kubernetes_version.as_deref();
     check_kubernetes(&session, &definition.operator_name, needed).await?;
     let provision = Provision::plan(&session, &package).await?;

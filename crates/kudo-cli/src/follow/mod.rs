@@ -26,7 +26,7 @@ use crate::output::Output;
 use crate::report::follow_command;
 use display::Display;
 pub(crate) use verdict::{Awaited, Change, PlanFailure};
-use verdict::{Verdict, judge, judge_answer};
+use verdict::{Verdict, judge, judge_answer, trouble};
 
 /// How often a live tree is redrawn.
 const FRAME: Duration = Duration::from_millis(100);
@@ -72,7 +72,7 @@ pub(crate) async fn follow(
         tokio::select! {
             biased;
             _ = &mut interrupt => break Err(interrupted(session, &what)),
-            () = until(deadline) => break Err(timed_out(session, &what)),
+            () = until(deadline) => break Err(timed_out(session, &what, last.as_ref())),
             sight = sights.next() => match sight {
                 Some(Ok(sight)) => {
                     connected = true;
@@ -205,10 +205,11 @@ async fn until(deadline: Option<Instant>) {
     }
 }
 
-fn timed_out(session: &Session, what: &Follow<'_>) -> Error {
+fn timed_out(session: &Session, what: &Follow<'_>, last: Option<&Instance>) -> Error {
     Error::TimedOut {
         what: subject(session, what),
         after: what.limit.unwrap_or_default(),
+        trouble: last.and_then(trouble),
         follow: Some(follow_again(session, what)),
     }
 }

@@ -1,6 +1,6 @@
 //! Whether what was asked for is done: a pure judgement over one sight of an instance.
 
-use kudo_api::instance::{Accepted, PlanStatus};
+use kudo_api::instance::{Accepted, PlanStatus, StepStatus};
 use kudo_api::names::ACCEPTED_CONDITION;
 use kudo_api::{Instance, InstanceSpec, InstanceStatus};
 
@@ -224,6 +224,19 @@ pub(crate) fn failure(name: &str, plan: &PlanStatus) -> PlanFailure {
             .unwrap_or("no message was recorded")
             .to_owned(),
     }
+}
+
+/// What the active plan is being tried again for.
+pub(crate) fn trouble(instance: &Instance) -> Option<String> {
+    let (_, plan) = instance.status.as_ref()?.last_executed_plan()?;
+    plan.phases.iter().find_map(|phase| {
+        let failing = |step: &&StepStatus| step.status == "ERROR" && !step.message.is_empty();
+        let step = phase.steps.iter().find(failing)?;
+        Some(format!(
+            "step {}/{} is tried again: {}",
+            phase.name, step.name, step.message
+        ))
+    })
 }
 
 #[cfg(test)]

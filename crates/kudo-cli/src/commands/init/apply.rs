@@ -253,6 +253,7 @@ where
         .map_err(|_| Error::TimedOut {
             what: name.to_owned(),
             after: limit,
+            trouble: None,
             follow: None,
         })
 }

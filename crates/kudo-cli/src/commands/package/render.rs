@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 use kudo_api::names;
-use kudo_package::{OperatorDefinition, suggest, yaml};
+use kudo_package::{OperatorDefinition, Task, suggest, yaml};
 use kudo_template::{
-    Action, InstanceIdentity, Limits, RenderTaskError, RenderedTask, Renderer, StepAddress,
-    render_task,
+    Action, InstanceIdentity, Limits, RenderTaskError, RenderedTask, Renderer, StepAddress, Values,
+    render_task, step_values,
 };
 use serde_json::{Value, json};
 
@@ -64,7 +64,7 @@ pub(crate) struct RenderArgs {
 struct Rendered {
     address: StepAddress,
     task: String,
-    action: &'static str,
+    action: String,
     template: String,
     text: String,
     objects: Vec<Value>,
@@ -120,8 +120,16 @@ fn render(
         if wanted.is_some_and(|wanted| !templates.contains(&wanted)) {
             continue;
         }
-        let task = render_task(&engine, definition, instance, &address, task, values)?;
-        rendered.extend(documents(&address, task, wanted));
+        match render_task(&engine, definition, instance, &address, task, values) {
+            Ok(task) => rendered.extend(documents(&address, task, wanted)),
+            // The exact output need not be objects, nor even YAML.
+            Err(RenderTaskError::Objects(_) | RenderTaskError::PipePod { .. }) if arguments.raw => {
+                let values = step_values(definition, instance, &address, values);
+                let texts = texts(&engine, definition, &address, task, &values, wanted)?;
+                rendered.extend(texts);
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
     if let Some(wanted) = wanted
         && rendered.is_empty()
@@ -181,6 +189,32 @@ fn unknown_task(definition: &OperatorDefinition, step: &str, task: &str) -> Rend
     }
 }
 
+/// The exact output of a task's templates.
+fn texts(
+    engine: &Renderer,
+    definition: &OperatorDefinition,
+    address: &StepAddress,
+    task: &Task,
+    values: &Values,
+    wanted: Option<&str>,
+) -> Result<Vec<Rendered>, RenderTaskError> {
+    let templates = task.spec.templates().into_iter();
+    templates
+        .filter(|template| wanted.is_none_or(|wanted| wanted == *template))
+        .filter_map(|template| definition.templates.get_key_value(template))
+        .map(|(name, text)| {
+            Ok(Rendered {
+                address: address.clone(),
+                task: task.name.clone(),
+                action: task.spec.kind().to_lowercase(),
+                template: name.clone(),
+                text: engine.render(name, text, values)?,
+                objects: vec![],
+            })
+        })
+        .collect()
+}
+
 fn documents(
     address: &StepAddress,
     task: RenderedTask,
@@ -200,7 +234,7 @@ fn documents(
     matching.map(move |document| Rendered {
         address: address.clone(),
         task: task.task.clone(),
-        action,
+        action: action.to_owned(),
         template: document.template,
         text: document.text,
         objects: document.objects,
