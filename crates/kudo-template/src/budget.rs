@@ -58,11 +58,6 @@ impl Budget {
         self.limits.max_output_bytes
     }
 
-    /// Greatest nesting.
-    pub(crate) fn max_depth(&self) -> usize {
-        self.limits.max_depth
-    }
-
     /// Counts steps of the program: actions, iterations, elements.
     pub(crate) fn steps(&self, count: usize) -> Result<(), Failure> {
         let count = u64::try_from(count).unwrap_or(u64::MAX);

@@ -20,6 +20,7 @@ mod format;
 mod functions;
 mod go;
 mod handlebars;
+mod references;
 mod value;
 
 pub mod error;

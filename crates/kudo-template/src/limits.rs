@@ -22,9 +22,9 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             max_output_bytes: 8 << 20,
-            max_iterations: 2_000_000,
-            max_depth: 200,
-            max_wall_time: Duration::from_secs(60),
+            max_iterations: 10_000_000,
+            max_depth: 100,
+            max_wall_time: Duration::from_mins(1),
         }
     }
 }

@@ -468,7 +468,7 @@ impl Rendering<'_> {
 }
 
 /// The one pod in the rendered text, under this name; none if there is anything else.
-fn single_pod(template: &str, text: &str, name: &str) -> Result<Option<Value>, ObjectError> {
+pub(crate) fn single_pod(template: &str, text: &str, name: &str) -> Result<Option<Value>, ObjectError> {
     let documents = yaml::parse_documents(text).map_err(|source| ObjectError::Yaml {
         template: template.to_owned(),
         source,

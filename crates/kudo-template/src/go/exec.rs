@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::sync::Arc;
 
-use super::node::{Branch, Node, Pipeline, Template, call_expression};
+use super::node::{Arm, Branch, Choice, Node, Pipeline, Template, call_expression};
 use super::place::Place;
 use crate::budget::Failure;
 use crate::error::{RenderError, RenderErrorKind};
@@ -119,8 +119,8 @@ impl State<'_> {
                 }
                 Ok(())
             }
-            Node::If(branch) => self.walk_if(dot, branch, false),
-            Node::With(branch) => self.walk_if(dot, branch, true),
+            Node::If(choice) => self.walk_if(dot, choice),
+            Node::With(branch) => self.walk_with(dot, branch),
             Node::Range(branch) => self.walk_range(dot, branch),
             Node::Call {
                 position,
@@ -158,17 +158,33 @@ impl State<'_> {
         written.map_err(|failure| self.failure(pipeline.position, pipeline, failure))
     }
 
-    fn walk_if(&mut self, dot: &Value, branch: &Branch, sets_dot: bool) -> Run<()> {
+    fn walk_if(&mut self, dot: &Value, choice: &Choice) -> Run<()> {
+        let mark = self.variables.len();
+        let mut chosen = &choice.otherwise;
+        for arm in &choice.arms {
+            if is_true(&self.pipeline(dot, &arm.condition)?) {
+                chosen = &arm.body;
+                break;
+            }
+        }
+        let result = match choice.arms.first() {
+            Some(Arm { condition, .. }) => self.deeper(condition.position, condition, |state| {
+                state.walk_list(dot, chosen)
+            }),
+            None => Ok(()),
+        };
+        self.leave(mark, result)
+    }
+
+    fn walk_with(&mut self, dot: &Value, branch: &Branch) -> Run<()> {
         let mark = self.variables.len();
         let pipeline = &branch.pipeline;
         let value = self.pipeline(dot, pipeline)?;
         let result = self.deeper(pipeline.position, pipeline, |state| {
             if is_true(&value) {
-                state.walk_list(if sets_dot { &value } else { dot }, &branch.body)
-            } else if let Some(otherwise) = &branch.otherwise {
-                state.walk_list(dot, otherwise)
+                state.walk_list(&value, &branch.body)
             } else {
-                Ok(())
+                state.walk_list(dot, &branch.otherwise)
             }
         });
         self.leave(mark, result)
@@ -221,10 +237,7 @@ impl State<'_> {
         pairs: impl ExactSizeIterator<Item = (Value, Value)>,
     ) -> Run<()> {
         if pairs.len() == 0 {
-            return match &branch.otherwise {
-                Some(otherwise) => self.walk_list(dot, otherwise),
-                None => Ok(()),
-            };
+            return self.walk_list(dot, &branch.otherwise);
         }
         let (mark, depth) = (self.variables.len(), self.depth);
         let pipeline = &branch.pipeline;

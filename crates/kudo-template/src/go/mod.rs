@@ -12,6 +12,6 @@ mod parser;
 mod place;
 
 pub(crate) use exec::execute;
-pub(crate) use node::{Node, Operand, Pipeline, Template};
+pub(crate) use node::{Node, Operand, OperandKind, Pipeline, Template};
 pub(crate) use parser::parse;
 pub(crate) use place::Place;

@@ -27,9 +27,10 @@ pub(crate) struct Template {
 pub(crate) enum Node {
     Text(Text),
     Action(Pipeline),
-    If(Branch),
-    With(Branch),
-    Range(Branch),
+    /// `if` and the `else if` after it, with what is done if none of them holds.
+    If(Box<Choice>),
+    With(Box<Branch>),
+    Range(Box<Branch>),
     /// `template` or `block`.
     Call {
         position: usize,
@@ -40,12 +41,26 @@ pub(crate) enum Node {
     Continue,
 }
 
-/// A control structure.
+/// Alternatives, the first of which that holds is executed.
+#[derive(Debug, Clone)]
+pub(crate) struct Choice {
+    pub(crate) arms: Vec<Arm>,
+    pub(crate) otherwise: Vec<Node>,
+}
+
+/// A condition and what is done if it holds.
+#[derive(Debug, Clone)]
+pub(crate) struct Arm {
+    pub(crate) condition: Pipeline,
+    pub(crate) body: Vec<Node>,
+}
+
+/// `with` or `range`.
 #[derive(Debug, Clone)]
 pub(crate) struct Branch {
     pub(crate) pipeline: Pipeline,
     pub(crate) body: Vec<Node>,
-    pub(crate) otherwise: Option<Vec<Node>>,
+    pub(crate) otherwise: Vec<Node>,
 }
 
 /// Commands, each given to the next one as its last argument.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use super::lexer::{Kind, Token, tokens};
 use super::literal::Number;
-use super::node::{Branch, Command, Node, Operand, OperandKind, Pipeline, Template};
+use super::node::{
+    Arm, Branch, Choice, Command, Node, Operand, OperandKind, Pipeline, Template,
+};
 use super::place::Place;
 use crate::error::{RenderError, RenderErrorKind};
 use crate::format::{quote, unquote};
@@ -281,10 +283,10 @@ impl Parser<'_> {
                 self.expect(Kind::RightDelim, "end")?;
                 return Ok(Err(Ending::End));
             }
-            Kind::If => Node::If(self.control("if")?),
-            Kind::Range => Node::Range(self.control("range")?),
+            Kind::If => Node::If(self.control(Self::choice)?),
+            Kind::Range => Node::Range(self.control(|parser| parser.branch("range"))?),
             Kind::Template => self.template()?,
-            Kind::With => Node::With(self.control("with")?),
+            Kind::With => Node::With(self.control(|parser| parser.branch("with"))?),
             _ => {
                 self.next = start;
                 Node::Action(self.pipeline("command", Kind::RightDelim)?)
@@ -301,15 +303,36 @@ impl Parser<'_> {
         Ok(node)
     }
 
-    fn control(&mut self, context: &str) -> Parsed<Branch> {
+    /// Parses a control structure, whose variables end with it.
+    fn control<T>(&mut self, parse: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<Box<T>> {
         self.deeper(|parser| {
             let variables = parser.variables.len();
-            let branch = parser.branch(context)?;
+            let parsed = parse(parser)?;
             parser.variables.truncate(variables);
-            Ok(branch)
+            Ok(Box::new(parsed))
         })
     }
 
+    /// Parses `if` with all its `else if` and the `else`.
+    fn choice(&mut self) -> Parsed<Choice> {
+        let mut arms = Vec::new();
+        loop {
+            let condition = self.pipeline("if", Kind::RightDelim)?;
+            let (body, ending) = self.list()?;
+            arms.push(Arm { condition, body });
+            let otherwise = match ending {
+                Ending::ElseIf => {
+                    self.next += 1;
+                    continue;
+                }
+                Ending::End => Vec::new(),
+                Ending::Else => self.last_list()?,
+            };
+            return Ok(Choice { arms, otherwise });
+        }
+    }
+
+    /// Parses `with` or `range`, which have no `else if`.
     fn branch(&mut self, context: &str) -> Parsed<Branch> {
         let pipeline = self.pipeline(context, Kind::RightDelim)?;
         let in_range = usize::from(context == "range");
@@ -317,21 +340,11 @@ impl Parser<'_> {
         let (body, ending) = self.list()?;
         self.ranges -= in_range;
         let otherwise = match ending {
-            Ending::End => None,
-            Ending::ElseIf if context == "if" => {
-                self.next += 1;
-                Some(vec![Node::If(self.control("if")?)])
-            }
+            Ending::End => Vec::new(),
+            Ending::Else => self.last_list()?,
             Ending::ElseIf => {
                 let token = self.peek().clone();
                 return Err(self.unexpected(&token, "input"));
-            }
-            Ending::Else => {
-                let (nodes, ending) = self.list()?;
-                if !matches!(ending, Ending::End) {
-                    return Err(self.error("expected end; found {{else}}"));
-                }
-                Some(nodes)
             }
         };
         Ok(Branch {
@@ -339,6 +352,14 @@ impl Parser<'_> {
             body,
             otherwise,
         })
+    }
+
+    /// Parses what follows `else`, which only `end` may end.
+    fn last_list(&mut self) -> Parsed<Vec<Node>> {
+        match self.list()? {
+            (nodes, Ending::End) => Ok(nodes),
+            _ => Err(self.error("expected end; found {{else}}")),
+        }
     }
 
     fn block(&mut self) -> Parsed<Node> {

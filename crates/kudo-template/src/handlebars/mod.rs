@@ -17,5 +17,7 @@ mod tags;
 mod whitespace;
 
 pub(crate) use exec::execute;
-pub(crate) use node::{Expression, ExpressionKind, Node, Root, Template};
+pub(crate) use node::{
+    Block, Expression, ExpressionKind, Literal, Node, Partial, Path, Root, Template,
+};
 pub(crate) use parser::parse;

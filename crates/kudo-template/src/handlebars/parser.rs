@@ -1,7 +1,7 @@
 //! Tags to the tree.
 
 use super::expression::{Content, content};
-use super::node::{Block, Expression, ExpressionKind, Literal, Node, Partial, Path, Root, Template};
+use super::node::{Block, Expression, ExpressionKind, Literal, Node, Partial, Template};
 use super::tags::{Kind, Tag, pieces};
 use super::whitespace::{Trimmed, trim};
 use crate::error::{RenderError, RenderErrorKind};
@@ -263,15 +263,5 @@ fn block_name(call: &Expression) -> &str {
     match &call.kind {
         ExpressionKind::Path(path) | ExpressionKind::Call { name: path, .. } => &path.source,
         ExpressionKind::Literal(_) => "",
-    }
-}
-
-impl Path {
-    /// The path from the root context to a value, if that is what it is.
-    pub(crate) fn from_root(&self) -> Option<&[String]> {
-        match (self.root, self.segments.split_first()) {
-            (Root::Data, Some((first, rest))) if first == "root" => Some(rest),
-            _ => None,
-        }
     }
 }

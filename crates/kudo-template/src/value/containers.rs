@@ -26,11 +26,6 @@ impl ListType {
             Self::Lists => "[][]interface {}",
         }
     }
-
-    /// Name of the elements' type.
-    pub(crate) fn element(self) -> &'static str {
-        &self.name()[2..]
-    }
 }
 
 /// A slice. Sprig copies slices rather than changing them, so its elements never change.

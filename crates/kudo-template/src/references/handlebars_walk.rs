@@ -1,0 +1,159 @@
+//! References of Handlebars templates.
+
+use super::{HandlebarsTemplate, References, takes_map_and_key};
+use crate::functions;
+use crate::go::Place;
+use crate::handlebars::{Block, Expression, ExpressionKind, Literal, Node, Partial, Path, Root};
+
+/// Collects the references of a Handlebars template.
+///
+/// Within `each` and `with` names mean something else, and only `@root` and `../` lead to the
+/// root. Partials are walked only where they are defined, as if their context were not the root.
+pub(super) fn references(template: &HandlebarsTemplate) -> References {
+    let mut walk = Walk {
+        template,
+        references: References::default(),
+        contexts: 0,
+        params: Vec::new(),
+    };
+    walk.nodes(&template.nodes);
+    walk.references
+}
+
+struct Walk<'a> {
+    template: &'a HandlebarsTemplate,
+    references: References,
+    /// How many contexts there are between this place and the root.
+    contexts: usize,
+    /// Block parameters known at this place.
+    params: Vec<&'a str>,
+}
+
+impl<'a> Walk<'a> {
+    fn nodes(&mut self, nodes: &'a [Node]) {
+        for node in nodes {
+            match node {
+                Node::Text(_) => {}
+                Node::Output(expression) => self.expression(expression),
+                Node::Block(block) => self.block(block),
+                Node::Inline { nodes, .. } => {
+                    // The context is whatever the partial is used with.
+                    self.contexts += 1000;
+                    self.nodes(nodes);
+                    self.contexts -= 1000;
+                }
+                Node::Partial(partial) => self.partial(partial),
+            }
+        }
+    }
+
+    fn partial(&mut self, partial: &'a Partial) {
+        if !matches!(partial.name.kind, ExpressionKind::Path(_)) {
+            self.expression(&partial.name);
+        }
+        match &partial.context {
+            Some(context) => self.expression(context),
+            // The partial may use any parameter.
+            None => self.references.all_params = true,
+        }
+        for (_, expression) in &partial.named {
+            self.expression(expression);
+        }
+    }
+
+    fn block(&mut self, block: &'a Block) {
+        let mut opens = true;
+        match &block.call.kind {
+            ExpressionKind::Call {
+                name, arguments, ..
+            } => {
+                let helper = name.simple_name().unwrap_or("");
+                opens = !matches!(helper, "if" | "unless");
+                if matches!(helper, "if" | "unless" | "each" | "with") {
+                    for argument in arguments {
+                        self.expression(argument);
+                    }
+                } else {
+                    self.expression(&block.call);
+                }
+            }
+            _ => self.expression(&block.call),
+        }
+        let known = self.params.len();
+        self.params.extend(block.params.iter().map(String::as_str));
+        self.contexts += usize::from(opens);
+        self.nodes(&block.body);
+        self.contexts -= usize::from(opens);
+        self.params.truncate(known);
+        self.nodes(&block.otherwise);
+    }
+
+    fn expression(&mut self, expression: &'a Expression) {
+        match &expression.kind {
+            ExpressionKind::Literal(_) => {}
+            ExpressionKind::Path(path) => {
+                let is_function = path.simple_name().is_some_and(|name| {
+                    functions::find(name).is_some_and(|function| function.params.is_empty())
+                });
+                if !is_function {
+                    self.path(path, expression.position);
+                }
+            }
+            ExpressionKind::Call {
+                name,
+                arguments,
+                named,
+            } => {
+                let rest = if self.asks_for_key(name, arguments) {
+                    arguments.get(2..).unwrap_or_default()
+                } else {
+                    arguments
+                };
+                for argument in rest.iter().chain(named.iter().map(|(_, argument)| argument)) {
+                    self.expression(argument);
+                }
+            }
+        }
+    }
+
+    /// Whether this is `(get Params "X")` or the like, which is recorded.
+    fn asks_for_key(&mut self, helper: &Path, arguments: &[Expression]) -> bool {
+        let [map, key, ..] = arguments else {
+            return false;
+        };
+        let (ExpressionKind::Path(path), ExpressionKind::Literal(Literal::Text(key))) =
+            (&map.kind, &key.kind)
+        else {
+            return false;
+        };
+        let is_params = self.from_root(path).is_some_and(|path| path == ["Params"]);
+        if is_params && helper.simple_name().is_some_and(takes_map_and_key) {
+            self.references.optional_params.insert(key.to_str().into_owned());
+            return true;
+        }
+        false
+    }
+
+    fn path(&mut self, path: &'a Path, position: usize) {
+        if let Some(segments) = self.from_root(path) {
+            let place = Place::of(&self.template.text, position);
+            self.references.add(segments, place);
+        }
+    }
+
+    /// The path from the root, if that is where the path begins.
+    fn from_root<'p>(&self, path: &'p Path) -> Option<&'p [String]> {
+        match path.root {
+            Root::Data => match path.segments.split_first() {
+                Some((first, rest)) if first == "root" => Some(rest),
+                _ => None,
+            },
+            Root::Context | Root::This => {
+                let first = path.segments.first().map(String::as_str);
+                let is_param = path.root == Root::Context
+                    && first.is_some_and(|first| self.params.contains(&first));
+                (path.up == self.contexts && !is_param).then_some(&path.segments)
+            }
+        }
+    }
+}
