@@ -152,8 +152,7 @@ impl Work<'_> {
                 let owned = if self.kind.is_namespaced() {
                     record.is_owned_by(&owner.uid)
                 } else {
-                    let labelled = record.instance.as_ref();
-                    labelled.is_some_and(|instance| instance.name == owner.name)
+                    record.instance.as_deref() == Some(owner.name.as_str())
                 };
                 if !owned || record.kept {
                     return Ok(Deleted::Left);

@@ -47,13 +47,20 @@ impl Health {
     }
 }
 
-/// Judges an object by its kind.
+/// Judges an object by its own `apiVersion` and `kind`.
 pub fn health(object: &Value) -> Health {
-    let object = Judged { object };
+    let api_version = text(object, "/apiVersion");
+    let group = api_version.split_once('/').map_or("", |(group, _)| group);
+    health_of(group, kind_of(object), object)
+}
+
+/// Judges an object of a kind, whatever it says of itself: items of lists say nothing.
+pub fn health_of(group: &str, kind: &str, object: &Value) -> Health {
+    let object = Judged { kind, object };
     if object.is_deleting() {
         return object.waiting("it is being deleted");
     }
-    match (object.group(), kind_of(object.object)) {
+    match (group, kind) {
         ("apps" | "extensions", "Deployment") => workloads::deployment(object),
         ("apps", "StatefulSet") => workloads::stateful_set(object),
         ("apps" | "extensions", "DaemonSet") => workloads::daemon_set(object),
@@ -99,15 +106,11 @@ pub fn needs_content(group: &str, kind: &str) -> bool {
 /// An object under judgement.
 #[derive(Clone, Copy)]
 struct Judged<'a> {
+    kind: &'a str,
     object: &'a Value,
 }
 
 impl<'a> Judged<'a> {
-    fn group(self) -> &'a str {
-        let api_version = text(self.object, "/apiVersion");
-        api_version.split_once('/').map_or("", |(group, _)| group)
-    }
-
     fn text(self, pointer: &str) -> &'a str {
         text(self.object, pointer)
     }
@@ -154,7 +157,7 @@ impl<'a> Judged<'a> {
     fn waiting(self, detail: impl AsRef<str>) -> Health {
         Health::Progressing(format!(
             "waiting for {} {:?}: {}",
-            kind_of(self.object),
+            self.kind,
             name_of(self.object),
             detail.as_ref()
         ))
@@ -163,7 +166,7 @@ impl<'a> Judged<'a> {
     fn failed(self, detail: impl AsRef<str>) -> Health {
         Health::Failed(format!(
             "{} {:?} has failed: {}",
-            kind_of(self.object),
+            self.kind,
             name_of(self.object),
             detail.as_ref()
         ))

@@ -206,9 +206,8 @@ impl Observed {
 
     /// Takes in the server's answer to a write of our own.
     pub fn written(&self, kind: &Gvk, object: &Value) {
-        let mut object = object.clone();
-        let record = Record::of(kind, &mut object);
-        let place = record::place_of(&object);
+        let record = Record::of(kind, object);
+        let place = record::place_of(object);
         self.inner.store().written(kind, place, record);
     }
 
@@ -262,8 +261,7 @@ pub struct Changes {
 impl Changes {
     /// The next instance; waits for one. Safe to drop at any time.
     pub async fn next(&mut self) -> InstanceKey {
-        let instance = self.dirty.take().await;
-        InstanceKey::clone(&instance)
+        self.dirty.take().await
     }
 }
 

@@ -1,15 +1,13 @@
 //! The little that is remembered of an object.
 
-use std::sync::Arc;
-
 use kudo_api::names::{
     INSTANCE_LABEL, LAST_APPLIED_ANNOTATION, PHASE_ANNOTATION, PLAN_ANNOTATION,
     PLAN_UID_ANNOTATION, PRUNE_ANNOTATION, STEP_ANNOTATION,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::health::{Health, health};
-use crate::identity::{Gvk, InstanceKey, annotation, label, name_of, text};
+use crate::health::{Health, health_of};
+use crate::identity::{Gvk, annotation, label, name_of, text};
 
 /// What is remembered of an object; its content is not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,9 +18,9 @@ pub struct Record {
     pub version: u64,
     /// Generation: counts changes of the spec.
     pub generation: i64,
-    /// The instance whose labels it carries; of a cluster-scoped object they do not tell the namespace,
-    /// which is then empty.
-    pub instance: Option<Arc<InstanceKey>>,
+    /// Name of the instance that its labels tell; of a cluster-scoped object they do not tell the
+    /// instance's namespace.
+    pub instance: Option<Box<str>>,
     /// The controller that owns it.
     pub controller: Option<Box<Controller>>,
     /// Which step of which execution applied it last.
@@ -64,23 +62,18 @@ pub struct AppliedBy {
 impl Record {
     /// Reduces an object. Its health is judged as that of `kind`, whatever it says of itself: items of
     /// lists and metadata alone say nothing.
-    pub fn of(kind: &Gvk, object: &mut Value) -> Self {
-        if let Value::Object(fields) = object {
-            fields.insert("apiVersion".to_owned(), json!(kind.api_version()));
-            fields.insert("kind".to_owned(), json!(kind.kind));
-        }
-        let object = &*object;
+    pub fn of(kind: &Gvk, object: &Value) -> Self {
         Self {
             uid: text(object, "/metadata/uid").into(),
             version: version_of(object),
             generation: number(object, "/metadata/generation"),
-            instance: instance_of(object),
+            instance: label(object, INSTANCE_LABEL).map(Into::into),
             controller: controller_of(object),
             applied_by: applied_by(object),
             deleting: object.pointer("/metadata/deletionTimestamp").is_some(),
             legacy: annotation(object, LAST_APPLIED_ANNOTATION).is_some(),
             kept: annotation(object, PRUNE_ANNOTATION) == Some("false"),
-            health: health(object),
+            health: health_of(&kind.group, &kind.kind, object),
         }
     }
 
@@ -108,12 +101,6 @@ pub(super) fn place_of(object: &Value) -> (Option<Box<str>>, Box<str>) {
 
 fn number(object: &Value, pointer: &str) -> i64 {
     object.pointer(pointer).and_then(Value::as_i64).unwrap_or(0)
-}
-
-fn instance_of(object: &Value) -> Option<Arc<InstanceKey>> {
-    let namespace = text(object, "/metadata/namespace");
-    let name = label(object, INSTANCE_LABEL)?;
-    Some(Arc::new(InstanceKey::new(namespace, name)))
 }
 
 fn controller_of(object: &Value) -> Option<Box<Controller>> {

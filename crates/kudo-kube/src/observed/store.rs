@@ -23,21 +23,32 @@ pub(super) type Place = (Option<Box<str>>, Box<str>);
 pub(super) struct Store {
     kinds: HashMap<Gvk, Objects>,
     /// Objects that bear on an instance's readiness.
-    components: HashMap<Arc<InstanceKey>, HashSet<(Gvk, Place)>>,
+    components: HashMap<Arc<InstanceKey>, Vec<Component>>,
     waiters: HashMap<ObjectKey, Vec<Weak<Notify>>>,
     subscribers: Vec<Weak<Dirty>>,
 }
 
+/// Where an object that bears on readiness is found.
+type Component = (Arc<Gvk>, Arc<Place>);
+
 /// The objects of one kind.
-#[derive(Default)]
 struct Objects {
-    records: HashMap<Place, Record>,
+    kind: Arc<Gvk>,
+    records: HashMap<Arc<Place>, Record>,
     /// How far each watch has come: the highest resource version it has told of. Keyed by the
     /// namespace watched, `None` for all.
     progress: HashMap<Option<String>, u64>,
 }
 
 impl Objects {
+    fn new(kind: &Gvk) -> Self {
+        Self {
+            kind: Arc::new(kind.clone()),
+            records: HashMap::new(),
+            progress: HashMap::new(),
+        }
+    }
+
     fn progress_at(&self, place: &Place) -> Option<u64> {
         let namespace = place.0.as_deref().map(ToOwned::to_owned);
         self.progress
@@ -59,8 +70,8 @@ impl Store {
     ) -> impl Iterator<Item = (&Gvk, &Record)> {
         let places = self.components.get(instance);
         places.into_iter().flatten().filter_map(|(kind, place)| {
-            let record = self.kinds.get(kind)?.records.get(place)?;
-            Some((kind, record))
+            let record = self.kinds.get(&**kind)?.records.get(place)?;
+            Some((&**kind, record))
         })
     }
 
@@ -73,7 +84,10 @@ impl Store {
 
     /// Begins to keep records of a kind in a namespace.
     pub(super) fn start(&mut self, kind: &Gvk, namespace: Option<&str>) {
-        let objects = self.kinds.entry(kind.clone()).or_default();
+        let objects = self
+            .kinds
+            .entry(kind.clone())
+            .or_insert_with(|| Objects::new(kind));
         objects
             .progress
             .entry(namespace.map(ToOwned::to_owned))
@@ -185,62 +199,50 @@ impl Store {
         self.subscribers.push(Arc::downgrade(dirty));
     }
 
-    fn put(&mut self, kind: &Gvk, place: Place, mut record: Record) {
+    fn put(&mut self, kind: &Gvk, place: Place, record: Record) {
         let Some(objects) = self.kinds.get_mut(kind) else {
             return;
         };
-        let before = objects.records.get(&place);
-        if before.is_some_and(|before| before.version >= record.version && record.version != 0) {
+        let known = objects.records.get_key_value(&place);
+        if known.is_some_and(|(_, known)| known.version >= record.version && record.version != 0) {
             return;
         }
-        if let (Some(before), Some(instance)) = (before, &record.instance)
-            && before.instance.as_ref() == Some(instance)
-        {
-            record.instance.clone_from(&before.instance);
-        }
-        let bears = bears_on_readiness(kind, &place);
-        let before_instance = before.and_then(|before| before.instance.clone());
-        let changed = before.is_none_or(|before| {
-            before.health != record.health
-                || before.deleting != record.deleting
-                || before.instance != record.instance
+        let changed = known.is_none_or(|(_, known)| {
+            known.health != record.health || known.deleting != record.deleting
         });
-        if bears {
-            if before_instance != record.instance {
-                if let Some(instance) = &before_instance {
-                    self.drop_component(instance, kind, &place);
-                }
-                if let Some(instance) = &mut record.instance {
-                    *instance = self.add_component(instance, kind, &place);
-                }
+        let before = known.and_then(|(place, known)| readiness_key(kind, place, known));
+        let now = readiness_key(kind, &place, &record);
+        let place = known.map_or_else(|| Arc::new(place), |(place, _)| Arc::clone(place));
+        let component = (Arc::clone(&objects.kind), Arc::clone(&place));
+        objects.records.insert(Arc::clone(&place), record);
+        if before != now {
+            if let Some(before) = &before {
+                self.drop_component(before, &component);
+                self.tell(before);
             }
-            if changed {
-                for instance in before_instance.iter().chain(&record.instance) {
-                    self.tell(instance);
-                }
+            if let Some(now) = &now {
+                self.add_component(now, component);
             }
         }
-        // Who is woken looks once the lock on the store is free, and finds the new record.
+        if let Some(now) = now.filter(|now| changed || before.as_ref() != Some(now)) {
+            self.tell(&now);
+        }
         self.wake(kind, &place);
-        if let Some(objects) = self.kinds.get_mut(kind) {
-            objects.records.insert(place, record);
-        }
     }
 
     fn remove(&mut self, kind: &Gvk, place: &Place) {
         let Some(objects) = self.kinds.get_mut(kind) else {
             return;
         };
-        let Some(record) = objects.records.remove(place) else {
+        let component_kind = Arc::clone(&objects.kind);
+        let Some((place, record)) = objects.records.remove_entry(place) else {
             return;
         };
-        if let Some(instance) = &record.instance
-            && bears_on_readiness(kind, place)
-        {
-            self.drop_component(instance, kind, place);
-            self.tell(instance);
+        if let Some(instance) = readiness_key(kind, &place, &record) {
+            self.drop_component(&instance, &(component_kind, Arc::clone(&place)));
+            self.tell(&instance);
         }
-        self.wake(kind, place);
+        self.wake(kind, &place);
     }
 
     fn retain(
@@ -252,46 +254,37 @@ impl Store {
         let Some(objects) = self.kinds.get(kind) else {
             return;
         };
-        let over: Vec<Place> = objects
+        let over: Vec<Arc<Place>> = objects
             .records
             .iter()
             .filter(|(place, _)| namespace.is_none() || place.0.as_deref() == namespace)
             .filter(|(place, record)| !keep(place, record))
-            .map(|(place, _)| place.clone())
+            .map(|(place, _)| Arc::clone(place))
             .collect();
         for place in over {
             self.remove(kind, &place);
         }
     }
 
-    /// Adds an object to its instance's components; gives the one key that all of them share.
-    fn add_component(
-        &mut self,
-        instance: &Arc<InstanceKey>,
-        kind: &Gvk,
-        place: &Place,
-    ) -> Arc<InstanceKey> {
-        let shared = self
-            .components
-            .get_key_value(instance)
-            .map_or_else(|| Arc::clone(instance), |(shared, _)| Arc::clone(shared));
-        self.components
-            .entry(Arc::clone(&shared))
-            .or_default()
-            .insert((kind.clone(), place.clone()));
-        shared
+    fn add_component(&mut self, instance: &InstanceKey, component: Component) {
+        if let Some(components) = self.components.get_mut(instance) {
+            components.push(component);
+        } else {
+            let instance = Arc::new(instance.clone());
+            self.components.insert(instance, vec![component]);
+        }
     }
 
-    fn drop_component(&mut self, instance: &Arc<InstanceKey>, kind: &Gvk, place: &Place) {
-        if let Entry::Occupied(mut components) = self.components.entry(Arc::clone(instance)) {
-            components.get_mut().remove(&(kind.clone(), place.clone()));
-            if components.get().is_empty() {
-                components.remove();
+    fn drop_component(&mut self, instance: &InstanceKey, component: &Component) {
+        if let Some(components) = self.components.get_mut(instance) {
+            components.retain(|known| known != component);
+            if components.is_empty() {
+                self.components.remove(instance);
             }
         }
     }
 
-    fn tell(&self, instance: &Arc<InstanceKey>) {
+    fn tell(&self, instance: &InstanceKey) {
         for subscriber in self.subscribers.iter().filter_map(Weak::upgrade) {
             subscriber.mark(instance);
         }
@@ -313,9 +306,12 @@ impl Store {
     }
 }
 
-/// Cluster-scoped objects do not: their labels do not tell the instance's namespace.
-fn bears_on_readiness(kind: &Gvk, place: &Place) -> bool {
-    place.0.is_some() && readiness::concerns(&kind.group, &kind.kind)
+/// The instance on whose readiness an object bears. Cluster-scoped objects bear on none: their labels do
+/// not tell the instance's namespace.
+fn readiness_key(kind: &Gvk, place: &Place, record: &Record) -> Option<InstanceKey> {
+    let namespace = place.0.as_deref()?;
+    let name = record.instance.as_deref()?;
+    readiness::concerns(&kind.group, &kind.kind).then(|| InstanceKey::new(namespace, name))
 }
 
 pub(super) fn place_of(key: &ObjectKey) -> Place {
@@ -328,23 +324,26 @@ pub(super) fn place_of(key: &ObjectKey) -> Place {
 /// Instances whose readiness may have changed since somebody last looked.
 #[derive(Default)]
 pub(super) struct Dirty {
-    instances: Mutex<BTreeSet<Arc<InstanceKey>>>,
+    instances: Mutex<BTreeSet<InstanceKey>>,
     marked: Notify,
 }
 
 impl Dirty {
-    fn mark(&self, instance: &Arc<InstanceKey>) {
+    fn mark(&self, instance: &InstanceKey) {
         let mut instances = self
             .instances
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        instances.insert(Arc::clone(instance));
+        if instances.contains(instance) {
+            return;
+        }
+        instances.insert(instance.clone());
         drop(instances);
         self.marked.notify_one();
     }
 
     /// Takes one of them, waiting for it if there is none.
-    pub(super) async fn take(&self) -> Arc<InstanceKey> {
+    pub(super) async fn take(&self) -> InstanceKey {
         loop {
             let first = self
                 .instances

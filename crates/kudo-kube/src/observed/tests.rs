@@ -16,12 +16,12 @@ fn pods() -> Gvk {
 }
 
 fn pod(uid: &str, version: u64, phase: &str) -> (Place, Record) {
-    let mut object = json!({
+    let object = json!({
         "metadata": {"name": "p", "namespace": "ns", "uid": uid, "resourceVersion": version.to_string(),
             "labels": {"heritage": "kudo", "kudo.dev/instance": "inst"}},
         "status": {"phase": phase},
     });
-    let record = Record::of(&pods(), &mut object);
+    let record = Record::of(&pods(), &object);
     (place_of(&object), record)
 }
 
@@ -233,7 +233,7 @@ fn what_is_not_watched_is_not_remembered() {
 fn taken(dirty: &Dirty) -> Vec<InstanceKey> {
     let mut taken = Vec::new();
     while let Some(instance) = futures::FutureExt::now_or_never(dirty.take()) {
-        taken.push(InstanceKey::clone(&instance));
+        taken.push(instance);
     }
     taken
 }
@@ -269,7 +269,7 @@ fn an_object_that_changes_hands_is_told_to_both() {
     store.seen(&pods(), None, place.clone(), record);
     store.subscribe(&dirty);
     let (_, mut record) = pod("a", 6, "Pending");
-    record.instance = Some(Arc::new(InstanceKey::new("ns", "other")));
+    record.instance = Some("other".into());
     store.seen(&pods(), None, place, record);
     let both = vec![
         InstanceKey::new("ns", "inst"),
@@ -286,8 +286,8 @@ fn waiters_are_woken_by_their_object_only_and_forgotten_when_they_go() {
     store.start(&pods(), None);
     let notify = Arc::new(Notify::new());
     store.await_change(&key(), &notify);
-    let mut other = json!({"metadata": {"name": "q", "namespace": "ns", "resourceVersion": "3"}});
-    let record = Record::of(&pods(), &mut other);
+    let other = json!({"metadata": {"name": "q", "namespace": "ns", "resourceVersion": "3"}});
+    let record = Record::of(&pods(), &other);
     store.seen(&pods(), None, place_of(&other), record);
     let woken = || futures::FutureExt::now_or_never(notify.notified()).is_some();
     assert!(!woken());
@@ -303,7 +303,7 @@ fn waiters_are_woken_by_their_object_only_and_forgotten_when_they_go() {
 
 #[test]
 fn a_record_holds_what_decisions_need() {
-    let mut object: Value = json!({
+    let object: Value = json!({
         "metadata": {
             "name": "x", "namespace": "ns", "uid": "u", "resourceVersion": "12", "generation": 3,
             "deletionTimestamp": "2024-01-01T00:00:00Z",
@@ -316,13 +316,10 @@ fn a_record_holds_what_decisions_need() {
                 {"kind": "Instance", "name": "inst", "uid": "2", "controller": true}],
         },
     });
-    let record = Record::of(&Gvk::gvk("apps", "v1", "Deployment"), &mut object);
+    let record = Record::of(&Gvk::gvk("apps", "v1", "Deployment"), &object);
     assert_eq!(&*record.uid, "u");
     assert_eq!((record.version, record.generation), (12, 3));
-    assert_eq!(
-        *record.instance.clone().unwrap(),
-        InstanceKey::new("ns", "inst")
-    );
+    assert_eq!(record.instance.as_deref(), Some("inst"));
     assert!(record.is_owned_by("2") && !record.is_owned_by("1"));
     assert!(record.deleting && record.legacy && record.kept);
     assert_eq!(&*record.applied_by.unwrap().execution, "e");
@@ -331,8 +328,8 @@ fn a_record_holds_what_decisions_need() {
         "waiting for Deployment \"x\": it is being deleted"
     );
 
-    let mut bare = json!({"metadata": {"name": "x"}});
-    let record = Record::of(&Gvk::gvk("", "v1", "ConfigMap"), &mut bare);
+    let bare = json!({"metadata": {"name": "x"}});
+    let record = Record::of(&Gvk::gvk("", "v1", "ConfigMap"), &bare);
     assert_eq!(record.instance, None);
     assert_eq!((record.applied_by, record.controller), (None, None));
     assert!(!record.deleting && !record.legacy && !record.kept);

@@ -144,8 +144,8 @@ impl Watch {
             let Some(inner) = store.upgrade() else {
                 return Ok(None);
             };
-            for mut object in page.items.unwrap_or_default() {
-                let record = Record::of(&self.kind.gvk, &mut object);
+            for object in page.items.unwrap_or_default() {
+                let record = Record::of(&self.kind.gvk, &object);
                 let place = place_of(&object);
                 named.insert(place.clone());
                 inner.store().listing(&self.kind.gvk, place, record);
@@ -215,7 +215,7 @@ impl Watch {
     fn take_in(&self, inner: &Inner, event: WatchEvent<Value>) -> Result<Option<String>, Error> {
         let kind = &self.kind.gvk;
         let namespace = self.namespace.as_deref();
-        let (mut object, is_gone) = match event {
+        let (object, is_gone) = match event {
             WatchEvent::Added(object) | WatchEvent::Modified(object) => (object, false),
             WatchEvent::Deleted(object) => (object, true),
             WatchEvent::Bookmark(bookmark) => {
@@ -227,7 +227,7 @@ impl Watch {
             }
             WatchEvent::Error(status) => return Err(Error::Api(status)),
         };
-        let record = Record::of(kind, &mut object);
+        let record = Record::of(kind, &object);
         let place = place_of(&object);
         let version = crate::identity::text(&object, "/metadata/resourceVersion").to_owned();
         debug_assert_eq!(record.version, version_of(&object));

@@ -98,6 +98,16 @@ impl KubeRunner {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Notes that a task applied an object.
+    fn applied(&self, key: &ObjectKey, by: &TaskPath) {
+        self.state().applied.insert(key.clone(), by.clone());
+    }
+
+    /// Whether another task applied the object last.
+    fn is_contested(&self, key: &ObjectKey, by: &TaskPath) -> bool {
+        self.state().applied.get(key).is_some_and(|last| last != by)
+    }
+
     /// Renders a task, unless that was done before.
     fn prepare_task(&self, step: &StepRef<'_>, name: &str) -> Result<(), TaskFailure> {
         let path = path_of(step, name);
@@ -105,7 +115,11 @@ impl KubeRunner {
             return Ok(());
         }
         let site = Site::new(step, name);
-        let rendered = self.render(&site, step, name)?;
+        let mut rendered = self.render(&site, step, name)?;
+        for document in &mut rendered.documents {
+            // A step may wait for long; the objects are all that it needs.
+            document.text = String::new();
+        }
         let objects = rendered
             .documents
             .iter()

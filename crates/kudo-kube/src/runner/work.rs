@@ -17,7 +17,7 @@ use crate::dependencies::{Digest, Reference, digest, hash, references};
 use crate::discovery::{Kind, Scope};
 use crate::enhance::{Enhancement, enhance, set_dependencies_hash};
 use crate::error::{classify, message};
-use crate::health::{Health, health};
+use crate::health::{Health, health_of};
 use crate::identity::{Gvk, ObjectKey, gvk_of, kind_of, name_of, text};
 use crate::inventory::entry_of;
 use crate::observed::AppliedBy;
@@ -34,12 +34,13 @@ pub(super) struct TaskWork<'a> {
     rendered: &'a RenderedTask,
 }
 
-/// An object that was sent, or found to be there.
+/// An object that was sent, or found to be there. It may be awaited for long, so little of it is kept.
 struct Sent {
     key: ObjectKey,
-    kind: Arc<Kind>,
-    /// The server's answer where there was one, else what was desired.
-    object: Value,
+    /// Whether anything is to be awaited.
+    awaited: bool,
+    /// The API group that the object adds kinds to.
+    defines: Option<String>,
 }
 
 impl<'a> TaskWork<'a> {
@@ -119,14 +120,11 @@ impl<'a> TaskWork<'a> {
         self.note(&kind, &desired);
         let key = key_of(&kind, &desired);
         let by = self.applied_by();
-        let contested = {
-            let state = self.runner.state();
-            state.applied.get(&key).is_some_and(|by| *by != self.path)
-        };
+        let contested = self.runner.is_contested(&key, &self.path);
         let observed = &self.runner.cluster.observed;
-        let object = if !contested && is_applied(observed.get(&key).as_ref(), &by) {
+        let answer = if !contested && is_applied(observed.get(&key).as_ref(), &by) {
             self.keep(&desired);
-            desired
+            None
         } else {
             self.add_hash(&mut desired).await?;
             let application = Application {
@@ -137,15 +135,31 @@ impl<'a> TaskWork<'a> {
                 contested,
             };
             match apply(&self.runner.cluster, &application).await {
-                Ok(Applied::Sent(object) | Applied::Unchanged(object)) => *object,
-                Ok(Applied::Already) => desired,
+                Ok(Applied::Sent(answer) | Applied::Unchanged(answer)) => Some(*answer),
+                Ok(Applied::Already) => None,
                 Err(error) => return Err(self.site.applying(&error)),
             }
         };
-        let mut state = self.runner.state();
-        state.applied.insert(key.clone(), self.path.clone());
-        drop(state);
-        Ok(Sent { key, kind, object })
+        self.runner.applied(&key, &self.path);
+        let awaited = kind.watchable && self.is_awaited(&kind, &desired, answer.as_ref()).await;
+        let defines = (kind_of(&desired) == "CustomResourceDefinition")
+            .then(|| text(&desired, "/spec/group").to_owned());
+        Ok(Sent {
+            key,
+            awaited,
+            defines,
+        })
+    }
+
+    /// Whether there is something to wait for: not if the server's answer says that all is well, nor if
+    /// nothing in the cluster provides what is missing.
+    async fn is_awaited(&self, kind: &Kind, desired: &Value, answer: Option<&Value>) -> bool {
+        let healthy = |object| health_of(&kind.gvk.group, &kind.gvk.kind, object).is_healthy();
+        if answer.is_some_and(healthy) {
+            return false;
+        }
+        let provisioners = &self.runner.cluster.provisioners;
+        !provision::concerns(desired) || provisioners.will_provide(answer.unwrap_or(desired)).await
     }
 
     fn enhanced(&self, object: &Value, kind: &Kind) -> Result<Value, TaskFailure> {
@@ -274,48 +288,35 @@ impl<'a> TaskWork<'a> {
 
     /// Definitions that were just established make new kinds.
     fn publish(&self, sent: &[Sent]) {
-        for sent in sent {
-            let group = text(&sent.object, "/spec/group");
-            if kind_of(&sent.object) == "CustomResourceDefinition" && !group.is_empty() {
-                self.runner.cluster.discovery.refresh(group);
-            }
+        for group in sent.iter().filter_map(|sent| sent.defines.as_deref()) {
+            self.runner.cluster.discovery.refresh(group);
         }
     }
 
     async fn until_healthy(&self, sent: &[Sent]) -> Result<(), TaskFailure> {
-        let waits: FuturesUnordered<_> = sent
-            .iter()
-            .map(|sent| self.until_one_healthy(sent))
-            .collect();
+        let awaited = sent.iter().filter(|sent| sent.awaited);
+        let waits: FuturesUnordered<_> = awaited.map(|sent| self.until_one_healthy(sent)).collect();
         waits.try_collect().await
     }
 
     async fn until_one_healthy(&self, sent: &Sent) -> Result<(), TaskFailure> {
-        let cluster = &self.runner.cluster;
-        if !sent.kind.watchable || health(&sent.object).is_healthy() && !is_stale(sent) {
-            return Ok(());
-        }
-        if provision::concerns(&sent.object)
-            && !cluster.provisioners.will_provide(&sent.object).await
-        {
-            return Ok(());
-        }
-        let outcome = cluster.observed.wait(&sent.key, |record| match record {
-            None => Poll::Ready(Some(None)),
+        let observed = &self.runner.cluster.observed;
+        let ended = observed.wait(&sent.key, |record| match record {
+            None => Poll::Ready(Wait::Gone),
             Some(record) if record.deleting => Poll::Pending,
             Some(record) => match &record.health {
-                Health::Healthy => Poll::Ready(None),
+                Health::Healthy => Poll::Ready(Wait::Healthy),
                 Health::Progressing(_) => Poll::Pending,
-                Health::Failed(message) => Poll::Ready(Some(Some(message.clone()))),
+                Health::Failed(message) => Poll::Ready(Wait::Failed(message.clone())),
             },
         });
-        match outcome.await {
-            None => Ok(()),
-            Some(Some(message)) => Err(self.site.fatal(reasons::TERMINAL, message)),
-            Some(None) => Err(self.site.transient(
-                reasons::TERMINAL,
-                format!("{} was deleted while the step waited for it", sent.key),
-            )),
+        match ended.await {
+            Wait::Healthy => Ok(()),
+            Wait::Failed(message) => Err(self.site.fatal(reasons::TERMINAL, message)),
+            Wait::Gone => {
+                let text = format!("{} was deleted while the step waited for it", sent.key);
+                Err(self.site.transient(reasons::TERMINAL, text))
+            }
         }
     }
 
@@ -356,7 +357,9 @@ impl<'a> TaskWork<'a> {
     }
 }
 
-/// Whether what we hold of an object says nothing of its state, because it was not answered by the server.
-fn is_stale(sent: &Sent) -> bool {
-    text(&sent.object, "/metadata/resourceVersion").is_empty()
+/// How the wait for an object ends.
+enum Wait {
+    Healthy,
+    Failed(String),
+    Gone,
 }
