@@ -35,7 +35,10 @@ pub fn pipe_names(
     plan: &str,
 ) -> BTreeMap<String, String> {
     let mut names = BTreeMap::new();
-    let phases = definition.plans.get(plan).map(|plan| plan.phases.as_slice());
+    let phases = definition
+        .plans
+        .get(plan)
+        .map(|plan| plan.phases.as_slice());
     for phase in phases.unwrap_or_default() {
         for step in &phase.steps {
             let address = StepAddress {

@@ -70,8 +70,7 @@ impl Renderer {
             Parsed::Go(template) => go::execute(template, &context, &data)?,
             Parsed::Handlebars(template) => handlebars::execute(template, &context, &data)?,
         };
-        Ok(String::from_utf8(bytes)
-            .unwrap_or_else(|error| lossy(error.as_bytes()).into_owned()))
+        Ok(String::from_utf8(bytes).unwrap_or_else(|error| lossy(error.as_bytes()).into_owned()))
     }
 
     pub(crate) fn parsed(&self, name: &str, text: &str) -> Result<Arc<Parsed>, RenderError> {

@@ -193,7 +193,9 @@ pub fn render_task(
     params: &BTreeMap<String, Value>,
 ) -> Result<RenderedTask, RenderTaskError> {
     let pipes = pipe_names(definition, instance.name, &address.plan);
-    render_task_with_pipes(renderer, definition, instance, address, task, params, &pipes)
+    render_task_with_pipes(
+        renderer, definition, instance, address, task, params, &pipes,
+    )
 }
 
 /// Renders all templates of one task with these names in `.Pipes`.
@@ -422,12 +424,11 @@ impl Rendering<'_> {
     fn pipe(&self, template: &str, pipe: &[PipeFile]) -> Result<Rendered, RenderTaskError> {
         let text = self.render(template, &self.values)?;
         let pod_name = pipe_pod_name(self.instance.name, self.address, &self.task.name);
-        let pod = single_pod(template, &text, &pod_name)?.ok_or_else(|| {
-            RenderTaskError::PipePod {
+        let pod =
+            single_pod(template, &text, &pod_name)?.ok_or_else(|| RenderTaskError::PipePod {
                 task: self.task.name.clone(),
                 template: template.to_owned(),
-            }
-        })?;
+            })?;
         let artifacts = pipe.iter().map(|file| PipeArtifact {
             name: pipe_artifact_name(self.instance.name, self.address, &self.task.name, &file.key),
             file: file.clone(),
@@ -468,7 +469,11 @@ impl Rendering<'_> {
 }
 
 /// The one pod in the rendered text, under this name; none if there is anything else.
-pub(crate) fn single_pod(template: &str, text: &str, name: &str) -> Result<Option<Value>, ObjectError> {
+pub(crate) fn single_pod(
+    template: &str,
+    text: &str,
+    name: &str,
+) -> Result<Option<Value>, ObjectError> {
     let documents = yaml::parse_documents(text).map_err(|source| ObjectError::Yaml {
         template: template.to_owned(),
         source,

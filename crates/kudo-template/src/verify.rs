@@ -167,12 +167,21 @@ fn undefined_values(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
         }
         let message = |name: &str| {
             if STEP_NAMES.contains(&name) || name == "Pipes" {
-                return format!("{name} is not there in a parameter file, which belongs to no step");
+                return format!(
+                    "{name} is not there in a parameter file, which belongs to no step"
+                );
             }
             format!("there is no value {name:?}; parameters are in Params")
         };
         let used = &references.values;
-        report_unknown(UNDEFINED_VALUE.name, template, used, &known, message, diagnostics);
+        report_unknown(
+            UNDEFINED_VALUE.name,
+            template,
+            used,
+            &known,
+            message,
+            diagnostics,
+        );
     }
 }
 
@@ -197,12 +206,20 @@ fn undefined_pipes(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
 
 fn unused_parameters(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
     let references = references(package);
-    if references.iter().any(|(_, references)| references.all_params) {
+    if references
+        .iter()
+        .any(|(_, references)| references.all_params)
+    {
         return;
     }
     let mut used = BTreeSet::new();
     for (_, references) in &references {
-        used.extend(references.params.iter().map(|reference| reference.name.as_str()));
+        used.extend(
+            references
+                .params
+                .iter()
+                .map(|reference| reference.name.as_str()),
+        );
         used.extend(references.optional_params.iter().map(String::as_str));
     }
     for task in &package.definition.tasks {
@@ -230,9 +247,11 @@ fn is_parameter_file(package: &Package, template: &str) -> bool {
 }
 
 fn is_pipe_pod(package: &Package, template: &str) -> bool {
-    package.definition.tasks.iter().any(
-        |task| matches!(&task.spec, TaskSpec::Pipe { pod, .. } if pod == template),
-    )
+    package
+        .definition
+        .tasks
+        .iter()
+        .any(|task| matches!(&task.spec, TaskSpec::Pipe { pod, .. } if pod == template))
 }
 
 /// Renders every template for every step that uses it, and reads the objects.
@@ -278,7 +297,11 @@ fn addresses(package: &Package, template: &str) -> Vec<StepAddress> {
     let mut addresses = Vec::new();
     for (name, plan) in &definition.plans {
         for phase in &plan.phases {
-            for step in phase.steps.iter().filter(|step| step.tasks.iter().any(uses)) {
+            for step in phase
+                .steps
+                .iter()
+                .filter(|step| step.tasks.iter().any(uses))
+            {
                 addresses.push(StepAddress {
                     plan: name.clone(),
                     phase: phase.name.clone(),
@@ -337,7 +360,9 @@ fn values(
         values.step_name = Some(address.step.clone());
         // A template may be for another plan than the one that is known to use it.
         for plan in definition.plans.keys() {
-            values.pipes.extend(pipe_names(definition, &values.name, plan));
+            values
+                .pipes
+                .extend(pipe_names(definition, &values.name, plan));
         }
         let own = pipe_names(definition, &values.name, &address.plan);
         values.pipes.extend(own);

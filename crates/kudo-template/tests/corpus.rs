@@ -32,7 +32,10 @@ fn rendered(package: &Package) -> BTreeMap<String, String> {
     let params = parameter::resolve(&definition.parameters, &BTreeMap::new());
     // Required parameters without a default are empty in the corpus.
     let params = params.unwrap_or_else(|_| {
-        let given = definition.parameters.iter().filter(|p| p.required && p.default.is_none());
+        let given = definition
+            .parameters
+            .iter()
+            .filter(|p| p.required && p.default.is_none());
         let given = given.map(|p| (p.name.clone(), String::new())).collect();
         parameter::resolve(&definition.parameters, &given).unwrap()
     });
@@ -56,9 +59,15 @@ fn rendered(package: &Package) -> BTreeMap<String, String> {
         for step in steps {
             for task in step.tasks {
                 for document in task.documents {
-                    let key = [plan, &step.phase, &step.step, &task.task, &document.template]
-                        .map(String::as_str)
-                        .join("/");
+                    let key = [
+                        plan,
+                        &step.phase,
+                        &step.step,
+                        &task.task,
+                        &document.template,
+                    ]
+                    .map(String::as_str)
+                    .join("/");
                     texts.insert(key, document.text);
                 }
             }

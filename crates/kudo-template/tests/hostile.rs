@@ -17,10 +17,18 @@ fn fails(name: &'static str, template: String) -> RenderErrorKind {
         let data = json!({"Params": {"L": ["a"], "S": "s"}, "Name": "n"});
         Renderer::new(Limits::default()).render_data(name, &template, &data)
     };
-    let thread = std::thread::Builder::new().stack_size(2 << 20).spawn(render).unwrap();
-    let result = thread.join().unwrap_or_else(|_| panic!("{shown}: panicked"));
+    let thread = std::thread::Builder::new()
+        .stack_size(2 << 20)
+        .spawn(render)
+        .unwrap();
+    let result = thread
+        .join()
+        .unwrap_or_else(|_| panic!("{shown}: panicked"));
     let elapsed = started.elapsed();
-    assert!(elapsed < Duration::from_secs(60), "{shown}: took {elapsed:?}");
+    assert!(
+        elapsed < Duration::from_secs(60),
+        "{shown}: took {elapsed:?}"
+    );
     match result {
         Ok(text) => panic!("{shown}: gave {} bytes", text.len()),
         Err(error) => {
@@ -119,14 +127,18 @@ fn deep_and_long_text() {
     }
     let plain = "(".repeat(100_000);
     let renderer = Renderer::new(Limits::default());
-    assert_eq!(renderer.render_data("x.yaml", &plain, &json!({})), Ok(plain.clone()));
+    assert_eq!(
+        renderer.render_data("x.yaml", &plain, &json!({})),
+        Ok(plain.clone())
+    );
 }
 
 #[test]
 fn handlebars_templates_that_hit_a_limit() {
     let cases = [
         "{{#*inline \"a\"}}{{> a}}{{/inline}}{{> a}}".to_owned(),
-        "{{#*inline \"a\"}}{{> b}}{{/inline}}{{#*inline \"b\"}}{{> a}}{{/inline}}{{> a}}".to_owned(),
+        "{{#*inline \"a\"}}{{> b}}{{/inline}}{{#*inline \"b\"}}{{> a}}{{/inline}}{{> a}}"
+            .to_owned(),
         "{{#*inline \"a\"}}\n  {{> a}}\n{{/inline}}\n  {{> a}}\n".to_owned(),
         "{{#each (until 100000)}}{{#each (until 100000)}}{{/each}}{{/each}}".to_owned(),
         "{{repeat 1000000000 \"x\"}}".to_owned(),
@@ -161,7 +173,9 @@ fn the_clock_stops_a_render() {
         max_output_bytes: 1 << 40,
         ..limits
     };
-    let error = Renderer::new(limits).render_data("x.yaml", template, &json!({})).unwrap_err();
+    let error = Renderer::new(limits)
+        .render_data("x.yaml", template, &json!({}))
+        .unwrap_err();
     assert_eq!(error.kind, RenderErrorKind::Limit);
     assert!(error.message.contains("took longer"), "{error}");
     assert!(started.elapsed() < Duration::from_secs(5));

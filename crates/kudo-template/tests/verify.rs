@@ -76,12 +76,17 @@ fn findings(template: &str, more: &[(&str, &str)]) -> Vec<String> {
         ("templates/child.yaml", "A: {{ .Params.COUNT }}"),
     ]);
     files.extend(more.iter().copied());
-    let files = files.into_iter().map(|(name, text)| (name.to_owned(), text.into()));
+    let files = files
+        .into_iter()
+        .map(|(name, text)| (name.to_owned(), text.into()));
     let package = Package::from_files(files.collect()).unwrap();
     let names: Vec<&str> = RULES.iter().map(|rule| rule.name).collect();
     let all = verify_package(&package);
-    let ours = all.iter().filter(|diagnostic| names.contains(&diagnostic.rule));
-    ours.map(|diagnostic| format!("{}: {diagnostic}", diagnostic.rule)).collect()
+    let ours = all
+        .iter()
+        .filter(|diagnostic| names.contains(&diagnostic.rule));
+    ours.map(|diagnostic| format!("{}: {diagnostic}", diagnostic.rule))
+        .collect()
 }
 
 #[test]
@@ -105,51 +110,130 @@ fn nothing_to_say_about_a_good_package() {
 #[test]
 fn what_go_templates_do_wrong() {
     let cases = [
-        ("a: {{ .Params.CUONT }}", "undefined-parameter: templates/t.yaml:5:7: error: parameter \"CUONT\" is not defined\n  hint: did you mean \"COUNT\"?"),
-        ("a: {{ $.Params.NOPE }}{{ .Params.NOPE }}", "undefined-parameter: templates/t.yaml:5:8: error: parameter \"NOPE\" is not defined"),
-        ("a: {{ range until 1 }}{{ $.Params.NOPE }}{{ end }}", "undefined-parameter: templates/t.yaml:5:27: error: parameter \"NOPE\" is not defined"),
-        ("a: {{ if (eq .Params.NOPE \"x\") }}{{ end }}", "undefined-parameter: templates/t.yaml:5:14: error: parameter \"NOPE\" is not defined"),
-        ("a: {{ .COUNT }}", "undefined-value: templates/t.yaml:5:7: error: there is no value \"COUNT\"; parameters are in Params"),
-        ("a: {{ .Nmae }}", "undefined-value: templates/t.yaml:5:7: error: there is no value \"Nmae\"; parameters are in Params\n  hint: did you mean \"Name\"?"),
-        ("a: {{ define \"d\" }}{{ .Nope }}{{ end }}{{ template \"d\" . }}", "undefined-value: templates/t.yaml:5:24: error: there is no value \"Nope\"; parameters are in Params"),
-        ("a: {{ .Pipes.tls }}", "undefined-pipe: templates/t.yaml:5:7: error: no Pipe task has the key \"tls\"\n  hint: did you mean \"Tls\"?"),
-        ("a: {{ .Name", "template-syntax: templates/t.yaml:5:12: error: unclosed action"),
-        ("a: {{ uper .Name }}", "template-syntax: templates/t.yaml:5:7: error: function \"uper\" not defined\n  hint: did you mean \"upper\"?"),
-        ("a: {{ fail \"boom\" }}", "template-renders: templates/t.yaml:5:7: error: at <fail \"boom\">: error calling fail: boom"),
-        ("a: {{ add1 .Params.COUNT | upper }}", "template-renders: templates/t.yaml:5:28: error: at <upper>: wrong type for value; expected string; got int64"),
-        (" b: - x\n\ty", "template-renders: templates/t.yaml: error: rendered text is not valid YAML: "),
-        ("---\n- a\n", "template-renders: templates/t.yaml: error: line 5 of the rendered text: an object must be a map, found a list"),
-        ("---\nkind: Service\napiVersion: v1\n", "template-renders: templates/t.yaml: error: line 6 of the rendered text: object Service has no metadata.name"),
+        (
+            "a: {{ .Params.CUONT }}",
+            "undefined-parameter: templates/t.yaml:5:14: error: parameter \"CUONT\" is not defined\n  hint: did you mean \"COUNT\"?",
+        ),
+        (
+            "a: {{ $.Params.NOPE }}{{ .Params.NOPE }}",
+            "undefined-parameter: templates/t.yaml:5:8: error: parameter \"NOPE\" is not defined",
+        ),
+        (
+            "a: {{ range until 1 }}{{ $.Params.NOPE }}{{ end }}",
+            "undefined-parameter: templates/t.yaml:5:27: error: parameter \"NOPE\" is not defined",
+        ),
+        (
+            "a: {{ if (eq .Params.NOPE \"x\") }}{{ end }}",
+            "undefined-parameter: templates/t.yaml:5:21: error: parameter \"NOPE\" is not defined",
+        ),
+        (
+            "a: {{ .COUNT }}",
+            "undefined-value: templates/t.yaml:5:7: error: there is no value \"COUNT\"; parameters are in Params",
+        ),
+        (
+            "a: {{ .Nmae }}",
+            "undefined-value: templates/t.yaml:5:7: error: there is no value \"Nmae\"; parameters are in Params\n  hint: did you mean \"Name\"?",
+        ),
+        (
+            "a: {{ define \"d\" }}{{ .Nope }}{{ end }}{{ template \"d\" . }}",
+            "undefined-value: templates/t.yaml:5:23: error: there is no value \"Nope\"; parameters are in Params",
+        ),
+        (
+            "a: {{ .Pipes.tls }}",
+            "undefined-pipe: templates/t.yaml:5:13: error: no Pipe task has the key \"tls\"\n  hint: did you mean \"Tls\"?",
+        ),
+        (
+            "a: {{ .Name",
+            "template-syntax: templates/t.yaml:5:12: error: unclosed action",
+        ),
+        (
+            "a: {{ uper .Name }}",
+            "template-syntax: templates/t.yaml:5:7: error: function \"uper\" not defined\n  hint: did you mean \"upper\"?",
+        ),
+        (
+            "a: {{ fail \"boom\" }}",
+            "template-renders: templates/t.yaml:5:7: error: at <fail \"boom\">: error calling fail: boom",
+        ),
+        (
+            "a: {{ add1 .Params.COUNT | upper }}",
+            "template-renders: templates/t.yaml:5:28: error: at <upper>: wrong type for value; expected string; got int64",
+        ),
+        (
+            " b: - x\n\ty",
+            "template-renders: templates/t.yaml: error: rendered text is not valid YAML: ",
+        ),
+        (
+            "---\n- a\n",
+            "template-renders: templates/t.yaml: error: line 5 of the rendered text: an object must be a map, found a list",
+        ),
+        (
+            "---\nkind: Service\napiVersion: v1\n",
+            "template-renders: templates/t.yaml: error: line 6 of the rendered text: object Service has no metadata.name",
+        ),
     ];
     for (template, expected) in cases {
         let found = findings(template, &[]);
         let matches = found.iter().any(|found| found.starts_with(expected));
-        let only = found.iter().filter(|found| !found.contains("unused-parameter")).count() == 1;
-        assert!(matches && only, "{template}\n  expected {expected}\n  found {found:#?}");
+        let only = found
+            .iter()
+            .filter(|found| !found.contains("unused-parameter"))
+            .count()
+            == 1;
+        assert!(
+            matches && only,
+            "{template}\n  expected {expected}\n  found {found:#?}"
+        );
     }
 }
 
 #[test]
 fn other_templates() {
     let cases: [(&str, &str, &str); 6] = [
-        ("templates/child.yaml", "A: {{ .StepName }}", "undefined-value: templates/child.yaml:1:7: error: StepName is not there in a parameter file"),
-        ("templates/child.yaml", "A: {{ .Pipes.Tls }}", "undefined-value: templates/child.yaml:1:7: error: Pipes is not there"),
-        ("templates/child.yaml", "A: {{ .Params.NOPE }}", "undefined-parameter: templates/child.yaml:1:7: error: parameter \"NOPE\""),
-        ("templates/pod.yaml", "kind: Service\napiVersion: v1\nmetadata: {name: x}", "template-renders: templates/pod.yaml: error: must render to exactly one Pod"),
-        ("templates/unused.yaml.hbs", "a: {{Params.CUONT}}", "undefined-parameter: templates/unused.yaml.hbs:1:6: error: parameter \"CUONT\" is not defined\n  hint: did you mean \"COUNT\"?"),
-        ("templates/unused.yaml.hbs", "{{#each Params.COUNT}}{{@root.Nope}}{{/each}}", "undefined-value: templates/unused.yaml.hbs:1:25: error: there is no value \"Nope\""),
+        (
+            "templates/child.yaml",
+            "A: {{ .StepName }}",
+            "undefined-value: templates/child.yaml:1:7: error: StepName is not there in a parameter file",
+        ),
+        (
+            "templates/child.yaml",
+            "A: {{ .Pipes.Tls }}",
+            "undefined-value: templates/child.yaml:1:13: error: Pipes is not there",
+        ),
+        (
+            "templates/child.yaml",
+            "A: {{ .Params.NOPE }}",
+            "undefined-parameter: templates/child.yaml:1:14: error: parameter \"NOPE\"",
+        ),
+        (
+            "templates/pod.yaml",
+            "kind: Service\napiVersion: v1\nmetadata: {name: x}",
+            "template-renders: templates/pod.yaml: error: must render to exactly one Pod",
+        ),
+        (
+            "templates/unused.yaml.hbs",
+            "a: {{Params.CUONT}}",
+            "undefined-parameter: templates/unused.yaml.hbs:1:6: error: parameter \"CUONT\" is not defined\n  hint: did you mean \"COUNT\"?",
+        ),
+        (
+            "templates/unused.yaml.hbs",
+            "{{#each Params.COUNT}}{{@root.Nope}}{{/each}}",
+            "undefined-value: templates/unused.yaml.hbs:1:25: error: there is no value \"Nope\"",
+        ),
     ];
     for (file, text, expected) in cases {
         let found = findings("", &[(file, text)]);
         let matches = found.iter().any(|found| found.starts_with(expected));
-        assert!(matches, "{file}: {text}\n  expected {expected}\n  found {found:#?}");
+        assert!(
+            matches,
+            "{file}: {text}\n  expected {expected}\n  found {found:#?}"
+        );
     }
 }
 
 #[test]
 fn unused_parameters_are_warned_about() {
     let params = format!("{PARAMS}  - name: SPARE\n    default: x\n");
-    let expected = "unused-parameter: params.yaml:14:11: warning: parameter \"SPARE\" is not used";
+    let expected = "unused-parameter: params.yaml:13:5: warning: parameter \"SPARE\" is not used";
     assert_eq!(findings("", &[("params.yaml", &params)]), [expected]);
     let used = [
         "a: {{ .Params.SPARE }}",
@@ -172,7 +256,10 @@ fn unused_parameters_are_warned_about() {
     ];
     for template in hbs {
         let text = format!("apiVersion: v1\nkind: A\nmetadata: {{name: a}}\na: {template}");
-        let more = [("params.yaml", params.as_str()), ("templates/h.yaml.hbs", &text)];
+        let more = [
+            ("params.yaml", params.as_str()),
+            ("templates/h.yaml.hbs", &text),
+        ];
         assert_eq!(findings("", &more), Vec::<String>::new(), "{template}");
     }
 }
@@ -182,11 +269,16 @@ fn findings_of_both_lists_come_together() {
     let files = BTreeMap::from([
         ("operator.yaml".to_owned(), OPERATOR.into()),
         ("params.yaml".to_owned(), PARAMS.into()),
-        ("templates/t.yaml".to_owned(), "kind: Namespace {{ .Nope }}".into()),
+        (
+            "templates/t.yaml".to_owned(),
+            "kind: Namespace {{ .Nope }}".into(),
+        ),
     ]);
     let package = Package::from_files(files).unwrap();
     let found = verify_package(&package);
-    let errors = found.iter().filter(|found| found.severity == Severity::Error);
+    let errors = found
+        .iter()
+        .filter(|found| found.severity == Severity::Error);
     let rules: Vec<&str> = errors.map(|found| found.rule).collect();
     for rule in ["undefined-template", "namespace-kind", "undefined-value"] {
         assert!(rules.contains(&rule), "{rule} not in {rules:?}");

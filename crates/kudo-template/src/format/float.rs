@@ -59,7 +59,10 @@ fn decimal(value: f64, count: Option<usize>) -> Digits {
 }
 
 fn exponential(value: f64, format: u8, precision: Option<usize>) -> String {
-    let digits = decimal(value, precision.map(|precision| precision.saturating_add(1)));
+    let digits = decimal(
+        value,
+        precision.map(|precision| precision.saturating_add(1)),
+    );
     let precision = precision.unwrap_or_else(|| digits.digits.len().saturating_sub(1));
     write_exponential(&digits, format, precision)
 }

@@ -48,11 +48,7 @@ pub(crate) fn println(budget: &Budget, values: &[Value]) -> Result<Vec<u8>, Fail
 }
 
 /// Formats values as `format` tells.
-pub(crate) fn printf(
-    budget: &Budget,
-    format: &[u8],
-    values: &[Value],
-) -> Result<Vec<u8>, Failure> {
+pub(crate) fn printf(budget: &Budget, format: &[u8], values: &[Value]) -> Result<Vec<u8>, Failure> {
     let mut printer = Printer::new(budget);
     Directives {
         format,
@@ -232,7 +228,9 @@ impl Directives<'_> {
         }
         self.reordered = true;
         let rest = &self.format[self.position..];
-        let close = (rest.len() >= 3).then(|| rest.iter().position(|b| *b == b']')).flatten();
+        let close = (rest.len() >= 3)
+            .then(|| rest.iter().position(|b| *b == b']'))
+            .flatten();
         let Some(close) = close else {
             self.index_ok = false;
             self.position += 1;
@@ -240,7 +238,10 @@ impl Directives<'_> {
         };
         let text = std::str::from_utf8(&rest[1..close]).unwrap_or("");
         let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-        let index = text.parse::<usize>().ok().filter(|index| digits && *index <= MAX_WIDTH);
+        let index = text
+            .parse::<usize>()
+            .ok()
+            .filter(|index| digits && *index <= MAX_WIDTH);
         self.position += close + 1;
         match index {
             Some(index) if (1..=self.values.len()).contains(&index) => {
@@ -558,7 +559,11 @@ impl<'a> Printer<'a> {
             'o' | 'O' => 8,
             'x' | 'X' => 16,
             'c' | 'q' | 'U' => {
-                let code = if negative { number.wrapping_neg() } else { number };
+                let code = if negative {
+                    number.wrapping_neg()
+                } else {
+                    number
+                };
                 return self.character(code, verb);
             }
             _ => return self.wrong_verb(value, verb),

@@ -147,8 +147,14 @@ pub(crate) fn unquote_char(text: &str, quote: char) -> Option<(Unit, &str)> {
             let code = digits(rest, 2, 16)?;
             Some((Unit::Byte(u8::try_from(code).ok()?), &rest[2..]))
         }
-        'u' => Some((Unit::Char(char::from_u32(digits(rest, 4, 16)?)?), &rest[4..])),
-        'U' => Some((Unit::Char(char::from_u32(digits(rest, 8, 16)?)?), &rest[8..])),
+        'u' => Some((
+            Unit::Char(char::from_u32(digits(rest, 4, 16)?)?),
+            &rest[4..],
+        )),
+        'U' => Some((
+            Unit::Char(char::from_u32(digits(rest, 8, 16)?)?),
+            &rest[8..],
+        )),
         '0'..='7' => {
             let octal = &text[1..];
             let code = digits(octal, 3, 8)?;

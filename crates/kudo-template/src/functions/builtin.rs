@@ -9,15 +9,21 @@ use crate::value::{MapType, UintType, Value, go_equal, go_less, is_true, lossy};
 pub(super) const FUNCTIONS: &[Function] = &[
     short_circuit("and", Special::And),
     short_circuit("or", Special::Or),
-    fixed("not", &[Param::Reflect], |_, a| Ok(Value::Bool(!is_true(any(a, 0))))),
+    fixed("not", &[Param::Reflect], |_, a| {
+        Ok(Value::Bool(!is_true(any(a, 0))))
+    }),
     variadic("call", &[Param::Reflect], Param::Reflect, call),
     variadic("html", &[], Param::Any, html),
     variadic("js", &[], Param::Any, js),
     variadic("urlquery", &[], Param::Any, url_query),
     variadic("index", &[Param::Reflect], Param::Reflect, index),
     fixed("len", &[Param::Reflect], |_, a| length(any(a, 0))),
-    variadic("print", &[], Param::Any, |c, a| Ok(print(&c.budget, a)?.into())),
-    variadic("println", &[], Param::Any, |c, a| Ok(println(&c.budget, a)?.into())),
+    variadic("print", &[], Param::Any, |c, a| {
+        Ok(print(&c.budget, a)?.into())
+    }),
+    variadic("println", &[], Param::Any, |c, a| {
+        Ok(println(&c.budget, a)?.into())
+    }),
     variadic("printf", &[Param::Text], Param::Any, |c, a| {
         Ok(printf(&c.budget, bytes(a, 0), a.get(1..).unwrap_or_default())?.into())
     }),
@@ -103,7 +109,8 @@ fn index(_: &Context, arguments: &[Value]) -> Output {
             Value::Text(text) => {
                 let at = index_within(index, text.len())?;
                 let byte = text.as_bytes().get(at).copied();
-                let byte = byte.ok_or_else(|| Failure::new("reflect: string index out of range"))?;
+                let byte =
+                    byte.ok_or_else(|| Failure::new("reflect: string index out of range"))?;
                 Value::Uint(u64::from(byte), UintType::Uint8)
             }
             Value::List(list) => {

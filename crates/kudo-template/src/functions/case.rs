@@ -180,7 +180,9 @@ fn is_punctuation(c: char) -> bool {
     }
     let buffer = &mut [0; 4];
     let text: &str = c.encode_utf8(buffer);
-    PUNCTUATION.as_ref().is_some_and(|regex| regex.is_match(text))
+    PUNCTUATION
+        .as_ref()
+        .is_some_and(|regex| regex.is_match(text))
 }
 
 /// Letters but for Chinese characters, which are words of their own.
@@ -213,9 +215,8 @@ fn next_word(text: &[char]) -> (Word, &[char], &[char]) {
     } else if first.is_numeric() {
         (Word::Number, run(1, &char::is_numeric))
     } else {
-        let belongs = |c: char| {
-            !(is_connector(c) || is_alphabet(c) || c.is_numeric() || is_punctuation(c))
-        };
+        let belongs =
+            |c: char| !(is_connector(c) || is_alphabet(c) || c.is_numeric() || is_punctuation(c));
         (Word::Other, run(1, &belongs))
     };
     let (read, rest) = text.split_at(length);
@@ -230,7 +231,9 @@ fn upper_word(text: &[char]) -> usize {
         return uppers - usize::from(after.is_some_and(is_alphabet));
     }
     let rest = text[1..].iter();
-    1 + rest.take_while(|c| is_alphabet(**c) && !c.is_uppercase()).count()
+    1 + rest
+        .take_while(|c| is_alphabet(**c) && !c.is_uppercase())
+        .count()
 }
 
 fn push_word(out: &mut String, word: Word, text: &[char], connector: char) {

@@ -28,17 +28,27 @@ pub(super) const FUNCTIONS: &[Function] = &[
         let key = PrivateKey::rsa(c, 2048)?;
         authority(a, &key)
     }),
-    fixed("genCAWithKey", &[Param::Text, Param::Int, Param::Text], |c, a| {
-        let key = given_key(c, a, 2)?;
-        authority(a, &key)
-    }),
+    fixed(
+        "genCAWithKey",
+        &[Param::Text, Param::Int, Param::Text],
+        |c, a| {
+            let key = given_key(c, a, 2)?;
+            authority(a, &key)
+        },
+    ),
     fixed("genSelfSignedCert", SELF_SIGNED, |c, a| {
         let key = PrivateKey::rsa(c, 2048)?;
         self_signed(c, a, &key)
     }),
     fixed(
         "genSelfSignedCertWithKey",
-        &[Param::Text, Param::List, Param::List, Param::Int, Param::Text],
+        &[
+            Param::Text,
+            Param::List,
+            Param::List,
+            Param::Int,
+            Param::Text,
+        ],
         |c, a| {
             let key = given_key(c, a, 4)?;
             self_signed(c, a, &key)
@@ -46,7 +56,13 @@ pub(super) const FUNCTIONS: &[Function] = &[
     ),
     fixed(
         "genSignedCert",
-        &[Param::Text, Param::List, Param::List, Param::Int, Param::Certificate],
+        &[
+            Param::Text,
+            Param::List,
+            Param::List,
+            Param::Int,
+            Param::Certificate,
+        ],
         |c, a| {
             let key = PrivateKey::rsa(c, 2048)?;
             signed(c, a, &key)
@@ -134,13 +150,29 @@ fn authority(arguments: &[Value], key: &PrivateKey) -> Output {
         days: int(arguments, 1),
         authority: true,
     };
-    issue(&subject, key, &Issuer { name, key, key_id: Vec::new() })
+    issue(
+        &subject,
+        key,
+        &Issuer {
+            name,
+            key,
+            key_id: Vec::new(),
+        },
+    )
 }
 
 fn self_signed(context: &Context, arguments: &[Value], key: &PrivateKey) -> Output {
     let subject = leaf(context, arguments)?;
     let name = subject.name.clone();
-    issue(&subject, key, &Issuer { name, key, key_id: Vec::new() })
+    issue(
+        &subject,
+        key,
+        &Issuer {
+            name,
+            key,
+            key_id: Vec::new(),
+        },
+    )
 }
 
 fn signed(context: &Context, arguments: &[Value], key: &PrivateKey) -> Output {
@@ -151,9 +183,8 @@ fn signed(context: &Context, arguments: &[Value], key: &PrivateKey) -> Output {
     let authority = authority.ok_or_else(|| Failure::new("unable to decode certificate"))?;
     let cert = parse_certificate(&authority.cert)?;
     let authority_key = PrivateKey::from_pem(&authority.key).map_err(key_error)?;
-    let unreadable = |error: x509_cert::der::Error| {
-        Failure::new(format!("error parsing certificate: {error}"))
-    };
+    let unreadable =
+        |error: x509_cert::der::Error| Failure::new(format!("error parsing certificate: {error}"));
     let tbs = cert.tbs_certificate();
     let public = tbs.subject_public_key_info().to_der().map_err(unreadable)?;
     if public != authority_key.public_info()? {
@@ -161,7 +192,9 @@ fn signed(context: &Context, arguments: &[Value], key: &PrivateKey) -> Output {
             "error creating certificate: x509: provided PrivateKey doesn't match parent's PublicKey",
         ));
     }
-    let extensions = tbs.extensions().map_or(&[][..], |extensions| extensions.as_slice());
+    let extensions = tbs
+        .extensions()
+        .map_or(&[][..], |extensions| extensions.as_slice());
     let key_id = extensions
         .iter()
         .find(|extension| extension.extn_id.to_string() == "2.5.29.14")
@@ -192,7 +225,11 @@ fn common_name(name: &str) -> Vec<u8> {
         return element(SEQUENCE, &[]);
     }
     let printable = |c: char| c.is_ascii_alphanumeric() || "'()+,-./:=? ".contains(c);
-    let tag = if name.chars().all(printable) { 0x13 } else { 0x0c };
+    let tag = if name.chars().all(printable) {
+        0x13
+    } else {
+        0x0c
+    };
     let attribute = sequence(&[&[0x06, 3, 0x55, 0x04, 0x03], &element(tag, name.as_bytes())]);
     sequence(&[&element(der::SET, &attribute)])
 }
@@ -203,7 +240,10 @@ fn alternative_names(context: &Context, arguments: &[Value]) -> Result<Vec<u8>, 
         lossy(&bytes).into_owned()
     };
     let addresses = only_texts(list(arguments, 1)).map_err(|value| {
-        Failure::new(format!("error parsing ip: {} is not a string", shown(value)))
+        Failure::new(format!(
+            "error parsing ip: {} is not a string",
+            shown(value)
+        ))
     })?;
     let names = only_texts(list(arguments, 2)).map_err(|value| {
         Failure::new(format!(
@@ -265,8 +305,14 @@ fn issue(subject: &Subject, key: &PrivateKey, issuer: &Issuer<'_>) -> Output {
 fn time(time: &Time) -> Result<Vec<u8>, Failure> {
     let year = time.civil().year;
     match year {
-        1950..2050 => Ok(element(0x17, layout::format(time, "060102150405Z").as_bytes())),
-        0..10_000 => Ok(element(0x18, layout::format(time, "20060102150405Z").as_bytes())),
+        1950..2050 => Ok(element(
+            0x17,
+            layout::format(time, "060102150405Z").as_bytes(),
+        )),
+        0..10_000 => Ok(element(
+            0x18,
+            layout::format(time, "20060102150405Z").as_bytes(),
+        )),
         _ => Err(Failure::new(
             "error creating certificate: cannot represent time as GeneralizedTime",
         )),

@@ -19,13 +19,19 @@ const BCRYPT_COST: u32 = 10;
 const BLOCK: usize = 16;
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    fixed("sha1sum", TEXT, |c, a| hashed(c, a, |bytes| Sha1::digest(bytes).to_vec())),
-    fixed("sha256sum", TEXT, |c, a| hashed(c, a, |bytes| Sha256::digest(bytes).to_vec())),
+    fixed("sha1sum", TEXT, |c, a| {
+        hashed(c, a, |bytes| Sha1::digest(bytes).to_vec())
+    }),
+    fixed("sha256sum", TEXT, |c, a| {
+        hashed(c, a, |bytes| Sha256::digest(bytes).to_vec())
+    }),
     fixed("adler32sum", TEXT, |c, a| {
         c.budget.steps(bytes(a, 0).len() / 64)?;
         Ok(adler32(bytes(a, 0)).to_string().into())
     }),
-    fixed("bcrypt", TEXT, |c, a| Ok(bcrypt_hash(c, bytes(a, 0))?.into())),
+    fixed("bcrypt", TEXT, |c, a| {
+        Ok(bcrypt_hash(c, bytes(a, 0))?.into())
+    }),
     fixed("htpasswd", TEXT_TEXT, |c, a| {
         let user = text(a, 0);
         if user.contains(':') {
@@ -120,7 +126,10 @@ fn decrypt(context: &Context, arguments: &[Value]) -> Output {
         *chunk = block.into();
     }
     let padding = usize::from(*content_blocks.last().ok_or_else(out_of_range)?);
-    let length = content_blocks.len().checked_sub(padding).ok_or_else(out_of_range)?;
+    let length = content_blocks
+        .len()
+        .checked_sub(padding)
+        .ok_or_else(out_of_range)?;
     content_blocks.truncate(length);
     Ok(content_blocks.into())
 }

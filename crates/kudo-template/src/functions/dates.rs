@@ -28,8 +28,12 @@ pub(super) const FUNCTIONS: &[Function] = &[
     fixed("htmlDateInZone", &[Param::Any, Param::Text], |c, a| {
         written(c, "2006-01-02", any(a, 0), &text(a, 1))
     }),
-    fixed("dateModify", TEXT_TIME, |_, a| Ok(modified(a).unwrap_or_else(|_| any(a, 1).clone()))),
-    fixed("date_modify", TEXT_TIME, |_, a| Ok(modified(a).unwrap_or_else(|_| any(a, 1).clone()))),
+    fixed("dateModify", TEXT_TIME, |_, a| {
+        Ok(modified(a).unwrap_or_else(|_| any(a, 1).clone()))
+    }),
+    fixed("date_modify", TEXT_TIME, |_, a| {
+        Ok(modified(a).unwrap_or_else(|_| any(a, 1).clone()))
+    }),
     fixed("mustDateModify", TEXT_TIME, |_, a| modified(a)),
     fixed("must_date_modify", TEXT_TIME, |_, a| modified(a)),
     fixed("toDate", TEXT_TEXT, |_, a| {

@@ -9,11 +9,17 @@ pub(super) const FUNCTIONS: &[Function] = &[
         let given = any(a, 1);
         Ok(if is_empty(given) { any(a, 0) } else { given }.clone())
     }),
-    fixed("empty", &[Param::Any], |_, a| Ok(Value::Bool(is_empty(any(a, 0))))),
+    fixed("empty", &[Param::Any], |_, a| {
+        Ok(Value::Bool(is_empty(any(a, 0))))
+    }),
     variadic("coalesce", &[], Param::Any, |_, a| {
         let found = a.iter().find(|value| !is_empty(value));
         Ok(found.cloned().unwrap_or(Value::Nil))
     }),
-    variadic("all", &[], Param::Any, |_, a| Ok(Value::Bool(!a.iter().any(is_empty)))),
-    variadic("any", &[], Param::Any, |_, a| Ok(Value::Bool(!a.iter().all(is_empty)))),
+    variadic("all", &[], Param::Any, |_, a| {
+        Ok(Value::Bool(!a.iter().any(is_empty)))
+    }),
+    variadic("any", &[], Param::Any, |_, a| {
+        Ok(Value::Bool(!a.iter().all(is_empty)))
+    }),
 ];

@@ -58,7 +58,9 @@ pub(super) fn read(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
         if digits.len() > 4 {
             return None;
         }
-        let length = digits.iter().fold(0, |length, byte| length << 8 | usize::from(*byte));
+        let length = digits
+            .iter()
+            .fold(0, |length, byte| length << 8 | usize::from(*byte));
         (length, rest)
     };
     let (content, rest) = rest.split_at_checked(length)?;
@@ -90,6 +92,9 @@ pub(super) fn from_pem(text: &str) -> Option<(&str, Vec<u8>)> {
         Some((headers, body)) if headers.contains(':') => body,
         _ => body,
     };
-    let digits: Vec<u8> = body.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    let digits: Vec<u8> = body
+        .bytes()
+        .filter(|byte| !byte.is_ascii_whitespace())
+        .collect();
     Some((label, from_base64(&digits).ok()?))
 }

@@ -25,7 +25,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Ok(any(a, 0).clone())
     }),
     fixed("hasKey", MAP_TEXT, |_, a| {
-        Ok(Value::Bool(map(a, 0).is_some_and(|map| map.contains(bytes(a, 1)))))
+        Ok(Value::Bool(
+            map(a, 0).is_some_and(|map| map.contains(bytes(a, 1))),
+        ))
     }),
     variadic("pluck", &[Param::Text], Param::Map, |c, a| {
         let key = Text::from(bytes(a, 0));
@@ -40,11 +42,21 @@ pub(super) const FUNCTIONS: &[Function] = &[
         list(c, entries.into_iter().map(|(_, value)| value).collect())
     }),
     variadic("merge", MAP, Param::Map, |c, a| merge::merge(c, a, false)),
-    variadic("mustMerge", MAP, Param::Map, |c, a| merge::merge(c, a, false)),
-    variadic("mergeOverwrite", MAP, Param::Map, |c, a| merge::merge(c, a, true)),
-    variadic("mustMergeOverwrite", MAP, Param::Map, |c, a| merge::merge(c, a, true)),
-    fixed("deepCopy", &[Param::Any], |c, a| merge::deep_copy(c, any(a, 0))),
-    fixed("mustDeepCopy", &[Param::Any], |c, a| merge::deep_copy(c, any(a, 0))),
+    variadic("mustMerge", MAP, Param::Map, |c, a| {
+        merge::merge(c, a, false)
+    }),
+    variadic("mergeOverwrite", MAP, Param::Map, |c, a| {
+        merge::merge(c, a, true)
+    }),
+    variadic("mustMergeOverwrite", MAP, Param::Map, |c, a| {
+        merge::merge(c, a, true)
+    }),
+    fixed("deepCopy", &[Param::Any], |c, a| {
+        merge::deep_copy(c, any(a, 0))
+    }),
+    fixed("mustDeepCopy", &[Param::Any], |c, a| {
+        merge::deep_copy(c, any(a, 0))
+    }),
     variadic("dig", &[], Param::Any, dig),
 ];
 

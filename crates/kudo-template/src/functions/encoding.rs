@@ -7,15 +7,13 @@ use crate::value::Value;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     fixed("b64enc", &[Param::Text], |c, a| encoded(c, a, base64)),
-    fixed("b64dec", &[Param::Text], |c, a| {
-        decoded(c, a, from_base64)
-    }),
+    fixed("b64dec", &[Param::Text], |c, a| decoded(c, a, from_base64)),
     fixed("b32enc", &[Param::Text], |c, a| {
-        encoded(c, a, |bytes| encode(bytes, 5, b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"))
+        encoded(c, a, |bytes| {
+            encode(bytes, 5, b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
+        })
     }),
-    fixed("b32dec", &[Param::Text], |c, a| {
-        decoded(c, a, from_base32)
-    }),
+    fixed("b32dec", &[Param::Text], |c, a| decoded(c, a, from_base32)),
 ];
 
 /// Base 64 with padding.
@@ -59,7 +57,9 @@ fn encode(bytes: &[u8], bits: u32, digits: &[u8]) -> String {
     let mask = (1 << bits) - 1;
     let mut push = |value: u32| {
         let digit = usize::try_from(value & mask).ok();
-        text.push(char::from(digit.and_then(|d| digits.get(d)).copied().unwrap_or(b'=')));
+        text.push(char::from(
+            digit.and_then(|d| digits.get(d)).copied().unwrap_or(b'='),
+        ));
     };
     for byte in bytes {
         pending = (pending << 8) | u32::from(*byte);
@@ -104,7 +104,9 @@ fn base32_digit(byte: u8) -> Option<u32> {
 pub(super) fn from_base64(text: &[u8]) -> Result<Vec<u8>, String> {
     let corrupt = |at: usize| Err(format!("illegal base64 data at input byte {at}"));
     let mut input = text.iter().copied().enumerate();
-    let mut input = input.by_ref().filter(|(_, byte)| !matches!(byte, b'\r' | b'\n'));
+    let mut input = input
+        .by_ref()
+        .filter(|(_, byte)| !matches!(byte, b'\r' | b'\n'));
     let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
     loop {
         let mut group = Group::default();
@@ -146,7 +148,10 @@ pub(super) fn from_base64(text: &[u8]) -> Result<Vec<u8>, String> {
 /// Reads base 32 with padding; line breaks are not counted. Messages are Go's.
 fn from_base32(text: &[u8]) -> Result<Vec<u8>, String> {
     let corrupt = |at: usize| Err(format!("illegal base32 data at input byte {at}"));
-    let stripped = text.iter().copied().filter(|byte| !matches!(byte, b'\r' | b'\n'));
+    let stripped = text
+        .iter()
+        .copied()
+        .filter(|byte| !matches!(byte, b'\r' | b'\n'));
     let text: Vec<u8> = stripped.collect();
     let mut bytes = Vec::with_capacity(text.len() / 8 * 5);
     for (index, chunk) in text.chunks(8).enumerate() {

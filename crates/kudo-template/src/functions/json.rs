@@ -11,11 +11,17 @@ use crate::value::{Numbers, Value, from_json, to_json};
 const ANY: &[Param] = &[Param::Any];
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    fixed("fromJson", &[Param::Text], |c, a| lenient(decoded(c, a), Value::Nil)),
+    fixed("fromJson", &[Param::Text], |c, a| {
+        lenient(decoded(c, a), Value::Nil)
+    }),
     fixed("mustFromJson", &[Param::Text], decoded),
-    fixed("toJson", ANY, |c, a| lenient(encoded(c, a, Style::ESCAPED), "".into())),
+    fixed("toJson", ANY, |c, a| {
+        lenient(encoded(c, a, Style::ESCAPED), "".into())
+    }),
     fixed("mustToJson", ANY, |c, a| encoded(c, a, Style::ESCAPED)),
-    fixed("toPrettyJson", ANY, |c, a| lenient(encoded(c, a, Style::PRETTY), "".into())),
+    fixed("toPrettyJson", ANY, |c, a| {
+        lenient(encoded(c, a, Style::PRETTY), "".into())
+    }),
     fixed("mustToPrettyJson", ANY, |c, a| encoded(c, a, Style::PRETTY)),
     fixed("toRawJson", ANY, |c, a| encoded(c, a, Style::RAW)),
     fixed("mustToRawJson", ANY, |c, a| encoded(c, a, Style::RAW)),
@@ -103,7 +109,8 @@ impl Writer<'_> {
                 for (index, (key, item)) in entries.iter().enumerate() {
                     self.between(index, depth + 1);
                     self.text(key);
-                    self.out.push_str(if self.style.indented { ": " } else { ":" });
+                    self.out
+                        .push_str(if self.style.indented { ": " } else { ":" });
                     self.value(item, depth + 1)?;
                 }
                 self.close(entries.is_empty(), depth, '}');

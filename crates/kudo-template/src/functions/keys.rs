@@ -35,7 +35,9 @@ pub(super) enum PrivateKey {
 impl PrivateKey {
     /// Makes an RSA key.
     pub(super) fn rsa(context: &Context, size: usize) -> Result<Self, Failure> {
-        context.budget.costly(if size > 2048 { LARGE_KEY } else { 1 })?;
+        context
+            .budget
+            .costly(if size > 2048 { LARGE_KEY } else { 1 })?;
         rsa::PrivateKey::new(&mut getrandom::SysRng, size)
             .map(|key| Self::Rsa(Box::new(key)))
             .map_err(|error| Failure::new(format!("error generating rsa key: {error}")))
@@ -115,8 +117,9 @@ impl PrivateKey {
             "EC PRIVATE KEY" => ec_from_der(&body)
                 .map(|key| Self::Ec(Box::new(key)))
                 .ok_or_else(|| failed("parsing EC private key from PEM")),
-            "DSA PRIVATE KEY" => dsa_from_der(&body)
-                .ok_or_else(|| failed("parsing DSA private key from PEM")),
+            "DSA PRIVATE KEY" => {
+                dsa_from_der(&body).ok_or_else(|| failed("parsing DSA private key from PEM"))
+            }
             other => Err(Failure::new(match other.strip_suffix(" PRIVATE KEY") {
                 Some(kind) => format!("invalid private key type {kind}"),
                 None => format!("no private key data in PEM block of type {other}"),

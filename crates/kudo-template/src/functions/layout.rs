@@ -26,13 +26,22 @@ pub(super) enum Element {
     LongYear,
     Year,
     /// `PM`, or `pm` if small.
-    HalfDay { small: bool },
+    HalfDay {
+        small: bool,
+    },
     /// `MST`
     ZoneName,
     /// `Z0700` (with `z`) or `-0700` and its forms.
-    Offset { z: bool, form: OffsetForm },
+    Offset {
+        z: bool,
+        form: OffsetForm,
+    },
     /// `.000` or `,000`: so many digits; with `.999`, without zeros at the end.
-    Fraction { digits: usize, trims: bool, sign: char },
+    Fraction {
+        digits: usize,
+        trims: bool,
+        sign: char,
+    },
 }
 
 /// How an offset is written.
@@ -73,7 +82,9 @@ pub(super) fn next_element(layout: &str) -> (&str, Option<Element>, &str) {
 fn element_at(text: &str) -> Option<(usize, usize, Element)> {
     let found = |length, element| Some((0, length, element));
     let small_follows = |length: usize| {
-        text.as_bytes().get(length).is_some_and(u8::is_ascii_lowercase)
+        text.as_bytes()
+            .get(length)
+            .is_some_and(u8::is_ascii_lowercase)
     };
     match text.as_bytes().first()? {
         b'J' if text.starts_with("January") => found(7, Element::LongMonth),
@@ -109,18 +120,34 @@ fn element_at(text: &str) -> Option<(usize, usize, Element)> {
         b'p' if text.starts_with("pm") => found(2, Element::HalfDay { small: true }),
         sign @ (b'-' | b'Z') => {
             let forms = OFFSETS.iter();
-            let (digits, form) = forms.copied().find(|(digits, _)| text[1..].starts_with(digits))?;
+            let (digits, form) = forms
+                .copied()
+                .find(|(digits, _)| text[1..].starts_with(digits))?;
             let z = *sign == b'Z';
             found(1 + digits.len(), Element::Offset { z, form })
         }
         sign @ (b'.' | b',') => {
-            let digit = text.as_bytes().get(1).filter(|b| matches!(b, b'0' | b'9'))?;
+            let digit = text
+                .as_bytes()
+                .get(1)
+                .filter(|b| matches!(b, b'0' | b'9'))?;
             let digits = text[1..].bytes().take_while(|b| b == digit).count();
-            if text.as_bytes().get(1 + digits).is_some_and(u8::is_ascii_digit) {
+            if text
+                .as_bytes()
+                .get(1 + digits)
+                .is_some_and(u8::is_ascii_digit)
+            {
                 return None;
             }
             let (trims, sign) = (*digit == b'9', char::from(*sign));
-            found(1 + digits, Element::Fraction { digits, trims, sign })
+            found(
+                1 + digits,
+                Element::Fraction {
+                    digits,
+                    trims,
+                    sign,
+                },
+            )
         }
         _ => None,
     }

@@ -111,7 +111,12 @@ impl<'a> Reader<'a> {
     }
 
     fn digits(&mut self, most: usize, fixed: bool) -> Option<i64> {
-        let digits = self.rest.bytes().take(most).take_while(u8::is_ascii_digit).count();
+        let digits = self
+            .rest
+            .bytes()
+            .take(most)
+            .take_while(u8::is_ascii_digit)
+            .count();
         if digits == 0 || fixed && digits != most {
             return None;
         }
@@ -303,7 +308,9 @@ impl<'a> Reader<'a> {
             None if name.is_empty() => Ok(time),
             None => {
                 // A name alone says nothing about the offset, except for GMT+3.
-                let offset = name.strip_prefix("GMT").and_then(|offset| offset.parse::<i64>().ok());
+                let offset = name
+                    .strip_prefix("GMT")
+                    .and_then(|offset| offset.parse::<i64>().ok());
                 Ok(time.in_zone(fixed(name, offset.unwrap_or(0) * 3600)))
             }
         }
@@ -362,7 +369,11 @@ fn zone_length(text: &str) -> Option<usize> {
     if text.starts_with(['+', '-']) && text.len() >= 3 {
         return Some(signed_offset_length(text)).filter(|length| *length > 0);
     }
-    let letters = text.bytes().take(6).take_while(u8::is_ascii_uppercase).count();
+    let letters = text
+        .bytes()
+        .take(6)
+        .take_while(u8::is_ascii_uppercase)
+        .count();
     match letters {
         3 => Some(3),
         4 if text.as_bytes()[3] == b'T' || text.starts_with("WITA") => Some(4),

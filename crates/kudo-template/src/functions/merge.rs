@@ -71,7 +71,10 @@ fn copy(context: &Context, value: &Value, depth: usize) -> Output {
         Value::List(list) if !list.is_nil() => {
             let items = list.items().iter();
             let items = items.map(|item| copy(context, item, depth + 1));
-            Value::List(List::new(list.list_type(), items.collect::<Result<_, _>>()?))
+            Value::List(List::new(
+                list.list_type(),
+                items.collect::<Result<_, _>>()?,
+            ))
         }
         Value::Map(map) => {
             let entries = map.entries().into_iter();

@@ -10,14 +10,22 @@ use crate::value::{List, ListType, Value, lossy};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     fixed("atoi", &[Param::Text], |_, a| {
-        Ok(Value::int(parse_int(&lossy(bytes(a, 0)), 10).unwrap_or_else(|| {
-            // Go gives the nearest integer for what is out of range.
-            saturated(&lossy(bytes(a, 0)))
-        })))
+        Ok(Value::int(
+            parse_int(&lossy(bytes(a, 0)), 10).unwrap_or_else(|| {
+                // Go gives the nearest integer for what is out of range.
+                saturated(&lossy(bytes(a, 0)))
+            }),
+        ))
     }),
-    fixed("int64", &[Param::Any], |_, a| Ok(Value::int64(to_int(any(a, 0))))),
-    fixed("int", &[Param::Any], |_, a| Ok(Value::int(to_int(any(a, 0))))),
-    fixed("float64", &[Param::Any], |_, a| Ok(Value::Float(to_float(any(a, 0))))),
+    fixed("int64", &[Param::Any], |_, a| {
+        Ok(Value::int64(to_int(any(a, 0))))
+    }),
+    fixed("int", &[Param::Any], |_, a| {
+        Ok(Value::int(to_int(any(a, 0))))
+    }),
+    fixed("float64", &[Param::Any], |_, a| {
+        Ok(Value::Float(to_float(any(a, 0))))
+    }),
     fixed("toDecimal", &[Param::Any], |c, a| {
         let text = to_text(c, any(a, 0))?;
         Ok(Value::int64(parse_int(&lossy(&text), 8).unwrap_or(0)))
@@ -27,22 +35,34 @@ pub(super) const FUNCTIONS: &[Function] = &[
         let count = int(a, 0);
         stepped(c, 0, count, if count < 0 { -1 } else { 1 }).map(ints)
     }),
-    fixed("untilStep", &[Param::Int, Param::Int, Param::Int], |c, a| {
-        stepped(c, int(a, 0), int(a, 1), int(a, 2)).map(ints)
-    }),
+    fixed(
+        "untilStep",
+        &[Param::Int, Param::Int, Param::Int],
+        |c, a| stepped(c, int(a, 0), int(a, 1), int(a, 2)).map(ints),
+    ),
     fixed("add1", &[Param::Any], |_, a| {
         Ok(Value::int64(to_int(any(a, 0)).wrapping_add(1)))
     }),
     variadic("add", &[], Param::Any, |_, a| {
-        Ok(Value::int64(a.iter().map(to_int).fold(0, i64::wrapping_add)))
+        Ok(Value::int64(
+            a.iter().map(to_int).fold(0, i64::wrapping_add),
+        ))
     }),
     fixed("sub", &[Param::Any, Param::Any], |_, a| {
-        Ok(Value::int64(to_int(any(a, 0)).wrapping_sub(to_int(any(a, 1)))))
+        Ok(Value::int64(
+            to_int(any(a, 0)).wrapping_sub(to_int(any(a, 1))),
+        ))
     }),
-    fixed("div", &[Param::Any, Param::Any], |_, a| divided(a, i64::wrapping_div)),
-    fixed("mod", &[Param::Any, Param::Any], |_, a| divided(a, i64::wrapping_rem)),
+    fixed("div", &[Param::Any, Param::Any], |_, a| {
+        divided(a, i64::wrapping_div)
+    }),
+    fixed("mod", &[Param::Any, Param::Any], |_, a| {
+        divided(a, i64::wrapping_rem)
+    }),
     variadic("mul", &[Param::Any], Param::Any, |_, a| {
-        Ok(Value::int64(a.iter().map(to_int).fold(1, i64::wrapping_mul)))
+        Ok(Value::int64(
+            a.iter().map(to_int).fold(1, i64::wrapping_mul),
+        ))
     }),
     fixed("add1f", &[Param::Any], |c, a| {
         decimals(c, to_float(any(a, 0)), &[1.0], |x, y| Ok(x.add(y)))
@@ -54,7 +74,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
     variadic("subf", &[Param::Any], Param::Any, |c, a| {
         folded(c, a, |x, y| Ok(x.sub(y)))
     }),
-    variadic("divf", &[Param::Any], Param::Any, |c, a| folded(c, a, Decimal::div)),
+    variadic("divf", &[Param::Any], Param::Any, |c, a| {
+        folded(c, a, Decimal::div)
+    }),
     variadic("mulf", &[Param::Any], Param::Any, |c, a| {
         folded(c, a, |x, y| Ok(x.mul(y)))
     }),
@@ -69,8 +91,12 @@ pub(super) const FUNCTIONS: &[Function] = &[
     variadic("minf", &[Param::Any], Param::Any, |_, a| {
         Ok(Value::Float(extreme(a, f64::min)))
     }),
-    fixed("ceil", &[Param::Any], |_, a| Ok(Value::Float(to_float(any(a, 0)).ceil()))),
-    fixed("floor", &[Param::Any], |_, a| Ok(Value::Float(to_float(any(a, 0)).floor()))),
+    fixed("ceil", &[Param::Any], |_, a| {
+        Ok(Value::Float(to_float(any(a, 0)).ceil()))
+    }),
+    fixed("floor", &[Param::Any], |_, a| {
+        Ok(Value::Float(to_float(any(a, 0)).floor()))
+    }),
     variadic("round", &[Param::Any, Param::Int], Param::Float, round),
 ];
 
@@ -96,7 +122,9 @@ fn stepped(context: &Context, start: i64, stop: i64, step: i64) -> Result<Vec<i6
     let count = start.abs_diff(stop).div_ceil(step.unsigned_abs());
     let count = usize::try_from(count).unwrap_or(usize::MAX);
     context.budget.steps(count)?;
-    context.budget.memory(count.saturating_mul(size_of::<Value>()))?;
+    context
+        .budget
+        .memory(count.saturating_mul(size_of::<Value>()))?;
     let mut numbers = Vec::with_capacity(count);
     let mut next = Some(start);
     while let Some(number) = next.filter(|_| numbers.len() < count) {
@@ -144,7 +172,9 @@ fn divided(arguments: &[Value], divide: fn(i64, i64) -> i64) -> Output {
 }
 
 fn biggest(_: &Context, arguments: &[Value]) -> Output {
-    Ok(Value::int64(arguments.iter().map(to_int).max().unwrap_or(0)))
+    Ok(Value::int64(
+        arguments.iter().map(to_int).max().unwrap_or(0),
+    ))
 }
 
 /// Go's `math.Max` and `math.Min`: not a number wins.
@@ -164,7 +194,9 @@ type Operation = fn(&Decimal, &Decimal) -> Result<Decimal, Failure>;
 
 fn folded(context: &Context, arguments: &[Value], operation: Operation) -> Output {
     let numbers: Vec<f64> = arguments.iter().map(to_float).collect();
-    let (first, rest) = numbers.split_first().map_or((0.0, &[][..]), |(f, r)| (*f, r));
+    let (first, rest) = numbers
+        .split_first()
+        .map_or((0.0, &[][..]), |(f, r)| (*f, r));
     decimals(context, first, rest, operation)
 }
 

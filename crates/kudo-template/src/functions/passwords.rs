@@ -10,7 +10,13 @@ use crate::value::Value;
 
 pub(super) const FUNCTIONS: &[Function] = &[fixed(
     "derivePassword",
-    &[Param::Uint32, Param::Text, Param::Text, Param::Text, Param::Text],
+    &[
+        Param::Uint32,
+        Param::Text,
+        Param::Text,
+        Param::Text,
+        Param::Text,
+    ],
     derive,
 )];
 
@@ -76,12 +82,15 @@ fn derive(context: &Context, arguments: &[Value]) -> Output {
         Some(Value::Uint(counter, _)) => u32::try_from(*counter).unwrap_or(u32::MAX),
         _ => 0,
     };
-    let (password, user, site) = (bytes(arguments, 2), bytes(arguments, 3), bytes(arguments, 4));
+    let (password, user, site) = (
+        bytes(arguments, 2),
+        bytes(arguments, 3),
+        bytes(arguments, 4),
+    );
     let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes();
     let salt = [SCOPE, &length(user), user].concat();
-    let failed = |error: &dyn std::fmt::Display| {
-        Failure::new(format!("failed to derive password: {error}"))
-    };
+    let failed =
+        |error: &dyn std::fmt::Display| Failure::new(format!("failed to derive password: {error}"));
     let mut key = [0; 64];
     let params = scrypt::Params::new(15, 8, 2).map_err(|error| failed(&error))?;
     scrypt::scrypt(password, &salt, &params, &mut key).map_err(|error| failed(&error))?;

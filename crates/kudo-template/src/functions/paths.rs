@@ -11,7 +11,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
     fixed("osClean", TEXT, |_, a| Ok(clean(&text(a, 0)).into())),
     fixed("osDir", TEXT, |_, a| Ok(directory(&text(a, 0)).into())),
     fixed("osExt", TEXT, |_, a| Ok(extension(&text(a, 0)).into())),
-    fixed("osIsAbs", TEXT, |_, a| Ok(Value::Bool(text(a, 0).starts_with('/')))),
+    fixed("osIsAbs", TEXT, |_, a| {
+        Ok(Value::Bool(text(a, 0).starts_with('/')))
+    }),
 ];
 
 /// The last element of a path.
@@ -55,5 +57,7 @@ fn directory(path: &str) -> String {
 /// From the last point of the last element on.
 fn extension(path: &str) -> String {
     let name = path.rsplit('/').next().unwrap_or("");
-    name.rfind('.').map_or("", |point| &name[point..]).to_owned()
+    name.rfind('.')
+        .map_or("", |point| &name[point..])
+        .to_owned()
 }

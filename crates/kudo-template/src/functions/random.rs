@@ -11,9 +11,15 @@ pub(super) const FUNCTIONS: &[Function] = &[
     fixed("randAlphaNum", INT, |c, a| {
         random_text(c, a, |byte| byte.is_ascii_alphanumeric())
     }),
-    fixed("randAlpha", INT, |c, a| random_text(c, a, |byte| byte.is_ascii_alphabetic())),
-    fixed("randNumeric", INT, |c, a| random_text(c, a, |byte| byte.is_ascii_digit())),
-    fixed("randAscii", INT, |c, a| random_text(c, a, |byte| (b' '..=b'~').contains(&byte))),
+    fixed("randAlpha", INT, |c, a| {
+        random_text(c, a, |byte| byte.is_ascii_alphabetic())
+    }),
+    fixed("randNumeric", INT, |c, a| {
+        random_text(c, a, |byte| byte.is_ascii_digit())
+    }),
+    fixed("randAscii", INT, |c, a| {
+        random_text(c, a, |byte| (b' '..=b'~').contains(&byte))
+    }),
     fixed("randBytes", INT, random_bytes),
     fixed("randInt", &[Param::Int, Param::Int], random_int),
     fixed("shuffle", &[Param::Text], shuffle),
@@ -92,7 +98,9 @@ fn random_bytes(context: &Context, arguments: &[Value]) -> Output {
 
 fn random_int(_: &Context, arguments: &[Value]) -> Output {
     let (min, max) = (int(arguments, 0), int(arguments, 1));
-    let bound = max.checked_sub(min).and_then(|bound| u64::try_from(bound).ok());
+    let bound = max
+        .checked_sub(min)
+        .and_then(|bound| u64::try_from(bound).ok());
     let Some(bound) = bound.filter(|bound| *bound > 0) else {
         return Err(Failure::new("invalid argument to Intn"));
     };

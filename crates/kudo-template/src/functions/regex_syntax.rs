@@ -18,9 +18,9 @@ pub(super) fn translate(pattern: &str) -> Result<String, String> {
         groups: Vec::new(),
         last: Last::Nothing,
     };
-    translator.run().map_err(|error| {
-        format!("error parsing regexp: {}: `{}`", error.0, error.1)
-    })?;
+    translator
+        .run()
+        .map_err(|error| format!("error parsing regexp: {}: `{}`", error.0, error.1))?;
     Ok(translator.out)
 }
 
@@ -77,7 +77,8 @@ impl<'a> Translator<'a> {
     }
 
     fn literal(&mut self, c: char) {
-        self.out.push_str(&regex::escape(c.encode_utf8(&mut [0; 4])));
+        self.out
+            .push_str(&regex::escape(c.encode_utf8(&mut [0; 4])));
         self.last = Last::Item(1);
     }
 
@@ -125,7 +126,10 @@ impl<'a> Translator<'a> {
 
     fn open(&mut self) -> Result<(), SyntaxError> {
         if self.groups.len() >= MAX_NESTING {
-            return Err(SyntaxError("expression nests too deeply", self.pattern.to_owned()));
+            return Err(SyntaxError(
+                "expression nests too deeply",
+                self.pattern.to_owned(),
+            ));
         }
         let Some(flags) = self.rest.strip_prefix("(?") else {
             self.skip(1);
@@ -162,7 +166,10 @@ impl<'a> Translator<'a> {
     fn flags(&mut self, flags: &str) -> Result<(), SyntaxError> {
         let end = flags.find([')', ':']);
         let Some(end) = end else {
-            return Err(SyntaxError("missing argument to repetition operator", "?".to_owned()));
+            return Err(SyntaxError(
+                "missing argument to repetition operator",
+                "?".to_owned(),
+            ));
         };
         let names = &flags[..end];
         let (on, off) = names.split_once('-').unwrap_or((names, ""));
@@ -171,7 +178,10 @@ impl<'a> Translator<'a> {
         let bare = names.is_empty() && flags.as_bytes().get(end) == Some(&b')');
         let whole = &self.rest[..end + 3];
         if !known(on) || !known(off) || empty_off || bare {
-            return Err(SyntaxError("invalid or unsupported Perl syntax", whole.to_owned()));
+            return Err(SyntaxError(
+                "invalid or unsupported Perl syntax",
+                whole.to_owned(),
+            ));
         }
         self.out.push_str(whole);
         if whole.ends_with(':') {
@@ -236,7 +246,10 @@ impl<'a> Translator<'a> {
 
     fn escape(&mut self) -> Result<(), SyntaxError> {
         let Some(c) = self.rest[1..].chars().next() else {
-            return Err(SyntaxError("trailing backslash at end of expression", String::new()));
+            return Err(SyntaxError(
+                "trailing backslash at end of expression",
+                String::new(),
+            ));
         };
         let plain = match c {
             'A' => r"\A",
@@ -361,7 +374,10 @@ impl<'a> Translator<'a> {
             high = self.class_char(whole)?;
             if high < low {
                 let shown = &before[..before.len() - self.rest.len()];
-                return Err(SyntaxError("invalid character class range", shown.to_owned()));
+                return Err(SyntaxError(
+                    "invalid character class range",
+                    shown.to_owned(),
+                ));
             }
         }
         class.add(&[(low, high)], false);
@@ -394,8 +410,11 @@ impl Class {
             self.items.push_str("[^");
         }
         for (low, high) in ranges {
-            self.items
-                .push_str(&format!("\\x{{{:x}}}-\\x{{{:x}}}", u32::from(*low), u32::from(*high)));
+            self.items.push_str(&format!(
+                "\\x{{{:x}}}-\\x{{{:x}}}",
+                u32::from(*low),
+                u32::from(*high)
+            ));
         }
         if negated {
             self.items.push(']');
@@ -450,11 +469,18 @@ fn single_escape(text: &str) -> Result<(char, usize), SyntaxError> {
         SyntaxError("invalid escape sequence", shown.to_owned())
     };
     let Some(c) = text[1..].chars().next() else {
-        return Err(SyntaxError("trailing backslash at end of expression", String::new()));
+        return Err(SyntaxError(
+            "trailing backslash at end of expression",
+            String::new(),
+        ));
     };
     let rest = &text[1 + c.len_utf8()..];
     let octal = |digits: &str| {
-        let length = digits.bytes().take(3).take_while(|b| (b'0'..=b'7').contains(b)).count();
+        let length = digits
+            .bytes()
+            .take(3)
+            .take_while(|b| (b'0'..=b'7').contains(b))
+            .count();
         let code = u32::from_str_radix(&digits[..length], 8).unwrap_or(0);
         (char::from_u32(code).unwrap_or('\0'), 1 + length)
     };

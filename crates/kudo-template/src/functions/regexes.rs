@@ -26,10 +26,18 @@ pub(super) const FUNCTIONS: &[Function] = &[
     fixed("mustRegexFind", TWO, find),
     fixed("regexFindAll", COUNTED, |c, a| panics(find_all(c, a))),
     fixed("mustRegexFindAll", COUNTED, find_all),
-    fixed("regexReplaceAll", THREE, |c, a| panics(replace_all(c, a, expand))),
-    fixed("mustRegexReplaceAll", THREE, |c, a| replace_all(c, a, expand)),
-    fixed("regexReplaceAllLiteral", THREE, |c, a| panics(replace_all(c, a, literal))),
-    fixed("mustRegexReplaceAllLiteral", THREE, |c, a| replace_all(c, a, literal)),
+    fixed("regexReplaceAll", THREE, |c, a| {
+        panics(replace_all(c, a, expand))
+    }),
+    fixed("mustRegexReplaceAll", THREE, |c, a| {
+        replace_all(c, a, expand)
+    }),
+    fixed("regexReplaceAllLiteral", THREE, |c, a| {
+        panics(replace_all(c, a, literal))
+    }),
+    fixed("mustRegexReplaceAllLiteral", THREE, |c, a| {
+        replace_all(c, a, literal)
+    }),
     fixed("regexSplit", COUNTED, |c, a| panics(split(c, a))),
     fixed("mustRegexSplit", COUNTED, split),
     fixed("regexQuoteMeta", &[Param::Text], quote_meta),
@@ -112,7 +120,9 @@ fn is_match(context: &Context, arguments: &[Value]) -> Output {
 
 fn find(context: &Context, arguments: &[Value]) -> Output {
     let (regex, haystack) = prepared(context, arguments)?;
-    let found = regex.find(haystack).map_or(&[][..], |found| found.as_bytes());
+    let found = regex
+        .find(haystack)
+        .map_or(&[][..], |found| found.as_bytes());
     Ok(Value::text(found))
 }
 
@@ -214,7 +224,11 @@ fn split(context: &Context, arguments: &[Value]) -> Output {
     }
     let most = usize::try_from(count).unwrap_or(usize::MAX);
     let mut parts = Vec::new();
-    if !arguments.first().is_none_or(|_| text(arguments, 0).is_empty()) && haystack.is_empty() {
+    if !arguments
+        .first()
+        .is_none_or(|_| text(arguments, 0).is_empty())
+        && haystack.is_empty()
+    {
         return Ok(Value::List(List::texts([""])));
     }
     let (mut begin, mut end) = (0, 0);

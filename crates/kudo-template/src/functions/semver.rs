@@ -57,7 +57,9 @@ impl Version {
             if !digits || count == parts.len() {
                 return Err(INVALID);
             }
-            parts[count] = number.parse().map_err(|_| "Error parsing version segment")?;
+            parts[count] = number
+                .parse()
+                .map_err(|_| "Error parsing version segment")?;
             count += 1;
         }
         let leads = |part: &str| {
@@ -78,14 +80,14 @@ impl Version {
 
     pub(super) fn compare(&self, other: &Self) -> Ordering {
         let numbers = |v: &Self| (v.major, v.minor, v.patch);
-        numbers(self)
-            .cmp(&numbers(other))
-            .then_with(|| match (self.pre.is_empty(), other.pre.is_empty()) {
+        numbers(self).cmp(&numbers(other)).then_with(|| {
+            match (self.pre.is_empty(), other.pre.is_empty()) {
                 (true, true) => Ordering::Equal,
                 (true, false) => Ordering::Greater,
                 (false, true) => Ordering::Less,
                 (false, false) => compare_prerelease(&self.pre, &other.pre),
-            })
+            }
+        })
     }
 
     fn text(&self) -> String {
@@ -112,7 +114,11 @@ impl Version {
     fn changed(&self, change: impl FnOnce(&mut Self)) -> Value {
         let mut version = self.clone();
         change(&mut version);
-        let prefix = if self.original.starts_with('v') { "v" } else { "" };
+        let prefix = if self.original.starts_with('v') {
+            "v"
+        } else {
+            ""
+        };
         version.original = format!("{prefix}{}", version.text());
         version.into_value("semver.Version")
     }

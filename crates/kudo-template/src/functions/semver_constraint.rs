@@ -66,7 +66,9 @@ impl Constraints {
                 return Err(improper(part));
             }
             let found = grammar.find.find_iter(part);
-            found.map(|one| Constraint::parse(grammar, one.as_str())).collect()
+            found
+                .map(|one| Constraint::parse(grammar, one.as_str()))
+                .collect()
         });
         Ok(Self(alternatives.collect::<Result<_, _>>()?))
     }
@@ -170,9 +172,8 @@ impl Constraint {
         if !self.dirty {
             return version.compare(wanted).is_le();
         }
-        let beyond = version.major == wanted.major
-            && version.minor > wanted.minor
-            && !self.minor_dirty;
+        let beyond =
+            version.major == wanted.major && version.minor > wanted.minor && !self.minor_dirty;
         version.major <= wanted.major && !beyond
     }
 

@@ -12,7 +12,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
     fixed("abbrev", &[Param::Int, Param::Text], |_, a| {
         Ok(abbreviated(0, int(a, 0), a, 1))
     }),
-    fixed("abbrevboth", &[Param::Int, Param::Int, Param::Text], abbrev_both),
+    fixed(
+        "abbrevboth",
+        &[Param::Int, Param::Int, Param::Text],
+        abbrev_both,
+    ),
     fixed("trunc", &[Param::Int, Param::Text], trunc),
     fixed("trim", &[Param::Text], |_, a| Ok(text(a, 0).trim().into())),
     fixed("substr", &[Param::Int, Param::Int, Param::Text], substr),
@@ -39,7 +43,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Ok(Value::Bool(bytes(a, 1).ends_with(bytes(a, 0))))
     }),
     variadic("quote", &[], Param::Any, |c, a| {
-        joined(c, a, |c, value| Ok(quote(&to_text(c, value)?, false).into_bytes()))
+        joined(c, a, |c, value| {
+            Ok(quote(&to_text(c, value)?, false).into_bytes())
+        })
     }),
     variadic("squote", &[], Param::Any, |c, a| {
         joined(c, a, |c, value| {
@@ -54,13 +60,19 @@ pub(super) const FUNCTIONS: &[Function] = &[
     fixed("nindent", &[Param::Int, Param::Text], |c, a| {
         Ok(indented(c, int(a, 0), bytes(a, 1), "\n")?.into())
     }),
-    fixed("replace", &[Param::Text, Param::Text, Param::Text], |c, a| {
-        Ok(replaced(c, bytes(a, 2), bytes(a, 0), bytes(a, 1))?.into())
-    }),
+    fixed(
+        "replace",
+        &[Param::Text, Param::Text, Param::Text],
+        |c, a| Ok(replaced(c, bytes(a, 2), bytes(a, 0), bytes(a, 1))?.into()),
+    ),
     fixed("plural", &[Param::Text, Param::Text, Param::Int], |_, a| {
-        Ok(a.get(usize::from(int(a, 2) != 1)).cloned().unwrap_or(Value::Nil))
+        Ok(a.get(usize::from(int(a, 2) != 1))
+            .cloned()
+            .unwrap_or(Value::Nil))
     }),
-    fixed("toString", &[Param::Any], |c, a| Ok(to_text(c, any(a, 0))?.into())),
+    fixed("toString", &[Param::Any], |c, a| {
+        Ok(to_text(c, any(a, 0))?.into())
+    }),
     fixed("toStrings", &[Param::Any], |c, a| {
         Ok(Value::List(List::texts(texts(c, any(a, 0))?)))
     }),
@@ -287,7 +299,11 @@ fn replaced(context: &Context, whole: &[u8], old: &[u8], new: &[u8]) -> Result<V
         split(whole, old, -1)
     };
     let joints = parts.len().saturating_sub(1);
-    let joints = if old.is_empty() && whole.is_empty() { 1 } else { joints };
+    let joints = if old.is_empty() && whole.is_empty() {
+        1
+    } else {
+        joints
+    };
     context
         .budget
         .text(joints.saturating_mul(new.len()).saturating_add(whole.len()))?;
@@ -350,7 +366,8 @@ fn count_parts(context: &Context, parts: &[&[u8]]) -> Result<(), Failure> {
 fn numbered(context: &Context, parts: &[&[u8]]) -> Output {
     count_parts(context, parts)?;
     let entries = parts.iter().enumerate();
-    let entries = entries.map(|(index, part)| (Text::from(format!("_{index}")), Value::text(*part)));
+    let entries =
+        entries.map(|(index, part)| (Text::from(format!("_{index}")), Value::text(*part)));
     Ok(Value::Map(Map::new(MapType::Text, entries.collect())))
 }
 

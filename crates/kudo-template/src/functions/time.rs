@@ -6,10 +6,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use jiff::tz::TimeZone;
 
+use super::Output;
 use super::arguments::{int, text};
 use super::durations::{HOUR, MINUTE, SECOND, duration_text};
 use super::layout;
-use super::Output;
 use crate::budget::Failure;
 use crate::value::{IntType, Object, Value};
 
@@ -85,7 +85,9 @@ pub(super) struct Civil {
 
 impl Time {
     pub(super) fn now() -> Self {
-        let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let elapsed = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         Self {
             seconds: i64::try_from(elapsed.as_secs()).unwrap_or(0),
             nanoseconds: i64::from(elapsed.subsec_nanos()),
@@ -138,8 +140,8 @@ impl Time {
     /// Nanoseconds from `other` to this time; the nearest if there are too many.
     pub(super) fn since(&self, other: &Self) -> i64 {
         let seconds = i128::from(self.seconds) - i128::from(other.seconds);
-        let nanoseconds = seconds * i128::from(SECOND)
-            + i128::from(self.nanoseconds - other.nanoseconds);
+        let nanoseconds =
+            seconds * i128::from(SECOND) + i128::from(self.nanoseconds - other.nanoseconds);
         let nearest = nanoseconds.clamp(i128::from(i64::MIN), i128::from(i64::MAX));
         i64::try_from(nearest).unwrap_or(0)
     }
@@ -258,13 +260,17 @@ pub(crate) fn weekday_name(day: i64) -> String {
 }
 
 /// Calls a method, without arguments, of a month, a day of the week or a duration.
-#[expect(clippy::cast_precision_loss, reason = "Go's conversion rounds likewise")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "Go's conversion rounds likewise"
+)]
 pub(crate) fn integer_method(receiver: &Value, name: &str) -> Option<Value> {
     let Value::Int(number, int_type) = receiver else {
         return None;
     };
     let number = *number;
-    let hours = |unit: i64| Value::Float((number / unit) as f64 + (number % unit) as f64 / unit as f64);
+    let hours =
+        |unit: i64| Value::Float((number / unit) as f64 + (number % unit) as f64 / unit as f64);
     Some(match (int_type, name) {
         (IntType::Month, "String") => month_name(number).into(),
         (IntType::Weekday, "String") => weekday_name(number).into(),
@@ -310,7 +316,9 @@ impl Object for Time {
         let civil = self.civil();
         let scaled = |unit: i64| {
             let whole = self.seconds.wrapping_mul(unit);
-            Ok(Value::int64(whole.wrapping_add(self.nanoseconds / (SECOND / unit))))
+            Ok(Value::int64(
+                whole.wrapping_add(self.nanoseconds / (SECOND / unit)),
+            ))
         };
         let other = || {
             let other = arguments.first().and_then(Self::from_value);
@@ -344,7 +352,9 @@ impl Object for Time {
                 let number = |index| int(arguments, index);
                 Ok(self.add_date(number(0), number(1), number(2)).into_value())
             }
-            _ => Ok(self.rounded(int(arguments, 0), name == "Round").into_value()),
+            _ => Ok(self
+                .rounded(int(arguments, 0), name == "Round")
+                .into_value()),
         }
     }
 

@@ -10,7 +10,9 @@ use crate::value::{Map, Text, Value};
 pub(super) const FUNCTIONS: &[Function] = &[
     fixed("urlParse", &[Param::Text], |c, a| url_parse(c, &text(a, 0))),
     fixed("urlJoin", &[Param::Map], |c, a| url_join(c, a)),
-    fixed("getHostByName", &[Param::Text], |_, a| host_by_name(&text(a, 0))),
+    fixed("getHostByName", &[Param::Text], |_, a| {
+        host_by_name(&text(a, 0))
+    }),
 ];
 
 /// Part of a URL, which decides what must be escaped in it.
@@ -69,14 +71,19 @@ fn unescape(text: &[u8], part: Part) -> Result<Vec<u8>, String> {
     while let Some(byte) = text.get(at).copied() {
         if byte != b'%' {
             if host && byte.is_ascii() && must_escape(byte, part) {
-                return Err(format!("invalid character {} in host name", quoted(&[byte])));
+                return Err(format!(
+                    "invalid character {} in host name",
+                    quoted(&[byte])
+                ));
             }
             bytes.push(byte);
             at += 1;
             continue;
         }
         let escape = &text[at..text.len().min(at + 3)];
-        let digits = escape.get(1..3).and_then(|digits| std::str::from_utf8(digits).ok());
+        let digits = escape
+            .get(1..3)
+            .and_then(|digits| std::str::from_utf8(digits).ok());
         let plain = digits.filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
         let Some(code) = plain.and_then(|digits| u8::from_str_radix(digits, 16).ok()) else {
             return Err(format!("invalid URL escape {}", quoted(escape)));
@@ -176,7 +183,9 @@ impl Url {
             Some(at) if host[at + 1..].iter().all(u8::is_ascii_digit) => &host[..at],
             _ => host,
         };
-        let inner = name.strip_prefix(b"[").and_then(|name| name.strip_suffix(b"]"));
+        let inner = name
+            .strip_prefix(b"[")
+            .and_then(|name| name.strip_suffix(b"]"));
         inner.unwrap_or(name)
     }
 
@@ -185,7 +194,11 @@ impl Url {
             None => String::new(),
             Some((name, None)) => escape(name, Part::User),
             Some((name, Some(password))) => {
-                format!("{}:{}", escape(name, Part::User), escape(password, Part::User))
+                format!(
+                    "{}:{}",
+                    escape(name, Part::User),
+                    escape(password, Part::User)
+                )
             }
         }
     }
@@ -232,7 +245,12 @@ impl Url {
         if !path.is_empty() && !path.starts_with('/') && !self.host.is_empty() {
             text.push('/');
         }
-        if text.is_empty() && path.split('/').next().is_some_and(|part| part.contains(':')) {
+        if text.is_empty()
+            && path
+                .split('/')
+                .next()
+                .is_some_and(|part| part.contains(':'))
+        {
             text.push_str("./");
         }
         text.push_str(&path);
@@ -255,7 +273,9 @@ fn scheme(text: &str) -> Result<(&str, &str), String> {
 
 fn host(text: &str) -> Result<Vec<u8>, String> {
     let check_port = |port: &str| {
-        let digits = port.strip_prefix(':').unwrap_or(if port.is_empty() { "" } else { "x" });
+        let digits = port
+            .strip_prefix(':')
+            .unwrap_or(if port.is_empty() { "" } else { "x" });
         if digits.bytes().all(|byte| byte.is_ascii_digit()) {
             return Ok(());
         }
@@ -295,8 +315,8 @@ fn user_info(text: &str) -> Result<User, String> {
 
 fn url_parse(context: &Context, text: &str) -> Output {
     context.budget.memory(text.len().saturating_mul(4) + 512)?;
-    let url = Url::parse(text)
-        .map_err(|error| Failure::new(format!("unable to parse url: {error}")))?;
+    let url =
+        Url::parse(text).map_err(|error| Failure::new(format!("unable to parse url: {error}")))?;
     let hostname = url.hostname().to_vec();
     let userinfo = url.user_text();
     let parts: [(&str, Value); 8] = [

@@ -10,9 +10,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
     fixed("wrap", &[Param::Int, Param::Text], |c, a| {
         wrapped(c, bytes(a, 1), int(a, 0), b"", false)
     }),
-    fixed("wrapWith", &[Param::Int, Param::Text, Param::Text], |c, a| {
-        wrapped(c, bytes(a, 2), int(a, 0), bytes(a, 1), true)
-    }),
+    fixed(
+        "wrapWith",
+        &[Param::Int, Param::Text, Param::Text],
+        |c, a| wrapped(c, bytes(a, 2), int(a, 0), bytes(a, 1), true),
+    ),
 ];
 
 /// Breaks a text into lines of at most `width` bytes, at spaces where it can. Words that are
@@ -27,7 +29,11 @@ fn wrapped(
     if whole.is_empty() {
         return Ok("".into());
     }
-    let separator = if separator.is_empty() { b"\n" } else { separator };
+    let separator = if separator.is_empty() {
+        b"\n"
+    } else {
+        separator
+    };
     let width = usize::try_from(width.max(1)).unwrap_or(usize::MAX);
     let mut out = Vec::with_capacity(whole.len());
     let mut rest = whole;

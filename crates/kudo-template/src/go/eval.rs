@@ -32,7 +32,11 @@ impl State<'_> {
     }
 
     fn assign(&mut self, pipeline: &Pipeline, name: &str, value: Value) -> Run<()> {
-        match self.variables.iter_mut().rfind(|variable| variable.0 == name) {
+        match self
+            .variables
+            .iter_mut()
+            .rfind(|variable| variable.0 == name)
+        {
             Some(variable) => {
                 variable.1 = value;
                 Ok(())
@@ -102,9 +106,9 @@ impl State<'_> {
                 operand,
                 Given::none(),
             ),
-            OperandKind::Pipeline(pipeline) => {
-                self.deeper(operand.position, operand, |state| state.pipeline(dot, pipeline))
-            }
+            OperandKind::Pipeline(pipeline) => self.deeper(operand.position, operand, |state| {
+                state.pipeline(dot, pipeline)
+            }),
             OperandKind::Chain { base, fields } => {
                 let receiver = self.chain_base(dot, operand, base)?;
                 self.fields(dot, receiver, operand, fields, Given::none())
@@ -213,8 +217,7 @@ impl State<'_> {
                     if given.is_empty() {
                         return Ok(value);
                     }
-                    let message =
-                        format!("{name} has arguments but cannot be invoked as function");
+                    let message = format!("{name} has arguments but cannot be invoked as function");
                     return Err(self.error(position, operand, message));
                 }
             }
@@ -255,9 +258,9 @@ impl State<'_> {
             values.push(self.argument(dot, Param::Any, argument)?);
         }
         values.extend(given.last);
-        object.call(name, &values).map_err(|failure| {
-            self.failure(position, operand, calling(name, failure))
-        })
+        object
+            .call(name, &values)
+            .map_err(|failure| self.failure(position, operand, calling(name, failure)))
     }
 
     /// Calls a function. `word` is its name where it stands, `whole` what errors of the call show.

@@ -205,7 +205,9 @@ impl State<'_> {
         let result = self.deeper(pipeline.position, pipeline, |state| match &value {
             Value::List(list) => {
                 let items = list.items().iter().cloned();
-                let pairs = items.enumerate().map(|(index, item)| (Value::size(index), item));
+                let pairs = items
+                    .enumerate()
+                    .map(|(index, item)| (Value::size(index), item));
                 state.iterate(dot, branch, pairs)
             }
             Value::Map(map) => {

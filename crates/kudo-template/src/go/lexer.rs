@@ -152,7 +152,10 @@ impl Lexer<'_> {
         let delim = self.position + offset;
         let mut end = delim;
         if has_left_trim(&self.input[delim + LEFT.len()..]) {
-            end = self.start + self.input[self.start..delim].trim_end_matches(is_space).len();
+            end = self.start
+                + self.input[self.start..delim]
+                    .trim_end_matches(is_space)
+                    .len();
         }
         self.position = end;
         if self.position > self.start {
@@ -282,7 +285,12 @@ impl Lexer<'_> {
                 self.emit(Kind::RightParen);
             }
             ' '..='~' => self.emit(Kind::Char),
-            c => return Err(format!("unrecognized character in action: {}", code_point(c))),
+            c => {
+                return Err(format!(
+                    "unrecognized character in action: {}",
+                    code_point(c)
+                ));
+            }
         }
         Ok(true)
     }

@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use super::lexer::{Kind, Token, tokens};
 use super::literal::Number;
-use super::node::{
-    Arm, Branch, Choice, Command, Node, Operand, OperandKind, Pipeline, Template,
-};
+use super::node::{Arm, Branch, Choice, Command, Node, Operand, OperandKind, Pipeline, Template};
 use super::place::Place;
 use crate::error::{RenderError, RenderErrorKind};
 use crate::format::{quote, unquote};
@@ -553,9 +551,7 @@ impl Parser<'_> {
                 let term = quote(operand.to_string().as_bytes(), false);
                 return Err(self.error(format!("unexpected . after term {term}")));
             }
-            OperandKind::Function(_)
-            | OperandKind::Pipeline(_)
-            | OperandKind::Chain { .. } => {
+            OperandKind::Function(_) | OperandKind::Pipeline(_) | OperandKind::Chain { .. } => {
                 operand = Operand {
                     position,
                     kind: OperandKind::Chain {
@@ -582,8 +578,10 @@ impl Parser<'_> {
             Kind::Nil => OperandKind::Nil,
             Kind::Variable => {
                 if !self.variables.contains(&token.text) {
-                    let mut error =
-                        error_at(token.position, format!("undefined variable {:?}", token.text));
+                    let mut error = error_at(
+                        token.position,
+                        format!("undefined variable {:?}", token.text),
+                    );
                     error.nearest = nearest(&token.text, self.variables.iter().map(String::as_str));
                     return Err(error);
                 }
@@ -597,9 +595,9 @@ impl Parser<'_> {
             Kind::CharConstant => number(Number::from_char(&token.text))?,
             Kind::Complex => number(Number::from_complex(&token.text))?,
             Kind::Number => number(Number::from_text(&token.text))?,
-            Kind::LeftParen => OperandKind::Pipeline(self.deeper(|parser| {
-                parser.pipeline("parenthesized pipeline", Kind::RightParen)
-            })?),
+            Kind::LeftParen => OperandKind::Pipeline(
+                self.deeper(|parser| parser.pipeline("parenthesized pipeline", Kind::RightParen))?,
+            ),
             Kind::String | Kind::RawString => OperandKind::Text {
                 value: Text::from(self.unquoted(&token)?),
                 source: token.text.clone(),

@@ -15,7 +15,11 @@ pub(super) struct Content {
 }
 
 /// Reads the content of a tag, which begins at `position` of the template.
-pub(super) fn content(text: &str, position: usize, max_depth: usize) -> Result<Content, ParseError> {
+pub(super) fn content(
+    text: &str,
+    position: usize,
+    max_depth: usize,
+) -> Result<Content, ParseError> {
     let mut reader = Reader {
         text,
         at: 0,

@@ -149,7 +149,13 @@ impl<'a> State<'a> {
                     return self.without_scope(&block.otherwise);
                 }
                 let mut scope = Scope::new(value.clone());
-                scope.params = block.params.iter().take(1).cloned().map(|name| (name, value.clone())).collect();
+                scope.params = block
+                    .params
+                    .iter()
+                    .take(1)
+                    .cloned()
+                    .map(|name| (name, value.clone()))
+                    .collect();
                 self.within(scope, &block.body)
             }
             _ => {
@@ -197,11 +203,15 @@ impl<'a> State<'a> {
         let pairs: Vec<(Value, Value)> = match value {
             Value::List(list) => {
                 let items = list.items().iter().cloned().enumerate();
-                items.map(|(index, item)| (Value::size(index), item)).collect()
+                items
+                    .map(|(index, item)| (Value::size(index), item))
+                    .collect()
             }
             Value::Map(map) => {
                 let entries = map.entries().into_iter();
-                entries.map(|(key, item)| (Value::Text(key), item)).collect()
+                entries
+                    .map(|(key, item)| (Value::Text(key), item))
+                    .collect()
             }
             Value::Nil => Vec::new(),
             other => {
@@ -290,7 +300,9 @@ fn lookup(container: &Value, key: &Value) -> Value {
     match (container, key) {
         (Value::Map(map), Value::Text(key)) => map.get(key.as_bytes()).unwrap_or(Value::Nil),
         (Value::List(list), Value::Int(index, _)) => {
-            let item = usize::try_from(*index).ok().and_then(|index| list.items().get(index));
+            let item = usize::try_from(*index)
+                .ok()
+                .and_then(|index| list.items().get(index));
             item.cloned().unwrap_or(Value::Nil)
         }
         _ => Value::Nil,

@@ -22,7 +22,10 @@ pub(crate) enum Node {
     Output(Expression),
     Block(Block),
     /// `{{#*inline "name"}}`: makes the nodes known as a partial.
-    Inline { name: String, nodes: Vec<Node> },
+    Inline {
+        name: String,
+        nodes: Vec<Node>,
+    },
     /// `{{> name}}`
     Partial(Partial),
 }
@@ -132,9 +135,7 @@ impl fmt::Display for Expression {
                 Literal::Bool(value) => value.fmt(f),
                 Literal::Int(value) => value.fmt(f),
                 Literal::Float(value) => value.fmt(f),
-                Literal::Text(text) => {
-                    f.write_str(&crate::format::quote(text.as_bytes(), false))
-                }
+                Literal::Text(text) => f.write_str(&crate::format::quote(text.as_bytes(), false)),
             },
             ExpressionKind::Path(path) => f.write_str(&path.source),
             ExpressionKind::Call {

@@ -109,10 +109,16 @@ impl<'a> Parser<'a> {
                 Kind::Partial => nodes.push(Node::Partial(self.partial(tag, indent)?)),
                 Kind::Else | Kind::Close => return Ok((nodes, Some(tag))),
                 Kind::OpenPartial => {
-                    return Err(ParseError::new(tag.position, "partial blocks are not supported"));
+                    return Err(ParseError::new(
+                        tag.position,
+                        "partial blocks are not supported",
+                    ));
                 }
                 Kind::Decorator => {
-                    return Err(ParseError::new(tag.position, "decorators are not supported"));
+                    return Err(ParseError::new(
+                        tag.position,
+                        "decorators are not supported",
+                    ));
                 }
             }
         }
@@ -126,7 +132,10 @@ impl<'a> Parser<'a> {
     fn expression(&self, tag: Tag<'_>) -> Parsed<Expression> {
         let content = self.content(tag)?;
         if !content.params.is_empty() {
-            return Err(ParseError::new(tag.position, "only blocks have block parameters"));
+            return Err(ParseError::new(
+                tag.position,
+                "only blocks have block parameters",
+            ));
         }
         content.expression(tag.position)
     }
@@ -230,11 +239,17 @@ impl<'a> Parser<'a> {
         let content = self.content(tag)?;
         let mut words = content.words.into_iter();
         let Some(name) = words.next() else {
-            return Err(ParseError::new(tag.position, "expected the name of a partial"));
+            return Err(ParseError::new(
+                tag.position,
+                "expected the name of a partial",
+            ));
         };
         let context = words.next();
         if let Some(extra) = words.next() {
-            return Err(ParseError::new(extra.position, "a partial takes one context"));
+            return Err(ParseError::new(
+                extra.position,
+                "a partial takes one context",
+            ));
         }
         Ok(Partial {
             position: tag.position,

@@ -109,7 +109,10 @@ fn field(value: &Value, name: &str) -> Result<Value, Fault> {
             if name == "length" {
                 return Ok(Value::size(list.len()));
             }
-            let item = name.parse().ok().and_then(|index: usize| list.items().get(index));
+            let item = name
+                .parse()
+                .ok()
+                .and_then(|index: usize| list.items().get(index));
             item.cloned()
                 .ok_or_else(|| Fault::from(format!("the list has no element {name:?}")))
         }
@@ -120,7 +123,10 @@ fn field(value: &Value, name: &str) -> Result<Value, Fault> {
             if object.method(name) == Some(0) {
                 return Ok(object.call(name, &[])?);
             }
-            Err(Fault::from(format!("{} has no {name:?}", object.type_name())))
+            Err(Fault::from(format!(
+                "{} has no {name:?}",
+                object.type_name()
+            )))
         }
         other => {
             let type_name = if other.is_nil() {

@@ -55,7 +55,11 @@ pub(super) fn pieces(text: &str) -> Result<Vec<Piece<'_>>, ParseError> {
     while let Some(offset) = text[from..].find("{{") {
         let at = from + offset;
         let before = &text[start..at];
-        let slashes = before.bytes().rev().take_while(|byte| *byte == b'\\').count();
+        let slashes = before
+            .bytes()
+            .rev()
+            .take_while(|byte| *byte == b'\\')
+            .count();
         if slashes == 1 {
             // \{{ is text: the braces and all up to the next tag.
             pieces.push(Piece::Text(&text[start..at - 1]));
@@ -88,7 +92,10 @@ fn raw_block<'a>(
 ) -> Result<usize, ParseError> {
     let unclosed = || ParseError::new(at, "raw block is not closed");
     let open_end = text[at..].find("}}}}").ok_or_else(unclosed)? + at;
-    let name = text[at + 4..open_end].split_whitespace().next().unwrap_or("");
+    let name = text[at + 4..open_end]
+        .split_whitespace()
+        .next()
+        .unwrap_or("");
     let close = format!("{{{{{{{{/{name}}}}}}}}}");
     let body = open_end + 4;
     let body_end = text[body..].find(&close).ok_or_else(unclosed)? + body;
@@ -107,8 +114,8 @@ fn tag(text: &str, at: usize) -> Result<(Tag<'_>, usize), ParseError> {
         return comment(text, at, position + 1, left);
     }
     let close = if triple { "}}}" } else { "}}" };
-    let end = closing(text, position, close)
-        .ok_or_else(|| ParseError::new(at, "tag is not closed"))?;
+    let end =
+        closing(text, position, close).ok_or_else(|| ParseError::new(at, "tag is not closed"))?;
     let mut content = &text[position..end];
     let right = content.ends_with('~');
     content = content.strip_suffix('~').unwrap_or(content);
@@ -142,7 +149,9 @@ fn comment(
     } else {
         &["}}"]
     };
-    let found = ends.iter().filter_map(|end| Some((rest.find(end)?, end.len())));
+    let found = ends
+        .iter()
+        .filter_map(|end| Some((rest.find(end)?, end.len())));
     let Some((length, end_length)) = found.min() else {
         return Err(ParseError::new(at, "comment is not closed"));
     };

@@ -15,7 +15,9 @@ pub(super) enum Trimmed<'a> {
 
 /// Takes away space next to `~`, and the rest of the line around a tag that is alone on it.
 pub(super) fn trim<'a>(pieces: &[Piece<'a>]) -> Vec<Trimmed<'a>> {
-    let alone: Vec<bool> = (0..pieces.len()).map(|index| stands_alone(pieces, index)).collect();
+    let alone: Vec<bool> = (0..pieces.len())
+        .map(|index| stands_alone(pieces, index))
+        .collect();
     let tag_at = |index: Option<usize>| match pieces.get(index?) {
         Some(Piece::Tag(tag)) => Some((tag, alone[index?])),
         _ => None,
@@ -85,6 +87,9 @@ fn is_first(pieces: &[Piece<'_>], index: usize) -> bool {
 /// What follows the first line.
 fn after_line(text: &str) -> &str {
     let rest = text.trim_start_matches([' ', '\t']);
-    let rest = rest.strip_prefix('\r').filter(|rest| rest.starts_with('\n')).unwrap_or(rest);
+    let rest = rest
+        .strip_prefix('\r')
+        .filter(|rest| rest.starts_with('\n'))
+        .unwrap_or(rest);
     rest.strip_prefix('\n').unwrap_or(rest)
 }

@@ -109,7 +109,10 @@ impl<'a> Walk<'a> {
                 } else {
                     arguments
                 };
-                for argument in rest.iter().chain(named.iter().map(|(_, argument)| argument)) {
+                for argument in rest
+                    .iter()
+                    .chain(named.iter().map(|(_, argument)| argument))
+                {
                     self.expression(argument);
                 }
             }
@@ -128,7 +131,9 @@ impl<'a> Walk<'a> {
         };
         let is_params = self.from_root(path).is_some_and(|path| path == ["Params"]);
         if is_params && helper.simple_name().is_some_and(takes_map_and_key) {
-            self.references.optional_params.insert(key.to_str().into_owned());
+            self.references
+                .optional_params
+                .insert(key.to_str().into_owned());
             return true;
         }
         false

@@ -117,7 +117,9 @@ pub(crate) fn go_less(a: &Value, b: &Value) -> Result<bool, Failure> {
         return Err(bad_comparison_type());
     }
     match (a, b) {
-        (Value::Int(a, _), Value::Uint(b, _)) => Ok(u64::try_from(*a).is_ok_and(|a| a < *b) || *a < 0),
+        (Value::Int(a, _), Value::Uint(b, _)) => {
+            Ok(u64::try_from(*a).is_ok_and(|a| a < *b) || *a < 0)
+        }
         (Value::Uint(a, _), Value::Int(b, _)) => Ok(u64::try_from(*b).is_ok_and(|b| *a < b)),
         (Value::Int(a, _), Value::Int(b, _)) => Ok(a < b),
         (Value::Uint(a, _), Value::Uint(b, _)) => Ok(a < b),

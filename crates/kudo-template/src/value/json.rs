@@ -22,12 +22,7 @@ pub(crate) fn from_json(budget: &Budget, json: &Json, numbers: Numbers) -> Resul
     convert(budget, json, numbers, 0)
 }
 
-fn convert(
-    budget: &Budget,
-    json: &Json,
-    numbers: Numbers,
-    depth: usize,
-) -> Result<Value, Failure> {
+fn convert(budget: &Budget, json: &Json, numbers: Numbers, depth: usize) -> Result<Value, Failure> {
     budget.depth(depth)?;
     budget.steps(1)?;
     Ok(match json {
@@ -48,7 +43,9 @@ fn convert(
                     convert(budget, value, numbers, depth + 1)?,
                 ))
             });
-            Value::Map(Map::any(entries.collect::<Result<BTreeMap<_, _>, Failure>>()?))
+            Value::Map(Map::any(
+                entries.collect::<Result<BTreeMap<_, _>, Failure>>()?,
+            ))
         }
     })
 }
@@ -95,7 +92,10 @@ fn encode(budget: &Budget, value: &Value, depth: usize) -> Result<Json, Failure>
             let mut entries = JsonMap::new();
             for (key, value) in map.entries() {
                 budget.memory(key.len())?;
-                entries.insert(key.to_str().into_owned(), encode(budget, &value, depth + 1)?);
+                entries.insert(
+                    key.to_str().into_owned(),
+                    encode(budget, &value, depth + 1)?,
+                );
             }
             Json::Object(entries)
         }
