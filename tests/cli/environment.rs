@@ -10,6 +10,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
+use std::time::SystemTime;
 
 use tempfile::TempDir;
 
@@ -214,8 +215,8 @@ pub(crate) fn repository() -> &'static Path {
     })
 }
 
-/// The program, built with the profile of these tests unless one is named. Cargo finds out by
-/// itself whether there is anything to build.
+/// The program: the one that is named, or the one beside these tests, built if it is older than its
+/// sources.
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
@@ -224,29 +225,60 @@ fn program() -> &'static Path {
         }
         // target/PROFILE/deps/this-test
         let this = std::env::current_exe().unwrap();
-        let profile_folder = this.parent().unwrap().parent().unwrap();
-        let profile = match profile_folder.file_name().unwrap().to_str().unwrap() {
-            "debug" => "dev",
-            profile => profile,
-        };
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into());
-        let status = Command::new(cargo)
-            .args([
-                "build",
-                "--quiet",
-                "--package",
-                "kudo",
-                "--bin",
-                "kubectl-kudo",
-            ])
-            .args(["--profile", profile])
-            .arg("--target-dir")
-            .arg(profile_folder.parent().unwrap())
-            .current_dir(repository())
-            .status()
-            .unwrap();
-        assert!(status.success(), "kubectl-kudo cannot be built");
+        let profile = this.parent().unwrap().parent().unwrap();
         let name = format!("kubectl-kudo{}", std::env::consts::EXE_SUFFIX);
-        profile_folder.join(name)
+        let program = profile.join(name);
+        let built = modified(&program);
+        // Building only this program may choose other features of dependencies than building the
+        // workspace did, and take minutes; so it is done only where it must be.
+        if built.is_none_or(|built| newest_source() > built) {
+            build(profile);
+        }
+        program
     })
+}
+
+fn build(profile: &Path) {
+    let name = match profile.file_name().unwrap().to_str().unwrap() {
+        "debug" => "dev",
+        name => name,
+    };
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into());
+    let status = Command::new(cargo)
+        .args([
+            "build",
+            "--quiet",
+            "--package",
+            "kudo",
+            "--bin",
+            "kubectl-kudo",
+        ])
+        .args(["--profile", name])
+        .arg("--target-dir")
+        .arg(profile.parent().unwrap())
+        .current_dir(repository())
+        .status()
+        .unwrap();
+    assert!(status.success(), "kubectl-kudo cannot be built");
+}
+
+fn newest_source() -> SystemTime {
+    let mut newest = modified(&repository().join("Cargo.lock")).unwrap();
+    let mut folders = vec![repository().join("crates")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap();
+            if path.is_dir() && !["tests", "examples", "benches"].iter().any(|n| name == *n) {
+                folders.push(path);
+            } else if path.is_file() {
+                newest = newest.max(modified(&path).unwrap_or(newest));
+            }
+        }
+    }
+    newest
+}
+
+fn modified(path: &Path) -> Option<SystemTime> {
+    path.metadata().ok()?.modified().ok()
 }

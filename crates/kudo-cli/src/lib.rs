@@ -12,6 +12,7 @@ mod commands;
 mod error;
 mod exit;
 mod follow;
+mod listing;
 mod output;
 mod parameters;
 mod plan_tree;

@@ -7,13 +7,11 @@ use kudo_api::names::READY_CONDITION;
 use kudo_api::{Instance, Operator, OperatorVersion, Time};
 use serde::Serialize;
 use serde_json::Value;
-use tabled::builder::Builder;
-use tabled::settings::{Padding, Style};
 
-use super::install::resource_name;
 use crate::arguments::{Format, Global};
 use crate::cluster::Session;
 use crate::error::Error;
+use crate::listing::{resource_name, table};
 use crate::output::{Output, Structured};
 use crate::tree::Tree;
 
@@ -253,28 +251,6 @@ fn tables(found: &Found) -> String {
     tables.join("\n\n")
 }
 
-/// Columns under headings, with three spaces between, as kubectl prints them; nothing for no rows.
-pub(crate) fn table(headings: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Option<String> {
-    let mut builder = Builder::default();
-    builder.push_record(headings.iter().copied());
-    let mut empty = true;
-    for row in rows {
-        empty = false;
-        builder.push_record(row);
-    }
-    if empty {
-        return None;
-    }
-    let mut table = builder.build();
-    table.with(Style::empty()).with(Padding::new(0, 3, 0, 0));
-    let lines: Vec<String> = table
-        .to_string()
-        .lines()
-        .map(|l| l.trim_end().to_owned())
-        .collect();
-    Some(lines.join("\n"))
-}
-
 /// An age as kubectl prints it: the largest unit, or two where the first is small.
 fn age(now: Timestamp, since: Timestamp) -> String {
     let seconds = now.as_second().saturating_sub(since.as_second()).max(0);
@@ -322,16 +298,5 @@ mod tests {
             let now = Timestamp::from_second(1_600_000_000 + seconds).unwrap();
             assert_eq!(age(now, start), expected, "{seconds}");
         }
-    }
-
-    #[test]
-    fn tables_have_columns() {
-        let rows = [
-            vec!["a".to_owned(), "long value".to_owned()],
-            vec!["bcd".to_owned(), String::new()],
-        ];
-        let drawn = table(&["NAME", "VALUE"], rows.into_iter()).unwrap();
-        assert_eq!(drawn, "NAME   VALUE\na      long value\nbcd");
-        assert!(table(&["NAME"], std::iter::empty()).is_none());
     }
 }

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use super::operator_version::{check_parameters, check_renders, definition_of, update_plans};
 use crate::arguments::{Format, Global, ParameterArgs, WaitArgs};
 use crate::cluster::Session;
-use crate::commands::install::print;
 use crate::error::Error;
 use crate::follow::{Awaited, Change, Follow, answer, follow};
+use crate::listing::print_objects;
 use crate::output::Output;
 use crate::parameters;
 
@@ -105,7 +105,7 @@ pub(crate) async fn run(
         instance
     };
     let objects: Vec<Value> = serde_json::to_value(instance).into_iter().collect();
-    print(output, format, &objects)
+    print_objects(output, format, &objects)
 }
 
 /// Merges a change into the spec of an instance, made for the state that was read: if somebody

@@ -13,9 +13,9 @@ use super::operator_version::{
 use super::update::{change, changes};
 use crate::arguments::{Format, Global, ParameterArgs, VersionChoice, WaitArgs};
 use crate::cluster::Session;
-use crate::commands::install::print;
 use crate::error::Error;
 use crate::follow::{Awaited, Change, Follow, answer, follow};
+use crate::listing::print_objects;
 use crate::output::Output;
 use crate::versions::{Versions, check_upgrade};
 use crate::{parameters, source};
@@ -108,7 +108,7 @@ pub(crate) async fn run(
     };
     let mut objects: Vec<Value> = provision.objects();
     objects.extend(serde_json::to_value(instance));
-    print(output, format, &objects)
+    print_objects(output, format, &objects)
 }
 
 fn check_versions(

@@ -20,8 +20,8 @@ use serde_json::Value;
 
 use super::manifests::{Choices, MANAGER, NAMESPACE, SERVICE_ACCOUNT, UPSTREAM_WEBHOOK, parts};
 use crate::cluster::{FIELD_MANAGER, Session};
-use crate::commands::install::resource_name;
 use crate::error::Error;
+use crate::listing::resource_name;
 use crate::output::Output;
 
 /// How long definitions may take to be served, and an old manager to end.

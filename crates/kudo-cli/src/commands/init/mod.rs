@@ -15,8 +15,8 @@ use clap::{Args, ValueEnum};
 use crate::arguments::{Format, Global, duration};
 use crate::cluster::Session;
 use crate::commands::block_on;
-use crate::commands::install::resource_name;
 use crate::error::Error;
+use crate::listing::resource_name;
 use crate::output::{Output, Structured};
 use manifests::{Choices, NAMESPACE, SERVICE_ACCOUNT};
 

@@ -3,8 +3,8 @@
 use clap::{Args, Subcommand};
 use kudo_package::{OperatorDefinition, Parameter, Plan, Strategy, Task, TaskSpec};
 
-use crate::commands::get::table;
 use crate::error::Error;
+use crate::listing::table;
 use crate::output::Output;
 use crate::source;
 use crate::tree::Tree;

@@ -1,10 +1,13 @@
 //! From an error to what the user sees: one message, hints, and the exit code.
+//!
+//! [`report`] is the one way there; [`library`] holds the part of it for errors of libraries.
+
+mod library;
 
 use std::io::ErrorKind;
 use std::path::Path;
 
 use kudo_kube::ConnectError;
-use kudo_kube::error::Cause;
 use kudo_package::PackageErrors;
 use kudo_package::parameter::ParameterError;
 use kudo_template::RenderTaskError;
@@ -12,7 +15,6 @@ use kudo_template::RenderTaskError;
 use crate::arguments::Format;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::parameters::ParameterInputError;
 
 /// What the user sees of an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,14 +110,16 @@ fn judge(error: &Error) -> (ExitStatus, Vec<String>) {
                 "give the path of a package: a directory, or a .tgz file".to_owned()
             }),
         ),
-        Error::ParameterInput(error) => parameter_input(error),
-        Error::Parameters { operator, errors } => (Exit::Usage, parameters(operator, errors)),
+        Error::ParameterInput(error) => library::parameter_input(error),
+        Error::Parameters { operator, errors } => {
+            (Exit::Usage, library::parameters(operator, errors))
+        }
         Error::Immutable { .. } => (
             Exit::Usage,
             hint("an immutable parameter keeps the value it had at installation"),
         ),
-        Error::Package { path, source } => package(path, source),
-        Error::Render(error) => render(error),
+        Error::Package { path, source } => library::package(path, source),
+        Error::Render(error) => library::render(error),
         Error::NoTemplate { nearest, .. } => (Exit::NotFound, did_you_mean(nearest.as_deref())),
         Error::PackageInvalid {
             path, diagnostics, ..
@@ -137,8 +141,8 @@ fn judge(error: &Error) -> (ExitStatus, Vec<String>) {
             Exit::Failed,
             hint("name a directory with --home or $KUDO_HOME"),
         ),
-        Error::Connect(error) => connect(error),
-        Error::Api { source, server, .. } => api(source, server),
+        Error::Connect(error) => library::connect(error),
+        Error::Api { source, server, .. } => library::api(source, server),
         Error::NotInstalled => (
             Exit::NotFound,
             hint("install it with: kubectl kudo init --wait"),
@@ -297,165 +301,6 @@ fn verify_command(path: &Path) -> String {
         "check it with: kubectl kudo package verify {}",
         path.display()
     )
-}
-
-fn parameter_input(error: &ParameterInputError) -> (ExitStatus, Vec<String>) {
-    match error {
-        ParameterInputError::Unreadable { source, .. } if source.kind() == ErrorKind::NotFound => (
-            ExitStatus::NotFound,
-            hint("-P takes the path of a file, from the current directory on"),
-        ),
-        ParameterInputError::Unreadable { .. } => (ExitStatus::Failed, vec![]),
-        ParameterInputError::Argument { .. } => (
-            ExitStatus::Usage,
-            hint("write -p NAME=VALUE, for example -p NODE_COUNT=3"),
-        ),
-        ParameterInputError::NotYaml { .. }
-        | ParameterInputError::NotAMap { .. }
-        | ParameterInputError::Null { .. } => (
-            ExitStatus::Usage,
-            hint("a parameter file is YAML with a line `NAME: value` for each parameter"),
-        ),
-    }
-}
-
-fn parameters(operator: &str, errors: &[ParameterError]) -> Vec<String> {
-    let mut hints = Vec::new();
-    for error in errors {
-        match (nearest_of(error), errors.len()) {
-            (Some(name), 1) => hints.push(format!("did you mean {name:?}?")),
-            (Some(name), _) => hints.push(match error {
-                ParameterError::Enum { value, .. } => {
-                    format!("for {value:?}, did you mean {name:?}?")
-                }
-                _ => format!("for {:?}, did you mean {name:?}?", error.parameter()),
-            }),
-            (None, _) => {}
-        }
-    }
-    let missing: Vec<&str> = errors
-        .iter()
-        .filter(|error| matches!(error, ParameterError::Missing { .. }))
-        .map(ParameterError::parameter)
-        .collect();
-    if !missing.is_empty() {
-        let flags: Vec<String> = missing
-            .iter()
-            .map(|name| format!("-p {name}=VALUE"))
-            .collect();
-        hints.push(format!("give a value with {}", flags.join(" ")));
-    }
-    let unclear = |error: &ParameterError| {
-        matches!(
-            error,
-            ParameterError::Unknown { nearest: None, .. } | ParameterError::Type { .. }
-        )
-    };
-    if errors.iter().any(unclear) {
-        hints.push(format!(
-            "list what {operator} takes with: kubectl kudo package list parameters PACKAGE"
-        ));
-    }
-    hints
-}
-
-fn package(path: &Path, error: &PackageErrors) -> (ExitStatus, Vec<String>) {
-    match error {
-        PackageErrors::NotFound { .. } => (
-            ExitStatus::NotFound,
-            hint(
-                "a package is a directory with operator.yaml and params.yaml in it, or a .tgz file of one",
-            ),
-        ),
-        PackageErrors::Unreadable { .. } => (ExitStatus::Failed, vec![]),
-        PackageErrors::Archive(_) => (
-            ExitStatus::Failed,
-            hint("a package archive is a gzipped tar file of plain files and folders"),
-        ),
-        PackageErrors::Invalid(_) => (ExitStatus::Failed, hint(verify_command(path))),
-    }
-}
-
-fn render(error: &RenderTaskError) -> (ExitStatus, Vec<String>) {
-    match error {
-        RenderTaskError::UnknownPlan { nearest, .. } => {
-            (ExitStatus::NotFound, did_you_mean(nearest.as_deref()))
-        }
-        RenderTaskError::UnknownTask { nearest, .. }
-        | RenderTaskError::UnknownTemplate { nearest, .. }
-        | RenderTaskError::ToggleMissing { nearest, .. } => {
-            (ExitStatus::Failed, did_you_mean(nearest.as_deref()))
-        }
-        RenderTaskError::Render(error) => {
-            (ExitStatus::Failed, did_you_mean(error.nearest.as_deref()))
-        }
-        RenderTaskError::Objects(_) => (
-            ExitStatus::Failed,
-            hint(
-                "see the text with: kubectl kudo package render PACKAGE --raw, and the same parameters",
-            ),
-        ),
-        RenderTaskError::ToggleValue { .. } | RenderTaskError::PipePod { .. } => {
-            (ExitStatus::Failed, vec![])
-        }
-    }
-}
-
-fn connect(error: &ConnectError) -> (ExitStatus, Vec<String>) {
-    match error {
-        ConnectError::UnknownContext { nearest, .. } => {
-            (ExitStatus::NotFound, did_you_mean(nearest.as_deref()))
-        }
-        ConnectError::NoCurrentContext { .. } => (
-            ExitStatus::Unreachable,
-            hint("choose one with --context, or with: kubectl config use-context NAME"),
-        ),
-        ConnectError::NotConfigured { .. } => (
-            ExitStatus::Unreachable,
-            hint("name a kubeconfig file with --kubeconfig or $KUBECONFIG"),
-        ),
-        ConnectError::Read { .. }
-        | ConnectError::Unusable { .. }
-        | ConnectError::Client { .. }
-        | ConnectError::UserAgent { .. } => (ExitStatus::Unreachable, vec![]),
-    }
-}
-
-fn api(error: &kube::Error, server: &str) -> (ExitStatus, Vec<String>) {
-    match kudo_kube::error::cause(error) {
-        Cause::Unreachable => (
-            ExitStatus::Unreachable,
-            hint(format!("is {server} running, and the right address?")),
-        ),
-        Cause::Unauthorized => (
-            ExitStatus::Unreachable,
-            hint(
-                "the credential may have expired; log in again, or choose another context with --context",
-            ),
-        ),
-        Cause::Forbidden => (
-            ExitStatus::Unreachable,
-            hint("ask for that permission, or choose another context with --context"),
-        ),
-        Cause::NotFound => (ExitStatus::NotFound, vec![]),
-        Cause::AlreadyExists | Cause::Conflict => {
-            (ExitStatus::Conflict, hint("look at it and try again"))
-        }
-        Cause::NamespaceTerminating => (
-            ExitStatus::Failed,
-            hint("wait until the namespace is gone, and create it again"),
-        ),
-        Cause::QuotaExceeded | Cause::Denied | Cause::Gone | Cause::Invalid | Cause::TooLarge => {
-            (ExitStatus::Failed, vec![])
-        }
-        Cause::Busy | Cause::Server => (ExitStatus::Failed, hint("try again")),
-        Cause::Garbled => (
-            ExitStatus::Failed,
-            hint(format!(
-                "is {server} the address of a Kubernetes API server?"
-            )),
-        ),
-    }
 }
 
 fn hint(text: impl Into<String>) -> Vec<String> {

@@ -1,0 +1,113 @@
+//! `--in-cluster`: another instance of an operator version that is in the cluster already.
+
+use std::collections::BTreeMap;
+
+use kube::ResourceExt;
+use kudo_api::names::{self, DEPLOY_PLAN};
+use kudo_api::{Instance, InstanceSpec, ObjectReference, Operator, OperatorVersion};
+use kudo_package::OperatorDefinition;
+use kudo_template::InstanceIdentity;
+use serde_json::Value;
+
+use super::{InstallArgs, create_instance, instance_name, refuse_existing, wait};
+use crate::arguments::{Format, Global};
+use crate::cluster::Session;
+use crate::commands::operator_version::{
+    check_kubernetes, check_parameters, check_renders, definition_of,
+};
+use crate::error::Error;
+use crate::listing::print_objects;
+use crate::output::Output;
+use crate::versions::{Versions, newest_first};
+
+/// Installs an instance of the newest version that fits.
+pub(super) async fn install(
+    arguments: &InstallArgs,
+    global: &Global,
+    output: &Output,
+    format: Option<Format>,
+    given: BTreeMap<String, String>,
+) -> Result<(), Error> {
+    let session = Session::open(global).await?;
+    let (operator, version) = choose(&session, arguments).await?;
+    let definition = definition_of(&version)?;
+    let values = check_parameters(&definition, &BTreeMap::new(), &given)?;
+    let name = instance_name(arguments, &definition);
+    let identity = InstanceIdentity {
+        name: &name,
+        namespace: &session.namespace,
+    };
+    check_renders(&definition, identity, DEPLOY_PLAN, &values)?;
+    let needed = operator.map(|operator| operator.spec.kubernetes_version);
+    check_kubernetes(&session, &definition.operator_name, needed.as_deref()).await?;
+    refuse_existing(&session, &name, &version.name_any()).await?;
+
+    let instance = instance_of(&session, &name, &version, &definition, given);
+    let created = create_instance(&session, output, &instance).await?;
+    let last = wait(arguments, &session, output, &created, &version.spec.plans).await?;
+    let objects: Vec<Value> = serde_json::to_value(last.unwrap_or(created))
+        .into_iter()
+        .collect();
+    print_objects(output, format, &objects)
+}
+
+/// The newest operator version in the cluster that fits what was asked for.
+async fn choose(
+    session: &Session,
+    arguments: &InstallArgs,
+) -> Result<(Option<Operator>, OperatorVersion), Error> {
+    let name = arguments.package.as_str();
+    let mut all: Vec<OperatorVersion> = session.list().await?;
+    all.retain(|version| version.spec.operator.name.as_deref() == Some(name));
+    all.sort_by(|a, b| newest_first(versions_of(a), versions_of(b)));
+    let choice = &arguments.choice;
+    let fits = |version: &OperatorVersion| {
+        let fits = |wanted: &Option<String>, found: &str| {
+            wanted.as_deref().is_none_or(|wanted| wanted == found)
+        };
+        fits(&choice.operator_version, &version.spec.version)
+            && fits(&choice.app_version, &version.spec.app_version)
+    };
+    match all.iter().find(|version| fits(version)) {
+        Some(version) => Ok((session.operator(name).await?, version.clone())),
+        None => Err(Error::NoneFits {
+            operator: name.to_owned(),
+            namespace: session.namespace.clone(),
+            installed: all.iter().map(ResourceExt::name_any).collect(),
+        }),
+    }
+}
+
+fn versions_of(version: &OperatorVersion) -> Versions<'_> {
+    let app = version.spec.app_version.as_str();
+    Versions {
+        operator: &version.spec.version,
+        app: (!app.is_empty()).then_some(app),
+    }
+}
+
+fn instance_of(
+    session: &Session,
+    name: &str,
+    version: &OperatorVersion,
+    definition: &OperatorDefinition,
+    parameters: BTreeMap<String, String>,
+) -> Instance {
+    let mut instance = Instance::new(
+        name,
+        InstanceSpec {
+            operator_version: ObjectReference {
+                name: Some(version.name_any()),
+                ..ObjectReference::default()
+            },
+            parameters,
+            ..InstanceSpec::default()
+        },
+    );
+    instance.metadata.namespace = Some(session.namespace.clone());
+    instance.metadata.labels = Some(BTreeMap::from([(
+        names::OPERATOR_LABEL.to_owned(),
+        definition.operator_name.clone(),
+    )]));
+    instance
+}
