@@ -17,6 +17,8 @@ use crate::error::{Cause, Verdict, cause, classify};
 use crate::identity::{ObjectKey, text};
 use crate::observed::Record;
 
+/// What a server says when an object belongs to somebody else.
+const TWO_CONTROLLERS: &str = "Only one reference can have Controller set to true";
 /// How often a handover begins anew because the object changed meanwhile.
 const HANDOVER_ATTEMPTS: usize = 10;
 /// How long an object that is being deleted is awaited before the step shows it.
@@ -308,6 +310,10 @@ impl<'a> Work<'a> {
             self.cluster.discovery.forget(&self.key.kind.group);
         }
         match classify(error) {
+            // It may be about to go with its owner.
+            Verdict::Stop { message } if message.contains(TWO_CONTROLLERS) => {
+                ApplyError::Failed { object, message }
+            }
             Verdict::Stop { message } => ApplyError::Refused {
                 message: with_hint(message),
                 object,

@@ -3,7 +3,7 @@
 use kudo_kube::apply::{Applied, ApplyError};
 use serde_json::{Value, json};
 
-use crate::harness::{World, as_original, config_map, deployment, soon};
+use crate::harness::{World, config_map, deployment, soon};
 
 fn manager_of(object: &Value, manager: &str, operation: &str) -> Option<Value> {
     object["metadata"]["managedFields"]
@@ -150,7 +150,9 @@ async fn objects_of_the_original_are_taken_over() {
     old["spec"]["template"]["spec"]["containers"][0]["readinessProbe"] =
         json!({"tcpSocket": {"port": 80}});
     old["spec"]["strategy"] = json!({"type": "RollingUpdate"});
-    world.create_as("manager", &as_original(&world, &old)).await;
+    world
+        .create_as("manager", &world.as_original(&old).await)
+        .await;
     world
         .merge_as(
             "somebody",
@@ -200,7 +202,7 @@ async fn a_takeover_that_was_cut_short_goes_on() {
     };
     let old = config_map("cm", json!({"a": "1", "old": "2"}));
     let created = world
-        .create_as("kudo-0.19", &as_original(&world, &old))
+        .create_as("kudo-0.19", &world.as_original(&old).await)
         .await;
     // Half of it was done: the fields are ours, the annotation is still there.
     let mut managed = created["metadata"]["managedFields"].clone();
@@ -234,7 +236,9 @@ async fn an_object_without_record_of_its_fields_is_taken_over_too() {
     };
     let old = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "svc"},
         "spec": {"selector": {"app": "x"}, "ports": [{"name": "a", "port": 80}, {"name": "b", "port": 81}]}});
-    world.create_as("manager", &as_original(&world, &old)).await;
+    world
+        .create_as("manager", &world.as_original(&old).await)
+        .await;
     // This is how a server older than 1.18 left it.
     let before = world
         .merge_as("any", &old, json!({"metadata": {"managedFields": [{}]}}))

@@ -226,6 +226,16 @@ impl World {
         apply(&self.cluster, &application).await
     }
 
+    /// The object as the original would have sent it: with itself in its annotation.
+    pub(crate) async fn as_original(&self, object: &Value) -> Value {
+        let text = |field: &str| object[field].as_str().unwrap().to_owned();
+        let kind = self.kind(&text("apiVersion"), &text("kind")).await;
+        let mut original = self.enhanced(object, &kind, "step", "original");
+        let sent = original.to_string();
+        original["metadata"]["annotations"]["kudo.dev/last-applied-configuration"] = json!(sent);
+        original
+    }
+
     pub(crate) fn enhanced(
         &self,
         object: &Value,
@@ -320,27 +330,4 @@ pub(crate) fn deployment(name: &str, replicas: u32) -> Value {
             },
         },
     })
-}
-
-/// The object as the original would have sent it: with itself in its annotation.
-pub(crate) fn as_original(world: &World, object: &Value) -> Value {
-    let mut object = object.clone();
-    let metadata = object["metadata"].as_object_mut().unwrap();
-    metadata.insert("namespace".into(), json!(world.namespace));
-    metadata.insert(
-        "labels".into(),
-        json!({"heritage": "kudo", "kudo.dev/operator": "op", "kudo.dev/instance": "inst"}),
-    );
-    metadata.insert(
-        "ownerReferences".into(),
-        json!([{"apiVersion": "kudo.dev/v1beta1", "kind": "Instance", "name": "inst",
-            "uid": world.instance_uid, "controller": true, "blockOwnerDeletion": true}]),
-    );
-    let mut annotations = json!({"kudo.dev/plan": "deploy", "kudo.dev/phase": "phase",
-        "kudo.dev/step": "step", "kudo.dev/last-plan-execution-uid": "original"});
-    metadata.insert("annotations".into(), annotations.clone());
-    let sent = object.to_string();
-    annotations["kudo.dev/last-applied-configuration"] = json!(sent);
-    object["metadata"]["annotations"] = annotations;
-    object
 }

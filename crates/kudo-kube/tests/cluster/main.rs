@@ -8,6 +8,7 @@
 mod apply;
 mod delete;
 mod harness;
+mod kinds;
 mod observed;
 mod operator;
 mod runner;
