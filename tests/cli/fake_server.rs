@@ -40,6 +40,11 @@ impl FakeServer {
         Self { address, requests }
     }
 
+    /// Its address and port.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     /// A kubeconfig for it in the environment's home.
     pub(crate) fn kubeconfig(&self, environment: &TestEnvironment) -> PathBuf {
         let path = environment.home().join("fake-kubeconfig");

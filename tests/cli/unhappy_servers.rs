@@ -20,7 +20,8 @@ fn environment() -> TestEnvironment {
 fn run(server: &FakeServer, arguments: &[&str]) -> Outcome {
     let environment = environment();
     let kubeconfig = server.kubeconfig(&environment);
-    let outcome = environment.with_kubeconfig(&kubeconfig).run(arguments);
+    let mut outcome = environment.with_kubeconfig(&kubeconfig).run(arguments);
+    outcome.stderr = outcome.stderr.replace(server.address(), "$SERVER");
     let writes: Vec<_> = server
         .requests()
         .into_iter()
