@@ -93,7 +93,7 @@ impl Renderer {
 
 /// Whether the file name says that the template is in Handlebars.
 pub(crate) fn is_handlebars(name: &str) -> bool {
-    name.ends_with(".hbs")
+    name.strip_suffix(".hbs").is_some()
 }
 
 /// The error of something that has no place in the template.

@@ -273,15 +273,15 @@ fn renders(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
         for address in addresses(package, template) {
             let values = values(package, template, &address, &params);
             let diagnostic = match renderer.render(template, text, &values) {
-                Ok(rendered) => check_objects(package, template, &rendered),
+                Ok(output) => check_objects(package, template, &output),
                 // These have rules of their own.
                 Err(error) if error.kind == RenderErrorKind::Parse => None,
                 Err(error) => Some(render_failure(RENDERS.name, &error)),
             };
-            if let Some(diagnostic) = diagnostic {
-                if reported.insert(diagnostic.message.clone()) {
-                    diagnostics.push(diagnostic);
-                }
+            if let Some(diagnostic) = diagnostic
+                && reported.insert(diagnostic.message.clone())
+            {
+                diagnostics.push(diagnostic);
             }
         }
     }

@@ -1,5 +1,7 @@
 //! Floating-point numbers as Go's `strconv.FormatFloat` writes them.
 
+use std::fmt::Write as _;
+
 /// More digits than any number has; those beyond are zeros.
 const MAX_DIGITS: usize = 1100;
 
@@ -82,7 +84,7 @@ fn write_exponential(digits: &Digits, letter: u8, precision: usize) -> String {
         digits.point - 1
     };
     text.push(if exponent < 0 { '-' } else { '+' });
-    text.push_str(&format!("{:02}", exponent.unsigned_abs()));
+    let _ = write!(text, "{:02}", exponent.unsigned_abs());
     text
 }
 
@@ -173,18 +175,18 @@ fn hexadecimal(value: f64, format: u8, precision: Option<usize>) -> String {
         }
     }
     let mut text = format!("0x{}", (mantissa >> 60) & 1);
-    mantissa = (mantissa << 4) & u64::MAX;
+    mantissa <<= 4;
     let mut fraction = String::new();
     match precision {
         None => {
             while mantissa != 0 {
-                fraction.push_str(&format!("{:x}", mantissa >> 60));
+                let _ = write!(fraction, "{:x}", mantissa >> 60);
                 mantissa <<= 4;
             }
         }
         Some(precision) => {
             for _ in 0..precision {
-                fraction.push_str(&format!("{:x}", mantissa >> 60));
+                let _ = write!(fraction, "{:x}", mantissa >> 60);
                 mantissa <<= 4;
             }
         }
@@ -195,7 +197,7 @@ fn hexadecimal(value: f64, format: u8, precision: Option<usize>) -> String {
     }
     text.push('p');
     text.push(if exponent < 0 { '-' } else { '+' });
-    text.push_str(&format!("{:02}", exponent.unsigned_abs()));
+    let _ = write!(text, "{:02}", exponent.unsigned_abs());
     if format == b'X' {
         text.make_ascii_uppercase();
     }

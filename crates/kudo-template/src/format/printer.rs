@@ -64,6 +64,10 @@ pub(crate) fn printf(budget: &Budget, format: &[u8], values: &[Value]) -> Result
 
 /// What stands between `%` and the verb.
 #[derive(Debug, Clone, Copy, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of its own in a directive"
+)]
 struct Flags {
     plus: bool,
     minus: bool,

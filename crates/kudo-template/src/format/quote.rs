@@ -1,5 +1,7 @@
 //! Quoted strings and characters as Go's `strconv` writes and reads them.
 
+use std::fmt::Write as _;
+
 /// Whether Go prints the character as it is in quoted text.
 pub(crate) fn is_print(c: char) -> bool {
     if c.is_ascii() {
@@ -21,7 +23,7 @@ pub(crate) fn quote(bytes: &[u8], ascii: bool) -> String {
             push_escaped(&mut quoted, c, '"', ascii);
         }
         for byte in chunk.invalid() {
-            quoted.push_str(&format!("\\x{byte:02x}"));
+            let _ = write!(quoted, "\\x{byte:02x}");
         }
     }
     quoted.push('"');
@@ -56,11 +58,11 @@ fn push_escaped(out: &mut String, c: char, quote: char, ascii: bool) {
         '\x0b' => out.push_str("\\v"),
         _ => {
             let code = u32::from(c);
-            out.push_str(&match code {
-                0..0x20 | 0x7f => format!("\\x{code:02x}"),
-                0..0x10000 => format!("\\u{code:04x}"),
-                _ => format!("\\U{code:08x}"),
-            });
+            let _ = match code {
+                0..0x20 | 0x7f => write!(out, "\\x{code:02x}"),
+                0..0x10000 => write!(out, "\\u{code:04x}"),
+                _ => write!(out, "\\U{code:08x}"),
+            };
         }
     }
 }

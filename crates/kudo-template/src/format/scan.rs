@@ -99,8 +99,8 @@ pub(crate) fn parse_float(text: &str) -> Option<f64> {
     if !underscores_ok(text) {
         return None;
     }
-    if lower.starts_with("0x") {
-        return hexadecimal(&lower[2..].replace('_', "")).map(|value| sign * value);
+    if let Some(digits) = lower.strip_prefix("0x") {
+        return hexadecimal(&digits.replace('_', "")).map(|value| sign * value);
     }
     let body = body.replace('_', "");
     let plain = body

@@ -1,5 +1,7 @@
 //! The functions of text/template itself.
 
+use std::fmt::Write as _;
+
 use super::arguments::{any, bytes};
 use super::{Context, Function, Output, Param, Special, fixed, variadic};
 use crate::budget::Failure;
@@ -198,10 +200,12 @@ fn js(context: &Context, arguments: &[Value]) -> Output {
             '\'' => escaped.push_str("\\'"),
             '"' => escaped.push_str("\\\""),
             '<' | '>' | '&' | '=' | '\0'..=' ' if c != ' ' => {
-                escaped.push_str(&format!("\\u{:04X}", u32::from(c)));
+                let _ = write!(escaped, "\\u{:04X}", u32::from(c));
             }
             c if c.is_ascii() || crate::format::is_print(c) => escaped.push(c),
-            c => escaped.push_str(&format!("\\u{:04X}", u32::from(c))),
+            c => {
+                let _ = write!(escaped, "\\u{:04X}", u32::from(c));
+            }
         }
     }
     context.budget.text(escaped.len())?;

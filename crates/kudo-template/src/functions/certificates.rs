@@ -251,7 +251,7 @@ fn alternative_names(context: &Context, arguments: &[Value]) -> Result<Vec<u8>, 
             shown(value)
         ))
     })?;
-    let mut content = Vec::new();
+    let mut extension = Vec::new();
     let mut ips = Vec::new();
     for address in addresses {
         let text = address.to_str();
@@ -270,10 +270,10 @@ fn alternative_names(context: &Context, arguments: &[Value]) -> Result<Vec<u8>, 
                 "error creating certificate: x509: {name} cannot be encoded as an IA5String"
             )));
         }
-        content.extend(element(0x82, name.as_bytes()));
+        extension.extend(element(0x82, name.as_bytes()));
     }
-    content.extend(ips);
-    Ok(content)
+    extension.extend(ips);
+    Ok(extension)
 }
 
 /// Makes and signs the certificate of `key`.

@@ -6,7 +6,7 @@ use rsa::sha2::Sha256;
 use sha1::{Digest, Sha1};
 
 use super::arguments::{bytes, text};
-use super::encoding::{base64, must_decode};
+use super::encoding::{base64, hex, must_decode};
 use super::random::fill;
 use super::{Context, Function, Output, Param, fixed};
 use crate::budget::Failure;
@@ -48,8 +48,7 @@ fn hashed(context: &Context, arguments: &[Value], hash: fn(&[u8]) -> Vec<u8>) ->
     let bytes = bytes(arguments, 0);
     context.budget.steps(1 + bytes.len() / 64)?;
     let hash = hash(bytes);
-    let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(hex.into())
+    Ok(hex(&hash).into())
 }
 
 fn adler32(bytes: &[u8]) -> u32 {
@@ -82,14 +81,14 @@ fn key_of(password: &[u8]) -> [u8; 32] {
 }
 
 fn encrypt(context: &Context, arguments: &[Value]) -> Output {
-    let content = bytes(arguments, 1);
-    if content.is_empty() {
+    let plain = bytes(arguments, 1);
+    if plain.is_empty() {
         return Ok("".into());
     }
-    context.budget.text(content.len().saturating_mul(2))?;
-    let padding = BLOCK - content.len() % BLOCK;
-    let mut padded = content.to_vec();
-    padded.resize(content.len() + padding, u8::try_from(padding).unwrap_or(0));
+    context.budget.text(plain.len().saturating_mul(2))?;
+    let padding = BLOCK - plain.len() % BLOCK;
+    let mut padded = plain.to_vec();
+    padded.resize(plain.len() + padding, u8::try_from(padding).unwrap_or(0));
     let mut iv = [0; BLOCK];
     fill(&mut iv)?;
     let key = key_of(bytes(arguments, 0));
@@ -108,28 +107,25 @@ fn decrypt(context: &Context, arguments: &[Value]) -> Output {
         return Ok("".into());
     }
     context.budget.text(encoded.len())?;
-    let mut content = must_decode(encoded)?;
+    let mut start = must_decode(encoded)?;
     let out_of_range = || Failure::new("runtime error: slice bounds out of range");
-    if content.len() < BLOCK {
+    if start.len() < BLOCK {
         return Err(out_of_range());
     }
-    let mut content_blocks = content.split_off(BLOCK);
-    let iv: [u8; BLOCK] = content.try_into().map_err(|_| out_of_range())?;
-    if content_blocks.len() % BLOCK != 0 {
+    let mut blocks = start.split_off(BLOCK);
+    let iv: [u8; BLOCK] = start.try_into().map_err(|_| out_of_range())?;
+    if blocks.len() % BLOCK != 0 {
         return Err(Failure::new("crypto/cipher: input not full blocks"));
     }
     let key = key_of(bytes(arguments, 0));
     let mut cipher = cbc::Decryptor::<Aes256>::new(&key.into(), &iv.into());
-    for chunk in content_blocks.as_chunks_mut::<BLOCK>().0 {
+    for chunk in blocks.as_chunks_mut::<BLOCK>().0 {
         let mut block = Block::<Aes256>::from(*chunk);
         cipher.decrypt_block(&mut block);
         *chunk = block.into();
     }
-    let padding = usize::from(*content_blocks.last().ok_or_else(out_of_range)?);
-    let length = content_blocks
-        .len()
-        .checked_sub(padding)
-        .ok_or_else(out_of_range)?;
-    content_blocks.truncate(length);
-    Ok(content_blocks.into())
+    let padding = usize::from(*blocks.last().ok_or_else(out_of_range)?);
+    let length = blocks.len().checked_sub(padding).ok_or_else(out_of_range)?;
+    blocks.truncate(length);
+    Ok(blocks.into())
 }

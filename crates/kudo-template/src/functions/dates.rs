@@ -77,6 +77,10 @@ fn modified(arguments: &[Value]) -> Output {
 }
 
 /// How long ago, in whole seconds.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "has the type of all functions in the tables"
+)]
 fn ago(_: &Context, arguments: &[Value]) -> Output {
     let elapsed = Time::now().since(&time_of(any(arguments, 0)));
     let half = if elapsed < 0 { -SECOND / 2 } else { SECOND / 2 };
@@ -85,6 +89,10 @@ fn ago(_: &Context, arguments: &[Value]) -> Output {
 }
 
 /// A number of seconds as a duration. An `int` is none of the types that Sprig looks for here.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "has the type of all functions in the tables"
+)]
 fn duration(_: &Context, arguments: &[Value]) -> Output {
     let seconds = match any(arguments, 0) {
         Value::Text(text) => {
@@ -98,6 +106,10 @@ fn duration(_: &Context, arguments: &[Value]) -> Output {
 }
 
 /// A duration in its greatest unit only.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "has the type of all functions in the tables"
+)]
 fn duration_round(_: &Context, arguments: &[Value]) -> Output {
     let nanoseconds = match any(arguments, 0) {
         Value::Text(text) => durations::parse(&text.to_str()).unwrap_or(0),

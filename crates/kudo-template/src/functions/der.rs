@@ -1,5 +1,7 @@
 //! The few pieces of DER and PEM that keys and certificates are made of.
 
+use std::fmt::Write as _;
+
 use super::encoding::{base64, from_base64};
 
 pub(super) const INTEGER: u8 = 0x02;
@@ -78,7 +80,7 @@ pub(super) fn pem(label: &str, der: &[u8]) -> String {
         text.push('\n');
         rest = tail;
     }
-    text.push_str(&format!("-----END {label}-----\n"));
+    let _ = writeln!(text, "-----END {label}-----");
     text
 }
 

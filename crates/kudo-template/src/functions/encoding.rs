@@ -1,5 +1,7 @@
 //! Base 64 and base 32.
 
+use std::fmt::Write as _;
+
 use super::arguments::bytes;
 use super::{Context, Function, Output, Param, fixed};
 use crate::budget::Failure;
@@ -15,6 +17,14 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     fixed("b32dec", &[Param::Text], |c, a| decoded(c, a, from_base32)),
 ];
+
+/// Two digits for each byte.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
 
 /// Base 64 with padding.
 pub(super) fn base64(bytes: &[u8]) -> String {
@@ -73,7 +83,7 @@ fn encode(bytes: &[u8], bits: u32, digits: &[u8]) -> String {
     if count > 0 {
         push(pending << (bits - count));
     }
-    while text.len() % group(bits) != 0 {
+    while !text.len().is_multiple_of(group(bits)) {
         text.push('=');
     }
     text

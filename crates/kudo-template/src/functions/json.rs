@@ -1,5 +1,7 @@
 //! JSON and YAML.
 
+use std::fmt::Write as _;
+
 use serde_json::Value as Json;
 
 use super::arguments::{any, bytes};
@@ -174,7 +176,7 @@ impl Writer<'_> {
     }
 
     fn escape(&mut self, c: char) {
-        self.out.push_str(&format!("\\u{:04x}", u32::from(c)));
+        let _ = write!(self.out, "\\u{:04x}", u32::from(c));
     }
 }
 

@@ -65,12 +65,12 @@ impl PrivateKey {
     fn dsa(context: &Context) -> Result<Self, Failure> {
         context.budget.costly(1)?;
         let number = |hex: &str| BigUint::parse_bytes(hex.as_bytes(), 16).unwrap_or_default();
-        let (p, q, g) = (number(DSA_P), number(DSA_Q), number(DSA_G));
+        let (modulus, order, base) = (number(DSA_P), number(DSA_Q), number(DSA_G));
         let mut bytes = [0; 40];
         fill(&mut bytes)?;
-        let x = BigUint::from_bytes_be(&bytes) % (&q - 1_u32) + 1_u32;
-        let y = g.modpow(&x, &p);
-        let numbers = [BigUint::ZERO, p, q, g, y, x];
+        let secret = BigUint::from_bytes_be(&bytes) % (&order - 1_u32) + 1_u32;
+        let public = base.modpow(&secret, &modulus);
+        let numbers = [BigUint::ZERO, modulus, order, base, public, secret];
         let parts = numbers.map(|number| unsigned(&number.to_bytes_be()));
         let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
         Ok(Self::Dsa(sequence(&parts)))
@@ -207,10 +207,10 @@ fn ec_from_der(body: &[u8]) -> Option<p256::SecretKey> {
     let (_, content, _) = der::read(body)?;
     let (_, _, rest) = der::read(content)?;
     let (_, number, parameters) = der::read(rest)?;
-    if let Some((0xa0, curve, _)) = der::read(parameters) {
-        if curve != PRIME256V1 {
-            return None;
-        }
+    if let Some((0xa0, curve, _)) = der::read(parameters)
+        && curve != PRIME256V1
+    {
+        return None;
     }
     p256::SecretKey::from_slice(number).ok()
 }

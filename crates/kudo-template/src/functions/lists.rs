@@ -70,7 +70,7 @@ fn made(context: &Context, arguments: &[Value]) -> Output {
 
 fn push(context: &Context, arguments: &[Value]) -> Output {
     let items = items(arguments, 0, "Cannot push on")?;
-    context.budget.memory(items.len() * size_of::<Value>())?;
+    context.budget.memory(std::mem::size_of_val(items))?;
     let mut items = items.to_vec();
     items.push(any(arguments, 1).clone());
     counted(context, items)
@@ -78,7 +78,7 @@ fn push(context: &Context, arguments: &[Value]) -> Output {
 
 fn prepend(context: &Context, arguments: &[Value]) -> Output {
     let rest = items(arguments, 0, "Cannot prepend on")?;
-    context.budget.memory(rest.len() * size_of::<Value>())?;
+    context.budget.memory(std::mem::size_of_val(rest))?;
     let mut items = vec![any(arguments, 1).clone()];
     items.extend_from_slice(rest);
     counted(context, items)
@@ -170,7 +170,7 @@ fn slice(context: &Context, arguments: &[Value]) -> Output {
         .zip(bound(2, items.len()))
         .and_then(|(start, end)| items.get(start..end))
         .ok_or_else(|| Failure::new("reflect.Value.Slice: slice index out of bounds"))?;
-    context.budget.memory(kept.len() * size_of::<Value>())?;
+    context.budget.memory(std::mem::size_of_val(kept))?;
     let list_type = list(arguments, 0).map_or(ListType::Any, List::list_type);
     Ok(Value::List(List::new(list_type, kept.to_vec())))
 }
@@ -184,7 +184,7 @@ fn concat(context: &Context, arguments: &[Value]) -> Output {
             }
             other => other,
         })?;
-        context.budget.memory(items.len() * size_of::<Value>())?;
+        context.budget.memory(std::mem::size_of_val(items))?;
         all.extend_from_slice(items);
     }
     if all.is_empty() {

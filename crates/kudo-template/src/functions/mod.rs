@@ -48,7 +48,7 @@ use std::sync::LazyLock;
 
 use crate::budget::{Budget, Failure};
 use crate::limits::Limits;
-use crate::value::{IntType, ListType, Map, MapType, UintType, Value};
+use crate::value::{IntType, ListType, Map, MapType, Value};
 
 /// What functions share within one render.
 #[derive(Debug)]
@@ -174,7 +174,6 @@ impl Param {
             (Self::Time | Self::Certificate, Value::Object(object)) => {
                 object.type_name() == self.type_name()
             }
-            (Self::Uint32, Value::Uint(_, UintType::Uint64)) => false,
             _ => false,
         };
         if fits {

@@ -68,8 +68,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         decimals(c, to_float(any(a, 0)), &[1.0], |x, y| Ok(x.add(y)))
     }),
     variadic("addf", &[], Param::Any, |c, a| {
-        let all: Vec<f64> = a.iter().map(to_float).collect();
-        decimals(c, 0.0, &all, |x, y| Ok(x.add(y)))
+        let numbers: Vec<f64> = a.iter().map(to_float).collect();
+        decimals(c, 0.0, &numbers, |x, y| Ok(x.add(y)))
     }),
     variadic("subf", &[Param::Any], Param::Any, |c, a| {
         folded(c, a, |x, y| Ok(x.sub(y)))
@@ -114,12 +114,12 @@ fn saturated(text: &str) -> i64 {
 }
 
 /// The numbers from `start` up to but not including `stop`; none if the step leads away from it.
-fn stepped(context: &Context, start: i64, stop: i64, step: i64) -> Result<Vec<i64>, Failure> {
-    let leads = if stop < start { step < 0 } else { step > 0 };
+fn stepped(context: &Context, start: i64, limit: i64, step: i64) -> Result<Vec<i64>, Failure> {
+    let leads = if limit < start { step < 0 } else { step > 0 };
     if !leads {
         return Ok(Vec::new());
     }
-    let count = start.abs_diff(stop).div_ceil(step.unsigned_abs());
+    let count = start.abs_diff(limit).div_ceil(step.unsigned_abs());
     let count = usize::try_from(count).unwrap_or(usize::MAX);
     context.budget.steps(count)?;
     context
@@ -155,8 +155,8 @@ fn seq(context: &Context, arguments: &[Value]) -> Output {
     if end < start && step.is_some_and(|step| step > 0) {
         return Ok("".into());
     }
-    let stop = end.wrapping_add(toward);
-    let numbers = stepped(context, start, stop, step.unwrap_or(toward))?;
+    let limit = end.wrapping_add(toward);
+    let numbers = stepped(context, start, limit, step.unwrap_or(toward))?;
     let numbers: Vec<String> = numbers.iter().map(i64::to_string).collect();
     let text = numbers.join(" ");
     context.budget.text(text.len())?;
@@ -171,6 +171,10 @@ fn divided(arguments: &[Value], divide: fn(i64, i64) -> i64) -> Output {
     Ok(Value::int64(divide(to_int(any(arguments, 0)), divisor)))
 }
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "has the type of all functions in the tables"
+)]
 fn biggest(_: &Context, arguments: &[Value]) -> Output {
     Ok(Value::int64(
         arguments.iter().map(to_int).max().unwrap_or(0),
@@ -210,6 +214,10 @@ fn decimals(context: &Context, first: f64, rest: &[f64], operation: Operation) -
     Ok(Value::Float(result.to_float()))
 }
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "has the type of all functions in the tables"
+)]
 fn round(_: &Context, arguments: &[Value]) -> Output {
     let value = to_float(any(arguments, 0));
     let places = to_float(any(arguments, 1));

@@ -1,6 +1,7 @@
 //! Random texts and numbers. What these give differs from render to render.
 
 use super::arguments::{int, text};
+use super::encoding::hex;
 use super::{Context, Function, Output, Param, fixed};
 use crate::budget::Failure;
 use crate::value::Value;
@@ -126,7 +127,6 @@ fn uuid(_: &Context, _: &[Value]) -> Output {
     fill(&mut bytes)?;
     bytes[6] = (bytes[6] & 0x0f) | 0x40;
     bytes[8] = (bytes[8] & 0x3f) | 0x80;
-    let hex = |bytes: &[u8]| -> String { bytes.iter().map(|b| format!("{b:02x}")).collect() };
     let parts = [
         hex(&bytes[..4]),
         hex(&bytes[4..6]),

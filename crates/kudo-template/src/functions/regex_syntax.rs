@@ -4,6 +4,8 @@
 //! mean (ASCII in Go), in the syntax of character classes, and in what is an error: everything of
 //! that kind is written out here, so that the crate sees only what both understand alike.
 
+use std::fmt::Write as _;
+
 /// Greatest repeat count, also of nested repeats together.
 const MAX_REPEAT: u32 = 1000;
 /// Greatest nesting of groups.
@@ -46,7 +48,7 @@ struct Translator<'a> {
     last: Last,
 }
 
-impl<'a> Translator<'a> {
+impl Translator<'_> {
     fn run(&mut self) -> Result<(), SyntaxError> {
         let mut most = 1;
         while let Some(c) = self.rest.chars().next() {
@@ -107,14 +109,15 @@ impl<'a> Translator<'a> {
                 self.skip(1);
                 self.repeat(operator, operator, 1)
             }
-            '{' => match counts(self.rest) {
-                Some((length, counts)) => self.counted(length, counts),
-                None => {
+            '{' => {
+                if let Some((length, counts)) = counts(self.rest) {
+                    self.counted(length, counts)
+                } else {
                     self.skip(1);
                     self.literal('{');
                     Ok(())
                 }
-            },
+            }
             '\\' => self.escape(),
             _ => {
                 self.skip(c.len_utf8());
@@ -319,7 +322,7 @@ impl<'a> Translator<'a> {
             return Err(invalid(&self.rest[..2 + length]));
         }
         let letter = if (c == 'P') == inverted { 'p' } else { 'P' };
-        class.items.push_str(&format!("\\{letter}{{{name}}}"));
+        let _ = write!(class.items, "\\{letter}{{{name}}}");
         self.skip(2 + length);
         Ok(true)
     }
@@ -341,21 +344,21 @@ impl<'a> Translator<'a> {
                 return Ok(class.finish(negated));
             }
             first = false;
-            if self.rest.starts_with("[:") {
-                if let Some(end) = self.rest.find(":]") {
-                    let name = &self.rest[2..end];
-                    let (name, inverted) = match name.strip_prefix('^') {
-                        Some(name) => (name, true),
-                        None => (name, false),
-                    };
-                    let Some(ranges) = posix_class(name) else {
-                        let shown = self.rest[..end + 2].to_owned();
-                        return Err(SyntaxError("invalid character class range", shown));
-                    };
-                    class.add(ranges, inverted);
-                    self.skip(end + 2);
-                    continue;
-                }
+            if self.rest.starts_with("[:")
+                && let Some(end) = self.rest.find(":]")
+            {
+                let name = &self.rest[2..end];
+                let (name, inverted) = match name.strip_prefix('^') {
+                    Some(name) => (name, true),
+                    None => (name, false),
+                };
+                let Some(ranges) = posix_class(name) else {
+                    let shown = self.rest[..end + 2].to_owned();
+                    return Err(SyntaxError("invalid character class range", shown));
+                };
+                class.add(ranges, inverted);
+                self.skip(end + 2);
+                continue;
             }
             if self.class_escape(&mut class)? {
                 continue;
@@ -410,11 +413,12 @@ impl Class {
             self.items.push_str("[^");
         }
         for (low, high) in ranges {
-            self.items.push_str(&format!(
+            let _ = write!(
+                self.items,
                 "\\x{{{:x}}}-\\x{{{:x}}}",
                 u32::from(*low),
                 u32::from(*high)
-            ));
+            );
         }
         if negated {
             self.items.push(']');

@@ -51,16 +51,12 @@ impl Version {
             return Err(INVALID);
         }
         let mut parts = [0; 3];
-        let mut count = 0;
-        for number in numbers.split('.') {
+        for (index, number) in numbers.split('.').enumerate() {
             let digits = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
-            if !digits || count == parts.len() {
-                return Err(INVALID);
-            }
-            parts[count] = number
+            let part = parts.get_mut(index).filter(|_| digits).ok_or(INVALID)?;
+            *part = number
                 .parse()
                 .map_err(|_| "Error parsing version segment")?;
-            count += 1;
         }
         let leads = |part: &str| {
             part.len() > 1 && part.starts_with('0') && part.bytes().all(|b| b.is_ascii_digit())

@@ -122,6 +122,10 @@ fn range(whole: &[u8], start: i64, end: i64) -> Output {
     Ok(Value::text(whole.get(start..end).ok_or_else(out_of_range)?))
 }
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "has the type of all functions in the tables"
+)]
 fn abbrev_both(_: &Context, arguments: &[Value]) -> Output {
     let (left, right) = (int(arguments, 0), int(arguments, 1));
     if right < 4 || left > 0 && right < 7 {
@@ -164,6 +168,10 @@ fn abbreviated(offset: i64, width: i64, arguments: &[Value], index: usize) -> Va
     Value::text([b"...", slice(length - (width - 3), length)].concat())
 }
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "has the type of all functions in the tables"
+)]
 fn trunc(_: &Context, arguments: &[Value]) -> Output {
     let (count, whole) = (int(arguments, 0), bytes(arguments, 1));
     let size = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
@@ -202,6 +210,10 @@ fn repeat(context: &Context, arguments: &[Value]) -> Output {
     Ok(part.repeat(count).into())
 }
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "has the type of all functions in the tables"
+)]
 fn trim_all(_: &Context, arguments: &[Value]) -> Output {
     let cut = text(arguments, 0);
     let whole = text(arguments, 1);
@@ -272,7 +284,7 @@ fn indented(
     let Ok(spaces) = usize::try_from(spaces) else {
         return Err(Failure::new("strings: negative Repeat count"));
     };
-    let lines = 1 + whole.iter().filter(|byte| **byte == b'\n').count();
+    let lines = whole.split(|byte| *byte == b'\n').count();
     let length = lines.saturating_mul(spaces).saturating_add(whole.len());
     context.budget.text(length)?;
     let pad = vec![b' '; spaces];

@@ -1,6 +1,7 @@
 //! URLs, and the one function over host names, which asks no network.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use super::arguments::{map, text};
 use super::{Context, Function, Output, Param, fixed};
@@ -9,7 +10,7 @@ use crate::value::{Map, Text, Value};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     fixed("urlParse", &[Param::Text], |c, a| url_parse(c, &text(a, 0))),
-    fixed("urlJoin", &[Param::Map], |c, a| url_join(c, a)),
+    fixed("urlJoin", &[Param::Map], url_join),
     fixed("getHostByName", &[Param::Text], |_, a| {
         host_by_name(&text(a, 0))
     }),
@@ -50,7 +51,7 @@ fn escape(bytes: &[u8], part: Part) -> String {
         if *byte == b' ' && part == Part::Query {
             escaped.push('+');
         } else if must_escape(*byte, part) {
-            escaped.push_str(&format!("%{byte:02X}"));
+            let _ = write!(escaped, "%{byte:02X}");
         } else {
             escaped.push(char::from(*byte));
         }

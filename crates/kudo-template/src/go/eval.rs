@@ -164,9 +164,9 @@ impl State<'_> {
             return Ok(value);
         };
         for (index, field) in before.iter().enumerate() {
-            value = self.field(dot, value, index > 0, operand, field, Given::none())?;
+            value = self.field(dot, &value, index > 0, operand, field, Given::none())?;
         }
-        self.field(dot, value, !before.is_empty(), operand, last, given)
+        self.field(dot, &value, !before.is_empty(), operand, last, given)
     }
 
     /// Reads one field. `element` tells that the receiver came out of a map, so that Go knows it
@@ -174,7 +174,7 @@ impl State<'_> {
     fn field(
         &mut self,
         dot: &Value,
-        receiver: Value,
+        receiver: &Value,
         element: bool,
         operand: &Operand,
         name: &str,
@@ -182,7 +182,7 @@ impl State<'_> {
     ) -> Run<Value> {
         let position = operand.position;
         let quoted = || quote(name.as_bytes(), false);
-        match &receiver {
+        match receiver {
             Value::Nil => {
                 let message = if element {
                     format!("nil pointer evaluating interface {{}}.{name}")
@@ -222,7 +222,7 @@ impl State<'_> {
                 }
             }
             _ => {
-                if let Some(value) = crate::functions::integer_method(&receiver, name) {
+                if let Some(value) = crate::functions::integer_method(receiver, name) {
                     return Ok(value);
                 }
             }

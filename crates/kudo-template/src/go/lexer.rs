@@ -364,9 +364,8 @@ impl Lexer<'_> {
     /// Whether what follows may follow an identifier.
     fn at_terminator(&self) -> bool {
         match self.peek() {
-            None => true,
             Some(c) if is_space(c) => true,
-            Some('.' | ',' | '|' | ':' | ')' | '(') => true,
+            None | Some('.' | ',' | '|' | ':' | ')' | '(') => true,
             Some(_) => self.rest().starts_with(RIGHT),
         }
     }

@@ -46,12 +46,9 @@ impl Number {
         let illegal = || format!("illegal number syntax: {}", quoted(text));
         let body = text.strip_suffix('i').ok_or_else(illegal)?;
         // The last sign that does not belong to an exponent parts the two.
-        let split = body
-            .char_indices()
-            .filter(|(at, c)| {
-                *at > 0 && matches!(c, '+' | '-') && !body[..*at].ends_with(['e', 'E', 'p', 'P'])
-            })
-            .last();
+        let split = body.char_indices().rfind(|(at, c)| {
+            *at > 0 && matches!(c, '+' | '-') && !body[..*at].ends_with(['e', 'E', 'p', 'P'])
+        });
         let (at, _) = split.ok_or_else(illegal)?;
         let re = parse_float(&body[..at]).ok_or_else(illegal)?;
         let im = parse_float(&body[at..]).ok_or_else(illegal)?;

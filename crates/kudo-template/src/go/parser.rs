@@ -394,12 +394,8 @@ impl Parser<'_> {
         if !matches!(token.kind, Kind::String | Kind::RawString) {
             return Err(self.unexpected(token, context));
         }
-        let name = self.unquoted(token)?;
+        let name = unquoted(token)?;
         Ok(Text::from(name).to_str().into_owned())
-    }
-
-    fn unquoted(&self, token: &Token) -> Parsed<Vec<u8>> {
-        unquote(&token.text).ok_or_else(|| error_at(token.position, "invalid syntax"))
     }
 
     // Pipelines.
@@ -599,7 +595,7 @@ impl Parser<'_> {
                 self.deeper(|parser| parser.pipeline("parenthesized pipeline", Kind::RightParen))?,
             ),
             Kind::String | Kind::RawString => OperandKind::Text {
-                value: Text::from(self.unquoted(&token)?),
+                value: Text::from(unquoted(&token)?),
                 source: token.text.clone(),
             },
             _ => {
@@ -612,6 +608,10 @@ impl Parser<'_> {
             kind,
         }))
     }
+}
+
+fn unquoted(token: &Token) -> Parsed<Vec<u8>> {
+    unquote(&token.text).ok_or_else(|| error_at(token.position, "invalid syntax"))
 }
 
 fn function(token: &Token) -> Parsed<&'static functions::Function> {

@@ -148,10 +148,10 @@ impl<'a> State<'a> {
         match &expression.kind {
             ExpressionKind::Literal(literal) => Ok(literal.value()),
             ExpressionKind::Path(path) => {
-                if let Some(name) = path.simple_name() {
-                    if let Some(function) = self.bare_function(name) {
-                        return self.call(function, Vec::new(), expression);
-                    }
+                if let Some(name) = path.simple_name()
+                    && let Some(function) = self.bare_function(name)
+                {
+                    return self.call(function, Vec::new(), expression);
                 }
                 self.resolve(path)
                     .map_err(|fault| self.error(position, expression, fault))
@@ -246,14 +246,13 @@ impl<'a> State<'a> {
     }
 
     fn partial_name(&mut self, partial: &Partial) -> Result<String, RenderError> {
-        match &partial.name.kind {
-            ExpressionKind::Path(path) => Ok(path.source.clone()),
-            _ => {
-                let value = self.evaluate(&partial.name)?;
-                let bytes = sprint(&self.context.budget, &value)
-                    .map_err(|failure| self.error(partial.position, &partial.name, failure))?;
-                Ok(crate::value::lossy(&bytes).into_owned())
-            }
+        if let ExpressionKind::Path(path) = &partial.name.kind {
+            Ok(path.source.clone())
+        } else {
+            let value = self.evaluate(&partial.name)?;
+            let bytes = sprint(&self.context.budget, &value)
+                .map_err(|failure| self.error(partial.position, &partial.name, failure))?;
+            Ok(crate::value::lossy(&bytes).into_owned())
         }
     }
 

@@ -285,7 +285,7 @@ impl<'a> Reader<'a> {
             }
             self.at += 1;
         }
-        path.source = self.text[start..self.at].to_owned();
+        self.text[start..self.at].clone_into(&mut path.source);
         Ok((self.at > start).then_some(path))
     }
 }

@@ -1,7 +1,7 @@
 //! Helpers: those of Handlebars itself, and the functions that both engines share.
 
 use super::exec::{Fault, State};
-use super::node::{Block, Expression, ExpressionKind, Node, Path};
+use super::node::{Block, Expression, ExpressionKind, Path};
 use super::resolve::Scope;
 use crate::budget::Failure;
 use crate::error::RenderError;
@@ -56,18 +56,8 @@ impl<'a> State<'a> {
             }
             _ => match functions::find(helper) {
                 Some(function) => self.call(function, values, expression),
-                None => Err(self.error(position, expression, self.unknown(helper))),
+                None => Err(self.error(position, expression, unknown(helper))),
             },
-        }
-    }
-
-    fn unknown(&self, helper: &str) -> Fault {
-        let blocks = ["if", "unless", "each", "with", "lookup"];
-        let known = functions::names().chain(blocks);
-        let nearest = kudo_package::suggest::nearest(helper, known);
-        Fault {
-            failure: Failure::new(format!("helper {helper:?} not defined")),
-            nearest: nearest.map(str::to_owned),
         }
     }
 
@@ -100,11 +90,11 @@ impl<'a> State<'a> {
             let param = function.params.get(index).copied();
             let param = param.or(function.variadic).unwrap_or(Param::Any);
             adapt(value, param);
-            if let Err(message) = param.check(value) {
-                if !matches!((param, &value), (Param::Uint32, Value::Uint(..))) {
-                    let message = format!("argument {} of {name}: {message}", index + 1);
-                    return Err(self.error(position, expression, message));
-                }
+            if let Err(message) = param.check(value)
+                && !matches!((param, &value), (Param::Uint32, Value::Uint(..)))
+            {
+                let message = format!("argument {} of {name}: {message}", index + 1);
+                return Err(self.error(position, expression, message));
             }
         }
         (function.call)(self.context, &values).map_err(|failure| {
@@ -233,14 +223,20 @@ impl<'a> State<'a> {
             scope.params = block.params.iter().cloned().zip(values).collect();
             let counted = self.context.budget.steps(1);
             counted.map_err(|failure| self.error(block.position, &block.call, failure))?;
-            self.within(scope, block_body(block))?;
+            self.within(scope, &block.body)?;
         }
         Ok(())
     }
 }
 
-fn block_body(block: &Block) -> &[Node] {
-    &block.body
+fn unknown(helper: &str) -> Fault {
+    let blocks = ["if", "unless", "each", "with", "lookup"];
+    let known = functions::names().chain(blocks);
+    let nearest = kudo_package::suggest::nearest(helper, known);
+    Fault {
+        failure: Failure::new(format!("helper {helper:?} not defined")),
+        nearest: nearest.map(str::to_owned),
+    }
 }
 
 /// Handlebars' comparisons, which know neither types of integers nor errors: values that can't be

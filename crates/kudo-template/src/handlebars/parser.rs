@@ -236,8 +236,8 @@ impl<'a> Parser<'a> {
     }
 
     fn partial(&mut self, tag: Tag<'a>, indent: &str) -> Parsed<Partial> {
-        let content = self.content(tag)?;
-        let mut words = content.words.into_iter();
+        let Content { words, named, .. } = self.content(tag)?;
+        let mut words = words.into_iter();
         let Some(name) = words.next() else {
             return Err(ParseError::new(
                 tag.position,
@@ -255,7 +255,7 @@ impl<'a> Parser<'a> {
             position: tag.position,
             name,
             context,
-            named: content.named,
+            named,
             indent: indent.to_owned(),
         })
     }

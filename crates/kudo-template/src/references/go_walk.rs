@@ -87,13 +87,13 @@ impl<'a> Walk<'a> {
     fn pipeline(&mut self, pipeline: &'a Pipeline, roots: Roots) {
         for command in &pipeline.commands {
             let operands = command.operands.as_slice();
-            if let [first, map, key, ..] = operands {
-                if self.asks_for_key(first, map, key, roots) {
-                    for operand in &operands[2..] {
-                        self.operand(operand, roots);
-                    }
-                    continue;
+            if let [first, map, key, ..] = operands
+                && self.asks_for_key(first, map, key, roots)
+            {
+                for operand in &operands[2..] {
+                    self.operand(operand, roots);
                 }
+                continue;
             }
             for operand in operands {
                 self.operand(operand, roots);

@@ -129,7 +129,7 @@ impl<'a> Walk<'a> {
         else {
             return false;
         };
-        let is_params = self.from_root(path).is_some_and(|path| path == ["Params"]);
+        let is_params = self.root_path(path).is_some_and(|path| path == ["Params"]);
         if is_params && helper.simple_name().is_some_and(takes_map_and_key) {
             self.references
                 .optional_params
@@ -140,14 +140,14 @@ impl<'a> Walk<'a> {
     }
 
     fn path(&mut self, path: &'a Path, position: usize) {
-        if let Some(segments) = self.from_root(path) {
+        if let Some(segments) = self.root_path(path) {
             let place = Place::of(&self.template.text, position);
             self.references.add(segments, place);
         }
     }
 
     /// The path from the root, if that is where the path begins.
-    fn from_root<'p>(&self, path: &'p Path) -> Option<&'p [String]> {
+    fn root_path<'p>(&self, path: &'p Path) -> Option<&'p [String]> {
         match path.root {
             Root::Data => match path.segments.split_first() {
                 Some((first, rest)) if first == "root" => Some(rest),

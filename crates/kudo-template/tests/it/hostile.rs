@@ -9,9 +9,6 @@ use serde_json::json;
 /// Renders in a thread with the stack of a worker and checks that it fails within the time.
 fn fails(name: &'static str, template: String) -> RenderErrorKind {
     let shown: String = template.chars().take(80).collect();
-    if std::env::var_os("KUDO_HOSTILE_TRACE").is_some() {
-        eprintln!("{shown}");
-    }
     let started = Instant::now();
     let render = move || {
         let data = json!({"Params": {"L": ["a"], "S": "s"}, "Name": "n"});
@@ -26,7 +23,7 @@ fn fails(name: &'static str, template: String) -> RenderErrorKind {
         .unwrap_or_else(|_| panic!("{shown}: panicked"));
     let elapsed = started.elapsed();
     assert!(
-        elapsed < Duration::from_secs(60),
+        elapsed < Duration::from_mins(1),
         "{shown}: took {elapsed:?}"
     );
     match result {

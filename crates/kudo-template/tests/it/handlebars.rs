@@ -1,7 +1,7 @@
 //! The Handlebars engine: a table of templates with what they give, and a comparison with the
 //! `handlebars` crate on what both can do.
 
-use handlebars::Handlebars;
+use ::handlebars::Handlebars;
 use kudo_template::{Limits, RenderErrorKind, Renderer};
 use serde_json::{Value, json};
 
@@ -275,7 +275,7 @@ fn errors_tell_what_and_where() {
 fn agrees_with_the_handlebars_crate() {
     let mut registry = Handlebars::new();
     registry.set_strict_mode(true);
-    registry.register_escape_fn(handlebars::no_escape);
+    registry.register_escape_fn(::handlebars::no_escape);
     let templates = [
         "plain",
         "{{Name}}",

@@ -1,0 +1,16 @@
+//! Tests of the renderer through its public interface.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::too_many_lines,
+    reason = "a test fails by panicking, tells on the terminal what it skips, and holds its table"
+)]
+
+mod corpus;
+mod go_cases;
+mod handlebars;
+mod hostile;
+mod properties;
+mod verify;
