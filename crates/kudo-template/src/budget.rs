@@ -27,6 +27,13 @@ const STEPS_PER_CLOCK: u64 = 2048;
 /// How many times the greatest output all memory asked for may be.
 const MEMORY_FACTOR: usize = 16;
 
+/// Bytes that a map takes before it has entries, and for each of them.
+const MAP_NODE: usize = 640;
+const MAP_ENTRY: usize = 64;
+/// Bytes that a slice takes before it has elements, and for each of them.
+const LIST: usize = 64;
+const LIST_ELEMENT: usize = 32;
+
 /// How many costly operations (making keys and certificates, deriving passwords) a render may do.
 const MAX_COSTLY: u32 = 32;
 
@@ -85,6 +92,18 @@ impl Budget {
             return Err(Failure::Limit(format!("more than {most} bytes of memory")));
         }
         self.steps(1 + bytes / 256)
+    }
+
+    /// Counts the memory of a map with so many entries; even a small one takes a node of a tree.
+    pub(crate) fn map(&self, entries: usize) -> Result<(), Failure> {
+        self.steps(entries)?;
+        self.memory(MAP_NODE.saturating_add(entries.saturating_mul(MAP_ENTRY)))
+    }
+
+    /// Counts the memory of a slice with so many elements.
+    pub(crate) fn list(&self, elements: usize) -> Result<(), Failure> {
+        self.steps(elements)?;
+        self.memory(LIST.saturating_add(elements.saturating_mul(LIST_ELEMENT)))
     }
 
     /// Checks the length of a string that is about to be made, and counts its memory.

@@ -61,14 +61,12 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 fn list(context: &Context, items: Vec<Value>) -> Output {
-    context.budget.steps(items.len())?;
-    context.budget.memory(items.len() * size_of::<Value>())?;
+    context.budget.list(items.len())?;
     Ok(Value::List(List::any(items)))
 }
 
 fn new_map(context: &Context, entries: BTreeMap<Text, Value>) -> Output {
-    context.budget.steps(entries.len())?;
-    context.budget.memory((1 + entries.len()) * 64)?;
+    context.budget.map(entries.len())?;
     Ok(Value::Map(Map::any(entries)))
 }
 
@@ -96,7 +94,7 @@ fn keys(context: &Context, arguments: &[Value]) -> Output {
         keys.extend(map(arguments, index).map(Map::keys).unwrap_or_default());
         context.budget.steps(keys.len())?;
     }
-    context.budget.memory(keys.len() * size_of::<Value>())?;
+    context.budget.list(keys.len())?;
     Ok(Value::List(List::texts(keys)))
 }
 

@@ -40,7 +40,8 @@ fn lenient(output: Output, otherwise: Value) -> Output {
 
 fn decoded(context: &Context, arguments: &[Value]) -> Output {
     let text = bytes(arguments, 0);
-    context.budget.memory(text.len().saturating_mul(4))?;
+    // The tree takes much more than the text, most of all if it is full of small maps.
+    context.budget.memory(text.len().saturating_mul(96))?;
     let json: Json = serde_json::from_slice(text)
         .map_err(|error| Failure::new(format!("invalid JSON: {error}")))?;
     from_json(&context.budget, &json, Numbers::Floats)

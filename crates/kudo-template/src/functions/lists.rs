@@ -59,8 +59,7 @@ fn items<'a>(arguments: &'a [Value], index: usize, act: &str) -> Result<&'a [Val
 
 /// A new slice of any values, counted.
 fn counted(context: &Context, items: Vec<Value>) -> Output {
-    context.budget.steps(items.len())?;
-    context.budget.memory(items.len() * size_of::<Value>())?;
+    context.budget.list(items.len())?;
     Ok(Value::List(List::any(items)))
 }
 
@@ -201,10 +200,10 @@ fn chunk(context: &Context, arguments: &[Value]) -> Output {
     let Some(size) = usize::try_from(size).ok().filter(|size| *size > 0) else {
         return chunk_of_no_size(items.len(), size);
     };
-    context.budget.steps(items.len())?;
+    context.budget.list(items.len())?;
     context
         .budget
-        .memory((items.len() + items.len().div_ceil(size)) * size_of::<Value>())?;
+        .memory(items.len().div_ceil(size).saturating_mul(96))?;
     let chunks = items.chunks(size);
     let chunks = chunks.map(|chunk| Value::List(List::any(chunk.to_vec())));
     Ok(Value::List(List::new(ListType::Lists, chunks.collect())))

@@ -66,9 +66,10 @@ pub(super) fn deep_copy(context: &Context, value: &Value) -> Output {
 
 fn copy(context: &Context, value: &Value, depth: usize) -> Output {
     context.budget.depth(depth)?;
-    context.budget.memory(size_of::<Value>())?;
+    context.budget.steps(1)?;
     Ok(match value {
         Value::List(list) if !list.is_nil() => {
+            context.budget.list(list.len())?;
             let items = list.items().iter();
             let items = items.map(|item| copy(context, item, depth + 1));
             Value::List(List::new(
@@ -77,6 +78,7 @@ fn copy(context: &Context, value: &Value, depth: usize) -> Output {
             ))
         }
         Value::Map(map) => {
+            context.budget.map(map.len())?;
             let entries = map.entries().into_iter();
             let entries = entries.map(|(key, value)| Ok((key, copy(context, &value, depth + 1)?)));
             let entries = entries.collect::<Result<_, Failure>>()?;

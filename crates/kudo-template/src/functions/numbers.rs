@@ -121,10 +121,7 @@ fn stepped(context: &Context, start: i64, limit: i64, step: i64) -> Result<Vec<i
     }
     let count = start.abs_diff(limit).div_ceil(step.unsigned_abs());
     let count = usize::try_from(count).unwrap_or(usize::MAX);
-    context.budget.steps(count)?;
-    context
-        .budget
-        .memory(count.saturating_mul(size_of::<Value>()))?;
+    context.budget.list(count)?;
     let mut numbers = Vec::with_capacity(count);
     let mut next = Some(start);
     while let Some(number) = next.filter(|_| numbers.len() < count) {

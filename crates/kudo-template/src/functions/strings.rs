@@ -377,6 +377,7 @@ fn count_parts(context: &Context, parts: &[&[u8]]) -> Result<(), Failure> {
 /// The parts as a map `_0`, `_1` and so on.
 fn numbered(context: &Context, parts: &[&[u8]]) -> Output {
     count_parts(context, parts)?;
+    context.budget.map(parts.len())?;
     let entries = parts.iter().enumerate();
     let entries =
         entries.map(|(index, part)| (Text::from(format!("_{index}")), Value::text(*part)));

@@ -315,7 +315,8 @@ fn user_info(text: &str) -> Result<User, String> {
 }
 
 fn url_parse(context: &Context, text: &str) -> Output {
-    context.budget.memory(text.len().saturating_mul(4) + 512)?;
+    context.budget.map(8)?;
+    context.budget.memory(text.len().saturating_mul(4))?;
     let url =
         Url::parse(text).map_err(|error| Failure::new(format!("unable to parse url: {error}")))?;
     let hostname = url.hostname().to_vec();

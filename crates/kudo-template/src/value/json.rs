@@ -29,14 +29,19 @@ fn convert(budget: &Budget, json: &Json, numbers: Numbers, depth: usize) -> Resu
         Json::Null => Value::Nil,
         Json::Bool(value) => Value::Bool(*value),
         Json::Number(number) => convert_number(number, numbers),
-        Json::String(text) => Value::text(text.as_str()),
+        Json::String(text) => {
+            budget.memory(text.len() + 32)?;
+            Value::text(text.as_str())
+        }
         Json::Array(items) => {
+            budget.list(items.len())?;
             let items = items
                 .iter()
                 .map(|item| convert(budget, item, numbers, depth + 1));
             Value::List(List::any(items.collect::<Result<_, _>>()?))
         }
         Json::Object(entries) => {
+            budget.map(entries.len())?;
             let entries = entries.iter().map(|(key, value)| {
                 Ok((
                     Text::from(key.as_str()),
@@ -65,7 +70,7 @@ pub(crate) fn to_json(budget: &Budget, value: &Value) -> Result<Json, Failure> {
 
 fn encode(budget: &Budget, value: &Value, depth: usize) -> Result<Json, Failure> {
     budget.depth(depth)?;
-    budget.memory(32)?;
+    budget.steps(1)?;
     Ok(match value {
         Value::Nil => Json::Null,
         Value::Bool(value) => Json::Bool(*value),
@@ -79,16 +84,18 @@ fn encode(budget: &Budget, value: &Value, depth: usize) -> Result<Json, Failure>
         })?,
         Value::Complex(..) => return Err(Failure::new("json: unsupported type: complex128")),
         Value::Text(text) => {
-            budget.memory(text.len())?;
+            budget.memory(text.len() + 32)?;
             Json::String(lossy(text.as_bytes()).into_owned())
         }
         Value::List(list) if list.is_nil() => Json::Null,
         Value::List(list) => {
+            budget.list(list.len())?;
             let items = list.items().iter();
             let items = items.map(|item| encode(budget, item, depth + 1));
             Json::Array(items.collect::<Result<_, _>>()?)
         }
         Value::Map(map) => {
+            budget.map(map.len())?;
             let mut entries = JsonMap::new();
             for (key, value) in map.entries() {
                 budget.memory(key.len())?;

@@ -164,7 +164,7 @@ fn what_go_templates_do_wrong() {
         ),
         (
             "---\n- a\n",
-            "template-renders: templates/t.yaml: error: line 5 of the rendered text: an object must be a map, found a list",
+            "template-renders: templates/t.yaml: error: line 6 of the rendered text: an object must be a map, found a list",
         ),
         (
             "---\nkind: Service\napiVersion: v1\n",
