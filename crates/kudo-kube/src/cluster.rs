@@ -1,9 +1,14 @@
 //! All that is shared by everything that talks to one cluster.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use kube::Client;
 
-use crate::discovery::Discovery;
-use crate::observed::{Observed, ObservedOptions};
+use crate::discovery::{Discovery, Kind, ResolveError};
+use crate::error::{Cause, cause};
+use crate::identity::Gvk;
+use crate::observed::{Observed, ObservedOptions, WatchError};
 use crate::provision::Provisioners;
 
 /// A cluster as the adapter sees it: a client and the caches over it. Cheap to clone.
@@ -17,6 +22,27 @@ pub struct Cluster {
     pub observed: Observed,
     /// Knows what of the cluster provides volumes and addresses.
     pub provisioners: Provisioners,
+}
+
+/// Pause between two attempts to list a kind that was just defined.
+const PUBLICATION_PAUSE: Duration = Duration::from_millis(50);
+
+/// A kind cannot be worked with.
+#[derive(Debug, thiserror::Error)]
+pub enum KindError {
+    /// It could not be looked up.
+    #[error(transparent)]
+    Resolve(#[from] ResolveError),
+    /// It could not be watched.
+    #[error(transparent)]
+    Watch(#[from] WatchError),
+}
+
+impl KindError {
+    /// Whether the cluster does not serve the kind, now.
+    pub const fn is_unknown(&self) -> bool {
+        matches!(self, Self::Resolve(ResolveError::Unknown { .. }))
+    }
 }
 
 /// How a cluster is looked at.
@@ -43,4 +69,32 @@ impl Cluster {
             client,
         }
     }
+
+    /// Finds a kind, and if it can be watched makes sure that all its objects are known.
+    pub async fn kind(&self, gvk: &Gvk) -> Result<Arc<Kind>, KindError> {
+        let mut forgotten = false;
+        loop {
+            let kind = self.discovery.resolve(gvk).await?;
+            if !kind.watchable {
+                return Ok(kind);
+            }
+            match self.observed.ensure(&kind).await {
+                Ok(()) => return Ok(kind),
+                // It is published, but not yet served.
+                Err(error) if is_missing(&error) && self.discovery.is_fresh(&gvk.group) => {
+                    tokio::time::sleep(PUBLICATION_PAUSE).await;
+                }
+                // It was served when it was asked for, and is no longer.
+                Err(error) if is_missing(&error) && !forgotten => {
+                    self.discovery.forget(&gvk.group);
+                    forgotten = true;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+fn is_missing(error: &WatchError) -> bool {
+    cause(&error.cause) == Cause::NotFound
 }

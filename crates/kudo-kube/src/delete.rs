@@ -11,11 +11,10 @@ use kube::Api;
 use kube::api::{DeleteParams, Preconditions};
 use kube::core::DynamicObject;
 
-use crate::cluster::Cluster;
-use crate::discovery::{Kind, ResolveError};
+use crate::cluster::{Cluster, KindError};
+use crate::discovery::Kind;
 use crate::error::{Cause, cause, message};
 use crate::identity::{Gvk, ObjectKey};
-use crate::observed::WatchError;
 
 /// Pauses between looks at an object that no watch shows.
 const FIRST_LOOK: Duration = Duration::from_millis(100);
@@ -58,21 +57,13 @@ pub enum Deleted {
 /// Why an object could not be deleted.
 #[derive(Debug, thiserror::Error)]
 pub enum DeleteError {
-    /// The kind could not be looked up.
+    /// The kind could not be looked up or watched.
     #[error("cannot delete {object}: {cause}")]
-    Resolve {
+    Kind {
         /// Kind and name of the object.
         object: String,
         /// Why not. Not a source: its text is within this one.
-        cause: ResolveError,
-    },
-    /// The kind could not be watched.
-    #[error("cannot delete {object}: {cause}")]
-    Watch {
-        /// Kind and name of the object.
-        object: String,
-        /// Why not. Not a source: its text is within this one.
-        cause: WatchError,
+        cause: KindError,
     },
     /// The server refused or failed.
     #[error("cannot delete {object}: {message}")]
@@ -88,27 +79,17 @@ pub enum DeleteError {
 /// time and called again.
 pub async fn delete(cluster: &Cluster, target: &Target) -> Result<Deleted, DeleteError> {
     let described = format!("{} {:?}", target.kind.kind, target.name);
-    let kind = match cluster.discovery.resolve(&target.kind).await {
-        Ok(kind) => kind,
-        Err(ResolveError::Unknown { .. }) => return Ok(Deleted::Absent),
+    let kind = match cluster.kind(&target.kind).await {
+        Ok(kind) if kind.deletable => kind,
+        Ok(_) => return Ok(Deleted::Absent),
+        Err(error) if error.is_unknown() => return Ok(Deleted::Absent),
         Err(cause) => {
-            return Err(DeleteError::Resolve {
+            return Err(DeleteError::Kind {
                 object: described,
                 cause,
             });
         }
     };
-    if !kind.deletable {
-        return Ok(Deleted::Absent);
-    }
-    if kind.watchable
-        && let Err(cause) = cluster.observed.ensure(&kind).await
-    {
-        return Err(DeleteError::Watch {
-            object: described,
-            cause,
-        });
-    }
     let key = ObjectKey {
         namespace: kind.is_namespaced().then(|| target.namespace.clone()),
         kind: target.kind.clone(),

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use kudo_api::instance::InventoryEntry;
 use serde_json::Value;
 
-use crate::identity::{Gvk, ObjectKey, gvk_of, name_of, text};
+use crate::identity::{gvk_of, name_of};
 
 /// What tells the objects of one instance apart.
 pub type Identity = (String, String, String);
@@ -134,20 +134,6 @@ pub fn entry_of(object: &Value, namespace: Option<&str>, plan: &str) -> Option<I
         name: name.to_owned(),
         plan: plan.to_owned(),
     })
-}
-
-/// The object that an entry names.
-pub fn key_of(entry: &InventoryEntry) -> ObjectKey {
-    ObjectKey {
-        kind: Gvk::gvk(&entry.group, &entry.version, &entry.kind),
-        namespace: entry.namespace.clone(),
-        name: entry.name.clone(),
-    }
-}
-
-/// Whether an object asks to be kept when a new operator version no longer renders it.
-pub fn is_kept(object: &Value) -> bool {
-    text(object, "/metadata/annotations/kudo.dev~1prune") == "false"
 }
 
 /// An inventory that a running plan and the recorder of its status share.
@@ -286,9 +272,6 @@ mod tests {
             (entry.group.as_str(), entry.version.as_str()),
             ("apps", "v1")
         );
-        let key = key_of(&entry);
-        assert_eq!(key.namespace.as_deref(), Some("ns"));
-        assert_eq!(key.to_string(), "Deployment \"a\"");
     }
 
     #[test]
@@ -351,18 +334,5 @@ mod tests {
         shared.add(unknown);
         assert!(!shared.has_unrecorded());
         assert!(!shared.snapshot().has_cluster_scoped());
-    }
-
-    #[test]
-    fn an_object_may_ask_to_be_kept() {
-        for (value, kept) in [
-            (json!("false"), true),
-            (json!("true"), false),
-            (json!(false), false),
-        ] {
-            let object = json!({"metadata": {"annotations": {"kudo.dev/prune": value}}});
-            assert_eq!(is_kept(&object), kept, "{object}");
-        }
-        assert!(!is_kept(&json!({})));
     }
 }

@@ -23,7 +23,7 @@ pub mod readiness;
 pub mod runner;
 
 pub use client::{ConnectError, ConnectOptions, Connected, Meter, connect};
-pub use cluster::{Cluster, ClusterOptions};
+pub use cluster::{Cluster, ClusterOptions, KindError};
 pub use discovery::{Discovery, Kind, ResolveError, Scope};
 pub use health::{Health, health};
 pub use identity::{Gvk, InstanceKey, ObjectKey};

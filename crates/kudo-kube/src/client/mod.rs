@@ -6,6 +6,7 @@
 
 mod kubeconfig;
 mod meter;
+mod request;
 #[cfg(test)]
 mod tests;
 
@@ -19,7 +20,8 @@ use kube::{Client, Config};
 
 pub use kubeconfig::ConnectError;
 use kubeconfig::Environment;
-pub use meter::{Admission, Count, Gate, Meter, MeterLayer, Metered, RequestInfo, TimedOut, Verb};
+pub use meter::{Admission, Count, Gate, Meter, MeterLayer, Metered, TimedOut};
+pub use request::{RequestInfo, Verb};
 
 /// Which cluster to talk to, and how.
 #[derive(Clone, Debug, Default)]

@@ -26,7 +26,9 @@ use crate::health::needs_content;
 
 /// Pauses after failures, doubling.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// From this pause on an interruption is worth a warning.
+const LONG_PAUSE: Duration = Duration::from_secs(1);
 /// How often a list is begun that the server forgets between two pages.
 const LIST_ATTEMPTS: usize = 3;
 /// How long the server keeps one watch open, before jitter; it is taken up again without a list.
@@ -101,11 +103,12 @@ impl Watch {
                         Cause::NotFound => return End::Vanished,
                         _ => {}
                     }
-                    tracing::debug!(
-                        kind = %self.kind.gvk.kind,
-                        error = message(&error),
-                        "watch interrupted"
-                    );
+                    let (kind, error) = (&self.kind.gvk.kind, message(&error));
+                    if pause >= LONG_PAUSE {
+                        tracing::warn!(kind, error, "cannot watch; trying again");
+                    } else {
+                        tracing::debug!(kind, error, "watch interrupted");
+                    }
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }

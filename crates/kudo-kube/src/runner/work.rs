@@ -12,6 +12,7 @@ use super::failure::{Site, reasons, worst};
 use super::order::Wave;
 use super::{KubeRunner, TaskPath, path_of};
 use crate::apply::{Application, Applied, apply, is_applied, key_of};
+use crate::cluster::KindError;
 use crate::delete::{Target, delete};
 use crate::dependencies::{Digest, Reference, digest, hash, references};
 use crate::discovery::{Kind, Scope};
@@ -215,22 +216,15 @@ impl<'a> TaskWork<'a> {
         let Some(gvk) = gvk_of(object) else {
             return Err(self.site.fatal(reasons::RENDERING, "an object has no kind"));
         };
-        let cluster = &self.runner.cluster;
-        let kind = cluster.discovery.resolve(&gvk).await.map_err(|error| {
-            self.site.transient(
-                reasons::ENHANCEMENT,
-                format!("cannot apply {}: {error}", named()),
-            )
-        })?;
-        if kind.watchable {
-            cluster.observed.ensure(&kind).await.map_err(|error| {
-                self.site.transient(
-                    reasons::VALIDATION,
-                    format!("cannot apply {}: {error}", named()),
-                )
-            })?;
-        }
-        Ok(kind)
+        let kind = self.runner.cluster.kind(&gvk).await;
+        kind.map_err(|error| {
+            let reason = match error {
+                KindError::Resolve(_) => reasons::ENHANCEMENT,
+                KindError::Watch(_) => reasons::VALIDATION,
+            };
+            self.site
+                .transient(reason, format!("cannot apply {}: {error}", named()))
+        })
     }
 
     /// Puts the inventory right, now that the object's scope is known.
@@ -301,12 +295,20 @@ impl<'a> TaskWork<'a> {
 
     async fn until_one_healthy(&self, sent: &Sent) -> Result<(), TaskFailure> {
         let observed = &self.runner.cluster.observed;
+        let mut told = String::new();
         let ended = observed.wait(&sent.key, |record| match record {
             None => Poll::Ready(Wait::Gone),
             Some(record) if record.deleting => Poll::Pending,
             Some(record) => match &record.health {
                 Health::Healthy => Poll::Ready(Wait::Healthy),
-                Health::Progressing(_) => Poll::Pending,
+                Health::Progressing(message) => {
+                    if told != *message {
+                        told.clone_from(message);
+                        let instance = &self.runner.execution.instance;
+                        tracing::debug!(%instance, plan = self.step.plan, "{message}");
+                    }
+                    Poll::Pending
+                }
                 Health::Failed(message) => Poll::Ready(Wait::Failed(message.clone())),
             },
         });

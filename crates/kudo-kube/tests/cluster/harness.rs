@@ -6,7 +6,9 @@ use std::sync::{Arc, OnceLock, mpsc};
 use std::task::Poll;
 use std::time::Duration;
 
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
+use kube::runtime::wait::{await_condition, conditions};
 use kube::{Client, ResourceExt};
 use kudo_kube::apply::{Application, Applied, ApplyError, apply};
 use kudo_kube::discovery::Kind;
@@ -56,13 +58,19 @@ pub(crate) fn kubeconfig() -> Option<PathBuf> {
 }
 
 async fn install_definitions(client: &Client) {
-    let api: Api<k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition> =
-        Api::all(client.clone());
+    let api: Api<CustomResourceDefinition> = Api::all(client.clone());
     for definition in kudo_api::crds() {
-        let params = PatchParams::apply("tests").force();
-        api.patch(&definition.name_any(), &params, &Patch::Apply(&definition))
+        let (name, params) = (definition.name_any(), PatchParams::apply("tests").force());
+        api.patch(&name, &params, &Patch::Apply(&definition))
             .await
             .unwrap();
+        let established = conditions::is_crd_established();
+        soon(
+            "a definition is established",
+            await_condition(api.clone(), &name, established),
+        )
+        .await
+        .unwrap();
     }
 }
 
@@ -330,4 +338,13 @@ pub(crate) fn deployment(name: &str, replicas: u32) -> Value {
             },
         },
     })
+}
+
+/// The entry of a field manager in an object.
+pub(crate) fn manager_of(object: &Value, manager: &str, operation: &str) -> Option<Value> {
+    object["metadata"]["managedFields"]
+        .as_array()?
+        .iter()
+        .find(|entry| entry["manager"] == manager && entry["operation"] == operation)
+        .cloned()
 }

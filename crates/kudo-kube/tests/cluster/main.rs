@@ -7,8 +7,11 @@
 
 mod apply;
 mod delete;
+mod failures;
 mod harness;
 mod kinds;
 mod observed;
 mod operator;
+mod removal;
 mod runner;
+mod takeover;
