@@ -125,12 +125,12 @@ impl<'a> Work<'a> {
         (structures || has_unwanted(desired, live)).then_some(patch)
     }
 
-    /// Custom resources know no strategic merge patch.
+    /// Custom resources know no strategic merge patch, and definitions have no lists that it would merge.
     fn lists(&self) -> Lists {
-        if is_builtin_group(&self.key.kind.group) {
-            Lists::Merged
-        } else {
-            Lists::Replaced
+        match self.key.kind.group.as_str() {
+            "apiextensions.k8s.io" => Lists::Replaced,
+            group if is_builtin_group(group) => Lists::Merged,
+            _ => Lists::Replaced,
         }
     }
 

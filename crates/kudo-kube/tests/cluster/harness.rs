@@ -267,7 +267,20 @@ impl World {
 
     /// Waits until the manager sees an object healthy.
     pub(crate) async fn healthy(&self, api_version: &str, kind: &str, name: &str) {
+        self.healthy_at(self.key(api_version, kind, name)).await;
+    }
+
+    /// The same for a cluster-scoped object.
+    pub(crate) async fn healthy_cluster(&self, api_version: &str, kind: &str, name: &str) {
         let key = self.key(api_version, kind, name);
+        self.healthy_at(ObjectKey {
+            namespace: None,
+            ..key
+        })
+        .await;
+    }
+
+    async fn healthy_at(&self, key: ObjectKey) {
         let healthy = self.cluster.observed.wait(&key, |record| match record {
             Some(record) if record.health.is_healthy() => Poll::Ready(()),
             _ => Poll::Pending,

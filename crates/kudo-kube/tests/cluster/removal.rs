@@ -186,3 +186,53 @@ async fn a_change_replaces_pods_once() {
     let sets = sets.list(&kube::api::ListParams::default()).await.unwrap();
     assert_eq!(sets.items.len(), 2, "one before, one after");
 }
+
+#[tokio::test]
+async fn structures_leave_custom_resources_and_definitions_too() {
+    let Some(world) = World::new().await else {
+        return;
+    };
+    let group = format!("{}.example.com", world.namespace);
+    let definition = |properties: Value| {
+        json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "metadata": {"name": format!("things.{group}")},
+            "spec": {"group": group, "scope": "Namespaced",
+                "names": {"plural": "things", "singular": "thing", "kind": "Thing"},
+                "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {
+                    "type": "object", "properties": {"spec": {"type": "object", "properties": properties}}}}}]}})
+    };
+    let number = json!({"type": "integer"});
+    let deep = json!({"type": "object", "properties": {"er": {"type": "object", "properties": {"n": number}}}});
+    let full = definition(json!({"size": number, "deep": deep, "gone": deep}));
+    world.apply(&full, "u1").await.unwrap();
+    world
+        .healthy_cluster(
+            "apiextensions.k8s.io/v1",
+            "CustomResourceDefinition",
+            &format!("things.{group}"),
+        )
+        .await;
+    world.cluster.discovery.refresh(&group);
+    let less = definition(json!({"size": number, "deep": deep}));
+    world.apply(&less, "u2").await.unwrap();
+    let name = format!("things.{group}");
+    let live = world
+        .get("apiextensions.k8s.io/v1", "CustomResourceDefinition", &name)
+        .await
+        .unwrap();
+    let schema = &live["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
+    assert_eq!(schema["properties"].as_object().unwrap().len(), 2);
+
+    let thing = |spec: Value| json!({"apiVersion": format!("{group}/v1"), "kind": "Thing", "metadata": {"name": "t"}, "spec": spec});
+    world
+        .apply(&thing(json!({"size": 1, "deep": {"er": {"n": 1}}})), "u1")
+        .await
+        .unwrap();
+    world.apply(&thing(json!({"size": 2})), "u2").await.unwrap();
+    let live = world
+        .get(&format!("{group}/v1"), "Thing", "t")
+        .await
+        .unwrap();
+    assert_eq!(live["spec"], json!({"size": 2}));
+    assert!(manager_of(&live, "kudo-manager", "Update").is_none());
+}
