@@ -10,12 +10,15 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tempfile::TempDir;
 
 /// Names the program to test; otherwise it is built.
 const PROGRAM_VARIABLE: &str = "KUDO_TEST_PROGRAM";
+
+/// How long a program may run before it is taken to hang.
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A home and a working directory that nobody else uses.
 pub(crate) struct TestEnvironment {
@@ -96,8 +99,8 @@ impl TestEnvironment {
 
     /// Runs the program and waits for its end.
     pub(crate) fn run<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Outcome {
-        let output = self.command(arguments).output().unwrap();
-        self.outcome(&output)
+        let child = self.start(arguments);
+        self.end(child)
     }
 
     /// Runs kubectl with the program on its `PATH`; nothing if this machine has no kubectl.
@@ -125,6 +128,20 @@ impl TestEnvironment {
         let mut command = self.command(arguments);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command.spawn().unwrap()
+    }
+
+    /// Waits for the end of a program that was started. One that does not end is ended.
+    pub(crate) fn end(&self, child: Child) -> Outcome {
+        let pid = child.id().to_string();
+        let (ended, watch) = std::sync::mpsc::channel::<()>();
+        std::thread::spawn(move || {
+            if watch.recv_timeout(PATIENCE) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+                let _ = Command::new("kill").args(["-KILL", &pid]).status();
+            }
+        });
+        let output = child.wait_with_output().unwrap();
+        drop(ended);
+        self.outcome(&output)
     }
 
     /// What a program that has ended printed, normalised.

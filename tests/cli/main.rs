@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod bad_input;
+mod broken_connections;
 #[expect(
     dead_code,
     reason = "shared by two test programs, neither of which uses all of it"

@@ -69,8 +69,7 @@ impl Setting {
     }
 
     pub(crate) fn end(&self, child: Child) -> Outcome {
-        let output = tokio::task::block_in_place(|| child.wait_with_output()).unwrap();
-        self.environment.outcome(&output)
+        tokio::task::block_in_place(|| self.environment.end(child))
     }
 
     /// An instance of the small package, with no manager to look after it.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use kudo_package::{Diagnostic, Package};
+use kudo_package::Package;
 
 use crate::error::Error;
 
@@ -51,14 +51,17 @@ fn is_path(argument: &str) -> bool {
             .is_some_and(|extension| extension == "tgz")
 }
 
-/// Loads a package and refuses one that breaks rules; also gives the warnings.
-pub(crate) fn load_verified(argument: &str) -> Result<(Package, Vec<Diagnostic>), Error> {
+/// The rule that renders with default values. What is to be installed is rendered with the values
+/// it is installed with, which may be more than the defaults give.
+const RENDERS_WITH_DEFAULTS: &str = "template-renders";
+
+/// Loads a package and refuses one that breaks rules. Warnings are for `package verify`.
+pub(crate) fn load_verified(argument: &str) -> Result<Package, Error> {
     let package = load(argument)?;
-    let diagnostics = kudo_template::verify::verify_package(&package);
-    let (errors, warnings): (Vec<_>, Vec<_>) =
-        diagnostics.into_iter().partition(Diagnostic::is_error);
+    let mut errors = kudo_template::verify::verify_package(&package);
+    errors.retain(|found| found.is_error() && found.rule != RENDERS_WITH_DEFAULTS);
     if errors.is_empty() {
-        Ok((package, warnings))
+        Ok(package)
     } else {
         Err(Error::PackageInvalid {
             path: argument.into(),
@@ -71,6 +74,12 @@ pub(crate) fn load_verified(argument: &str) -> Result<(Package, Vec<Diagnostic>)
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_rule_that_is_left_out_exists() {
+        let mut rules = kudo_template::verify::RULES.iter();
+        assert!(rules.any(|rule| rule.name == RENDERS_WITH_DEFAULTS));
+    }
 
     #[test]
     fn paths_and_names() {

@@ -142,6 +142,13 @@ async fn a_refusal_is_told_with_and_without_waiting() {
             ),
             "{outcome}"
         );
+        let outcome = setting
+            .run("plan status --instance small-instance")
+            .expect_code(0);
+        assert_eq!(
+            outcome.stderr,
+            "Warning: the last change was refused: two plans would run\n"
+        );
     }
 }
 

@@ -58,7 +58,7 @@ pub(crate) async fn run(
 ) -> Result<(), Error> {
     let format = output.format("upgrade", &[Format::Yaml, Format::Json, Format::Name])?;
     let given = parameters::read(&arguments.parameters)?;
-    let (package, _) = source::load_verified(&arguments.package)?;
+    let package = source::load_verified(&arguments.package)?;
     warn_of_choice(&arguments.choice, &package, output);
 
     let name = &arguments.instance;

@@ -85,7 +85,7 @@ pub(crate) async fn run(
     if arguments.in_cluster {
         return in_cluster::install(arguments, global, output, format, given).await;
     }
-    let (package, _) = source::load_verified(&arguments.package)?;
+    let package = source::load_verified(&arguments.package)?;
     warn_of_choice(&arguments.choice, &package, output);
     let instance_name = instance_name(arguments, &package.definition);
     let values = if arguments.skip_instance && package.manifest.namespace_manifest.is_none() {
