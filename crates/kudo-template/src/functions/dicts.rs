@@ -19,10 +19,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     fixed("set", &[Param::Map, Param::Text, Param::Any], set),
     fixed("unset", MAP_TEXT, |_, a| {
-        if let Some(map) = map(a, 0) {
-            map.remove(bytes(a, 1));
-        }
-        Ok(any(a, 0).clone())
+        let map = map(a, 0).cloned();
+        let map = map.unwrap_or_else(|| Map::any(BTreeMap::new()));
+        map.remove(bytes(a, 1));
+        Ok(Value::Map(map))
     }),
     fixed("hasKey", MAP_TEXT, |_, a| {
         Ok(Value::Bool(

@@ -152,6 +152,11 @@ impl Param {
         }
     }
 
+    /// Whether any value can be given.
+    pub(crate) fn takes_any(self) -> bool {
+        matches!(self, Self::Any | Self::Reflect)
+    }
+
     /// Whether nil can be given.
     pub(crate) fn takes_nil(self) -> bool {
         matches!(self, Self::Any | Self::Reflect | Self::Map | Self::List)

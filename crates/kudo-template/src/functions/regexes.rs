@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use regex::bytes::{Captures, Regex, RegexBuilder};
+use regex::bytes::{Captures, Match, Regex, RegexBuilder};
 
 use super::arguments::{bytes, int, text};
 use super::regex_syntax::translate;
@@ -105,6 +105,17 @@ fn prepared<'a>(
     Ok((regex, haystack))
 }
 
+/// All matches, but for empty ones in the middle of a character.
+fn matches<'h>(regex: &Regex, haystack: &'h [u8]) -> impl Iterator<Item = Match<'h>> {
+    let found = regex.find_iter(haystack);
+    found.filter(|found| !within_character(haystack, found))
+}
+
+fn within_character(haystack: &[u8], found: &Match<'_>) -> bool {
+    let next = haystack.get(found.start());
+    found.is_empty() && next.is_some_and(|byte| byte & 0xc0 == 0x80)
+}
+
 /// The functions without `must` panic on a wrong expression.
 fn panics(output: Output) -> Output {
     output.map_err(|failure| match failure {
@@ -130,7 +141,7 @@ fn find_all(context: &Context, arguments: &[Value]) -> Output {
     let (regex, haystack) = prepared(context, arguments)?;
     let most = usize::try_from(int(arguments, 2)).unwrap_or(usize::MAX);
     let mut found = Vec::new();
-    for part in regex.find_iter(haystack).take(most) {
+    for part in matches(&regex, haystack).take(most) {
         context.budget.memory(part.len() + 48)?;
         found.push(Value::text(part.as_bytes()));
     }
@@ -148,7 +159,10 @@ fn replace_all(context: &Context, arguments: &[Value], replace: Replacement) -> 
     let mut out = Vec::with_capacity(haystack.len());
     let mut copied = 0;
     for captures in regex.captures_iter(haystack) {
-        let Some(whole) = captures.get(0) else {
+        let Some(whole) = captures
+            .get(0)
+            .filter(|found| !within_character(haystack, found))
+        else {
             continue;
         };
         out.extend_from_slice(&haystack[copied..whole.start()]);
@@ -232,7 +246,7 @@ fn split(context: &Context, arguments: &[Value]) -> Output {
         return Ok(Value::List(List::texts([""])));
     }
     let (mut begin, mut end) = (0, 0);
-    for found in regex.find_iter(haystack).take(most) {
+    for found in matches(&regex, haystack).take(most) {
         if parts.len() + 1 == most {
             break;
         }

@@ -339,6 +339,13 @@ impl State<'_> {
             | OperandKind::Function(_)
             | OperandKind::Chain { .. } => {
                 let value = self.operand(dot, operand)?;
+                if value.is_nil() && is_element(operand) && !param.takes_any() {
+                    let message = format!(
+                        "wrong type for value; expected {}; got interface {{}}",
+                        param.type_name()
+                    );
+                    return Err(self.error(operand.position, operand, message));
+                }
                 return self.valid(value, param, operand);
             }
             OperandKind::Bool(_) | OperandKind::Number(_) | OperandKind::Text { .. } => {}
@@ -404,6 +411,16 @@ impl Given<'_> {
 
     fn is_empty(&self) -> bool {
         self.count() == 0
+    }
+}
+
+/// Whether an operand is read out of a map: nil then is one of Go's interfaces, which is not
+/// assignable to any other type, as nil itself would be.
+fn is_element(operand: &Operand) -> bool {
+    match &operand.kind {
+        OperandKind::Field(_) | OperandKind::Chain { .. } => true,
+        OperandKind::Variable { fields, .. } => !fields.is_empty(),
+        _ => false,
     }
 }
 

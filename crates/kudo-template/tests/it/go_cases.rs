@@ -45,5 +45,5 @@ macro_rules! families {
 }
 
 families! {
-    compare crypto dates dicts json lists numbers printf regex semver strings syntax
+    compare crypto dates dicts json lists mixed numbers printf regex semver strings syntax
 }
