@@ -249,7 +249,7 @@ fn compile(work: &Path, tree: &Path) -> Result<(), BuildError> {
     if !link.is_symlink() {
         std::os::unix::fs::symlink("../../..", &link).map_err(io_error(&link))?;
     }
-    let (home, go_cache) = (work.join("home"), work.join("go-cache"));
+    let home = work.join("home");
     create(&home)?;
     let what = PROGRAMS.map(|program| format!("cmd/{program}")).join(" ");
     let mut make = Command::new("nice");
@@ -258,7 +258,6 @@ fn compile(work: &Path, tree: &Path) -> Result<(), BuildError> {
         // The shell's own idea of where it is must go through the link, as GOPATH does.
         .env("PWD", &link)
         .env("GOPATH", &go_path)
-        .env("GOCACHE", go_cache)
         .env("HOME", home)
         .env("CGO_ENABLED", "0")
         .env("GO111MODULE", "off")
