@@ -5,10 +5,7 @@
 
 mod bad_input;
 mod broken_connections;
-#[expect(
-    dead_code,
-    reason = "shared by two test programs, neither of which uses all of it"
-)]
+#[expect(dead_code, reason = "shared with the tests on a real cluster")]
 mod environment;
 mod fake_server;
 mod help;
