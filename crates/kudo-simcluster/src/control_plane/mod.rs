@@ -15,35 +15,30 @@
 //! no nodes and no scheduler, see [`crate::kubelet`]. Several control planes run side by side, each
 //! with ports, folder, certificates and tokens of its own. Authorization is RBAC.
 
+mod arguments;
 mod binaries;
 mod credentials;
 mod ports;
+mod waiting;
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 
+use arguments::{api_server_arguments, controller_manager_arguments, etcd_arguments};
 pub use binaries::{ASSETS_VARIABLE, Binaries, VERSION, cache_folder, project_cache};
 use credentials::Credentials;
 pub use ports::ReservedPort;
+use waiting::{Deadline, failure, wait_for_endpoint, wait_for_port};
 
 use crate::supervised::{Supervised, SupervisedFolder};
 
-/// Pause between two looks at a program that is starting.
-const POLL: Duration = Duration::from_millis(20);
-
 /// Pause between two looks at programs that should go on.
 const FAILURE_POLL: Duration = Duration::from_millis(500);
-
-/// Controllers that need nodes, a cloud or a certificate authority are off.
-const CONTROLLERS: &str = "*,-nodelifecycle,-nodeipam,-route,-service,-cloud-node-lifecycle,\
-    -bootstrapsigner,-tokencleaner,-csrsigning,-csrapproving,-csrcleaner,-ttl,-attachdetach,\
-    -persistentvolume-binder,-persistentvolume-expander";
 
 /// How a control plane is started.
 #[derive(Clone, Debug)]
@@ -286,144 +281,4 @@ fn prepare_folder(folder: Option<PathBuf>) -> Result<PathBuf, ControlPlaneError>
 fn io_error(path: &Path) -> impl FnOnce(io::Error) -> ControlPlaneError + use<> {
     let path = path.to_owned();
     |source| ControlPlaneError::Io { path, source }
-}
-
-/// The cluster holds nothing worth a disk's patience, and its one member is its own quorum.
-fn etcd_arguments(folder: &Path, client_port: u16, peer_port: u16) -> Vec<String> {
-    vec![
-        format!("--data-dir={}", folder.join("etcd").display()),
-        format!("--listen-client-urls=http://127.0.0.1:{client_port}"),
-        format!("--advertise-client-urls=http://127.0.0.1:{client_port}"),
-        format!("--listen-peer-urls=http://127.0.0.1:{peer_port}"),
-        format!("--initial-advertise-peer-urls=http://127.0.0.1:{peer_port}"),
-        format!("--initial-cluster=default=http://127.0.0.1:{peer_port}"),
-        "--unsafe-no-fsync".to_owned(),
-        "--heartbeat-interval=20".to_owned(),
-        "--election-timeout=100".to_owned(),
-        "--quota-backend-bytes=4294967296".to_owned(),
-    ]
-}
-
-fn api_server_arguments(
-    folder: &Path,
-    credentials: &Credentials,
-    etcd_port: u16,
-    api_port: u16,
-) -> Vec<String> {
-    let file = |flag: &str, path: &Path| format!("--{flag}={}", path.display());
-    vec![
-        format!("--etcd-servers=http://127.0.0.1:{etcd_port}"),
-        format!("--secure-port={api_port}"),
-        "--bind-address=127.0.0.1".to_owned(),
-        "--advertise-address=127.0.0.1".to_owned(),
-        file("cert-dir", folder),
-        file("tls-cert-file", &credentials.certificate),
-        file("tls-private-key-file", &credentials.certificate_key),
-        "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
-        file(
-            "service-account-key-file",
-            &credentials.service_account_public_key,
-        ),
-        file(
-            "service-account-signing-key-file",
-            &credentials.service_account_key,
-        ),
-        "--service-cluster-ip-range=10.96.0.0/16".to_owned(),
-        file("token-auth-file", &credentials.tokens),
-        "--authorization-mode=RBAC".to_owned(),
-        "--allow-privileged=true".to_owned(),
-        "--disable-admission-plugins=ServiceAccount".to_owned(),
-        "--endpoint-reconciler-type=none".to_owned(),
-    ]
-}
-
-fn controller_manager_arguments(credentials: &Credentials, kubeconfig: &Path) -> Vec<String> {
-    vec![
-        format!("--kubeconfig={}", kubeconfig.display()),
-        format!(
-            "--service-account-private-key-file={}",
-            credentials.service_account_key.display()
-        ),
-        "--leader-elect=false".to_owned(),
-        "--port=0".to_owned(),
-        "--secure-port=0".to_owned(),
-        // The defaults throttle a busy test cluster to 20 requests a second.
-        "--kube-api-qps=500".to_owned(),
-        "--kube-api-burst=1000".to_owned(),
-        format!("--controllers={CONTROLLERS}"),
-    ]
-}
-
-fn failure(program: &'static str, process: &mut Supervised) -> Option<ControlPlaneError> {
-    let ended = process.ended()?;
-    Some(ControlPlaneError::Ended {
-        program,
-        status: ended.status,
-        log_tail: ended.log_tail,
-    })
-}
-
-/// The moment by which a start must have succeeded.
-struct Deadline {
-    start: Instant,
-    length: Duration,
-}
-
-impl Deadline {
-    fn after(length: Duration) -> Self {
-        Self {
-            start: Instant::now(),
-            length,
-        }
-    }
-
-    /// Sleeps until the next look, or tells that the program has ended or the time is over.
-    async fn pause(
-        &self,
-        program: &'static str,
-        process: &mut Supervised,
-    ) -> Result<(), ControlPlaneError> {
-        if let Some(failure) = failure(program, process) {
-            return Err(failure);
-        }
-        if self.start.elapsed() >= self.length {
-            let log_tail = process.log_tail();
-            return Err(ControlPlaneError::NotReady {
-                program,
-                after: self.length,
-                log_tail,
-            });
-        }
-        tokio::time::sleep(POLL).await;
-        Ok(())
-    }
-}
-
-async fn wait_for_port(
-    process: &mut Supervised,
-    port: u16,
-    deadline: &Deadline,
-) -> Result<(), ControlPlaneError> {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    while std::net::TcpStream::connect_timeout(&address, POLL).is_err() {
-        deadline.pause("etcd", process).await?;
-    }
-    Ok(())
-}
-
-async fn wait_for_endpoint(
-    process: &mut Supervised,
-    client: &Client,
-    path: &str,
-    deadline: &Deadline,
-) -> Result<(), ControlPlaneError> {
-    loop {
-        let request = http::Request::get(path)
-            .body(Vec::new())
-            .map_err(client_error)?;
-        if client.request_text(request).await.is_ok() {
-            return Ok(());
-        }
-        deadline.pause("kube-apiserver", process).await?;
-    }
 }

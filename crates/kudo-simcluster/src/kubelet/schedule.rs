@@ -99,10 +99,12 @@ impl Schedule {
                 called_off,
                 || async {
                     let params = PatchParams::default();
-                    claims
-                        .patch_status(&name, &params, &Patch::Merge(&patch))
-                        .await
-                        .map(drop)
+                    let patch = Patch::Merge(&patch);
+                    match claims.patch_status(&name, &params, &patch).await {
+                        // Another claim of this name: its own event comes.
+                        Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
+                        other => other.map(drop),
+                    }
                 },
             )
             .await;
@@ -214,8 +216,9 @@ async fn persist<F>(
         };
         match outcome {
             Ok(()) => return,
-            // Gone or changed meanwhile: the watch will tell.
-            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => return,
+            Err(kube::Error::Api(status)) if status.code == 404 => return,
+            // Changed meanwhile. If that makes the step void, the watch tells and it is called off.
+            Err(kube::Error::Api(status)) if status.code == 409 => {}
             Err(kube::Error::Api(status)) if matches!(status.code, 400 | 422) => {
                 tracing::warn!(kind, name, error = %status, "the server refuses a simulated step");
                 return;
