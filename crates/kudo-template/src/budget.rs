@@ -34,6 +34,9 @@ const MAP_ENTRY: usize = 64;
 const LIST: usize = 64;
 const LIST_ELEMENT: usize = 32;
 
+/// How many times deeper than they are written actions may be executed within each other.
+const CALL_FACTOR: usize = 5;
+
 /// How many costly operations (making keys and certificates, deriving passwords) a render may do.
 const MAX_COSTLY: u32 = 32;
 
@@ -122,15 +125,14 @@ impl Budget {
         ))
     }
 
-    /// Checks the nesting of values and calls.
+    /// Checks the nesting of values, or of what is written within each other.
     pub(crate) fn depth(&self, depth: usize) -> Result<(), Failure> {
-        if depth > self.limits.max_depth {
-            return Err(Failure::Limit(format!(
-                "nested more than {} levels deep",
-                self.limits.max_depth
-            )));
-        }
-        Ok(())
+        nesting(depth, self.limits.max_depth)
+    }
+
+    /// Checks the nesting of actions being executed, where templates may call each other.
+    pub(crate) fn calls(&self, depth: usize) -> Result<(), Failure> {
+        nesting(depth, self.limits.max_depth.saturating_mul(CALL_FACTOR))
     }
 
     /// Counts an operation that takes a noticeable part of a second.
@@ -154,4 +156,13 @@ impl Budget {
         }
         Ok(())
     }
+}
+
+fn nesting(depth: usize, most: usize) -> Result<(), Failure> {
+    if depth > most {
+        return Err(Failure::Limit(format!(
+            "nested more than {most} levels deep"
+        )));
+    }
+    Ok(())
 }

@@ -12,7 +12,9 @@ pub struct Limits {
     pub max_output_bytes: usize,
     /// Greatest number of steps: actions executed, loop iterations, list elements made.
     pub max_iterations: u64,
-    /// Greatest nesting of actions, of templates called from templates, and of values.
+    /// Greatest nesting of actions as they are written, of partials, and of values. Go templates
+    /// that call each other may go five times as deep. A thread with 2 MiB of stack is enough for
+    /// the default.
     pub max_depth: usize,
     /// Longest time a render may take.
     pub max_wall_time: Duration,

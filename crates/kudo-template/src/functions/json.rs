@@ -187,11 +187,11 @@ fn to_yaml(context: &Context, arguments: &[Value]) -> Output {
         Value::List(list) if list.is_nil() => Json::Array(Vec::new()),
         value => to_json(&context.budget, value)?,
     };
-    if let (Value::Object(object), Json::String(text)) = (any(arguments, 0), &json) {
-        if object.type_name() == "time.Time" {
-            // A time is a timestamp and not a text that looks like one.
-            return Ok(format!("{text}\n").into());
-        }
+    if let (Value::Object(object), Json::String(text)) = (any(arguments, 0), &json)
+        && object.type_name() == "time.Time"
+    {
+        // A time is a timestamp and not a text that looks like one.
+        return Ok(format!("{text}\n").into());
     }
     let text = kudo_package::yaml::to_string(&json);
     context.budget.text(text.len())?;

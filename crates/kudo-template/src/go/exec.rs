@@ -94,7 +94,7 @@ impl State<'_> {
         run: impl FnOnce(&mut Self) -> Run<T>,
     ) -> Run<T> {
         self.depth += 1;
-        if let Err(failure) = self.context.budget.depth(self.depth) {
+        if let Err(failure) = self.context.budget.calls(self.depth) {
             return Err(self.failure(position, expression, failure));
         }
         let result = run(self);

@@ -177,3 +177,15 @@ fn the_clock_stops_a_render() {
     assert!(error.message.contains("took longer"), "{error}");
     assert!(started.elapsed() < Duration::from_secs(5));
 }
+
+#[test]
+fn sensible_recursion_is_no_attack() {
+    let template = "{{ define \"r\" }}{{ if gt . 0 }}{{ template \"r\" (sub . 1 | int) }}.{{ end }}{{ end }}{{ template \"r\" 150 }}";
+    let renderer = Renderer::new(Limits::default());
+    let render = move || renderer.render_data("x.yaml", template, &json!({}));
+    let thread = std::thread::Builder::new()
+        .stack_size(2 << 20)
+        .spawn(render)
+        .unwrap();
+    assert_eq!(thread.join().unwrap(), Ok(".".repeat(150)));
+}
