@@ -117,7 +117,7 @@ fn build_programs(cache: &Path, force: bool) -> Result<(), BuildError> {
     output::title(&format!(
         "building kube-apiserver and kube-controller-manager {VERSION}"
     ));
-    output::progress("about ten minutes on two cores, once on this machine");
+    output::progress("about five minutes on two idle cores, once on this machine");
     ensure_packages(BUILD_PACKAGES)?;
     create(&work)?;
     let archive = download(&work)?;
