@@ -13,4 +13,5 @@ mod go_cases;
 mod handlebars;
 mod hostile;
 mod properties;
+mod tasks;
 mod verify;
