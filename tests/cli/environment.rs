@@ -103,26 +103,6 @@ impl TestEnvironment {
         self.end(child)
     }
 
-    /// Runs kubectl with the program on its `PATH`; nothing if this machine has no kubectl.
-    pub(crate) fn kubectl(&self, arguments: &[&str]) -> Option<Output> {
-        let folder = program().parent().unwrap();
-        let mut paths = vec![folder.to_owned()];
-        paths.extend(std::env::split_paths(&std::env::var_os("PATH")?));
-        let kubectl = paths
-            .iter()
-            .map(|path| path.join("kubectl"))
-            .find(|path| path.is_file())?;
-        let mut command = Command::new(kubectl);
-        command
-            .env_clear()
-            .env("HOME", self.home())
-            .env("KUBECONFIG", &self.kubeconfig)
-            .env("PATH", std::env::join_paths(&paths).unwrap())
-            .current_dir(self.work())
-            .args(arguments);
-        Some(command.output().unwrap())
-    }
-
     /// Starts the program; its output is piped.
     pub(crate) fn start<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Child {
         let mut command = self.command(arguments);

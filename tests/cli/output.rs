@@ -1,6 +1,7 @@
 //! The output gate: data on standard output, everything else on standard error, colours on demand.
 
-use std::process::Stdio;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
 
 use crate::environment::TestEnvironment;
 use crate::packages::SMALL;
@@ -102,7 +103,7 @@ fn formats_that_a_command_lacks() {
 #[test]
 fn kubectl_finds_it_as_a_plugin() {
     let environment = TestEnvironment::new();
-    let output = environment.kubectl(&["kudo", "version"]);
+    let output = kubectl(&environment, &["kudo", "version"]);
     let Some(output) = output else {
         eprintln!("SKIPPED: there is no kubectl on this machine");
         return;
@@ -112,9 +113,7 @@ fn kubectl_finds_it_as_a_plugin() {
         outcome.stdout.starts_with("KUDO Version: v$VERSION ("),
         "{outcome}"
     );
-    let output = environment
-        .kubectl(&["kudo", "install", "nothing"])
-        .unwrap();
+    let output = kubectl(&environment, &["kudo", "install", "nothing"]).unwrap();
     environment.outcome(&output).expect_code(1);
 }
 
@@ -133,4 +132,27 @@ fn the_log_is_off_unless_asked_for() {
     assert!(!logged(&["get", "instances"]));
     assert!(logged(&["get", "instances", "-v", "1"]));
     assert!(logged(&["get", "instances", "-v=8"]));
+}
+
+/// Runs kubectl with the program on its `PATH`; nothing if this machine has no kubectl.
+fn kubectl(environment: &TestEnvironment, arguments: &[&str]) -> Option<Output> {
+    let own = environment.command::<&str>(&[]);
+    let folder = Path::new(own.get_program()).parent().unwrap();
+    let mut paths = vec![folder.to_owned()];
+    paths.extend(std::env::split_paths(&std::env::var_os("PATH")?));
+    let kubectl = paths
+        .iter()
+        .map(|path| path.join("kubectl"))
+        .find(|path| path.is_file())?;
+    let mut command = Command::new(kubectl);
+    command
+        .env_clear()
+        .envs(
+            own.get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        )
+        .env("PATH", std::env::join_paths(&paths).unwrap())
+        .current_dir(environment.work())
+        .args(arguments);
+    Some(command.output().unwrap())
 }

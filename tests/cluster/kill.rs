@@ -74,7 +74,7 @@ impl Trap {
     async fn spring(&self) {
         self.sprung.store(true, Ordering::SeqCst);
         self.at.notify_one();
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
@@ -325,12 +325,12 @@ async fn try_point(point: usize, moment: Moment, expected: &Value) {
     assert!(
         state == *expected,
         "{place}: {}",
-        difference(expected, &state, String::new())
+        difference(expected, &state, "")
     );
 }
 
 /// Where two values differ, for whoever reads the failure.
-fn difference(expected: &Value, found: &Value, at: String) -> String {
+fn difference(expected: &Value, found: &Value, at: &str) -> String {
     match (expected, found) {
         (Value::Object(a), Value::Object(b)) => {
             let keys: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
@@ -340,7 +340,7 @@ fn difference(expected: &Value, found: &Value, at: String) -> String {
             };
             let parts = keys
                 .into_iter()
-                .map(|key| difference(&of(a, key), &of(b, key), format!("{at}/{key}")));
+                .map(|key| difference(&of(a, key), &of(b, key), &format!("{at}/{key}")));
             parts
                 .filter(|part| !part.is_empty())
                 .collect::<Vec<_>>()
@@ -348,7 +348,7 @@ fn difference(expected: &Value, found: &Value, at: String) -> String {
         }
         (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
             let parts = a.iter().zip(b).enumerate();
-            let parts = parts.map(|(i, (a, b))| difference(a, b, format!("{at}/{i}")));
+            let parts = parts.map(|(i, (a, b))| difference(a, b, &format!("{at}/{i}")));
             parts
                 .filter(|part| !part.is_empty())
                 .collect::<Vec<_>>()

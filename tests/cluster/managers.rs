@@ -1,6 +1,5 @@
 //! Managers within the test process, each in a runtime of its own, so that one can be killed.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
