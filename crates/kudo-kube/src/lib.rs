@@ -1,7 +1,7 @@
 //! The KUDO Kubernetes adapter: discovery, apply, delete, health, enhancement and inventory.
 //!
 //! The way of an object: rendered by `kudo-template`, [`enhance`]d (pure), sent by [`apply`], seen again by
-//! the [`observed`] store, judged by [`health`] (pure), recorded in the [`inventory`] (pure). [`runner`]
+//! the [`observed`] store, judged by [`mod@health`] (pure), recorded in the [`inventory`] (pure). [`runner`]
 //! strings these together behind the port of `kudo-plan`.
 //!
 //! What decides is pure and takes [`serde_json::Value`]; what touches a cluster takes a [`Cluster`].
