@@ -424,11 +424,12 @@ impl Rendering<'_> {
     fn pipe(&self, template: &str, pipe: &[PipeFile]) -> Result<Rendered, RenderTaskError> {
         let text = self.render(template, &self.values)?;
         let pod_name = pipe_pod_name(self.instance.name, self.address, &self.task.name);
-        let pod =
-            single_pod(template, &text, &pod_name)?.ok_or_else(|| RenderTaskError::PipePod {
+        let pod = single_object(template, &text, "Pod", &pod_name)?.ok_or_else(|| {
+            RenderTaskError::PipePod {
                 task: self.task.name.clone(),
                 template: template.to_owned(),
-            })?;
+            }
+        })?;
         let artifacts = pipe.iter().map(|file| PipeArtifact {
             name: pipe_artifact_name(self.instance.name, self.address, &self.task.name, &file.key),
             file: file.clone(),
@@ -468,10 +469,11 @@ impl Rendering<'_> {
     }
 }
 
-/// The one pod in the rendered text, under this name; none if there is anything else.
-pub(crate) fn single_pod(
+/// The one object of this kind in the rendered text, under this name; none if there is anything else.
+pub(crate) fn single_object(
     template: &str,
     text: &str,
+    kind: &str,
     name: &str,
 ) -> Result<Option<Value>, ObjectError> {
     let documents = yaml::parse_documents(text).map_err(|source| ObjectError::Yaml {
@@ -480,13 +482,13 @@ pub(crate) fn single_pod(
     })?;
     let mut values = documents.into_iter().map(|document| document.value);
     let mut values = values.by_ref().filter(|value| !value.is_null());
-    let (Some(Value::Object(mut pod)), None) = (values.next(), values.next()) else {
+    let (Some(Value::Object(mut object)), None) = (values.next(), values.next()) else {
         return Ok(None);
     };
-    if pod.get("kind").and_then(Value::as_str) != Some("Pod") {
+    if object.get("kind").and_then(Value::as_str) != Some(kind) {
         return Ok(None);
     }
-    let metadata = pod.entry("metadata").or_insert(Value::Null);
+    let metadata = object.entry("metadata").or_insert(Value::Null);
     if metadata.is_null() {
         *metadata = Value::Object(serde_json::Map::new());
     }
@@ -494,5 +496,5 @@ pub(crate) fn single_pod(
         return Ok(None);
     };
     metadata.insert("name".to_owned(), Value::String(name.to_owned()));
-    Ok(Some(Value::Object(pod)))
+    Ok(Some(Value::Object(object)))
 }

@@ -16,7 +16,7 @@ use crate::objects::{ObjectError, objects};
 use crate::pipes::pipe_names;
 use crate::references::{Reference, References};
 use crate::renderer::Renderer;
-use crate::task::{StepAddress, single_pod};
+use crate::task::{StepAddress, single_object};
 use crate::values::{INSTANCE_NAMES, STEP_NAMES, Values};
 
 /// The rules that need the template engine.
@@ -370,18 +370,27 @@ fn values(
     values
 }
 
+/// The kind of an object that gets its name where it is used: the pod of a Pipe task, and the manifest
+/// of the namespace that an installation creates.
+fn kind_named_later(package: &Package, template: &str) -> Option<&'static str> {
+    if is_pipe_pod(package, template) {
+        return Some("Pod");
+    }
+    let manifest = package.manifest.namespace_manifest.as_deref();
+    (manifest == Some(template)).then_some("Namespace")
+}
+
 fn check_objects(package: &Package, template: &str, text: &str) -> Option<Diagnostic> {
     if is_parameter_file(package, template) {
         return None;
     }
-    let failure = if is_pipe_pod(package, template) {
-        match single_pod(template, text, "pod") {
+    let failure = match kind_named_later(package, template) {
+        Some(kind) => match single_object(template, text, kind, "name") {
             Ok(Some(_)) => return None,
-            Ok(None) => "must render to exactly one Pod".to_owned(),
+            Ok(None) => format!("must render to exactly one {kind}"),
             Err(error) => object_failure(&error),
-        }
-    } else {
-        object_failure(&objects(template, text).err()?)
+        },
+        None => object_failure(&objects(template, text).err()?),
     };
     let location = Location::file(format!("templates/{template}"));
     Some(Diagnostic::error(RENDERS.name, failure).at(location))

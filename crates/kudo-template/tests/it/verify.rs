@@ -284,3 +284,22 @@ fn findings_of_both_lists_come_together() {
         assert!(rules.contains(&rule), "{rule} not in {rules:?}");
     }
 }
+
+#[test]
+fn a_namespace_manifest_gets_its_name_where_it_is_used() {
+    let operator = format!("{OPERATOR}namespaceManifest: ns.yaml\n");
+    let found = |manifest: &str| {
+        let files = [
+            ("operator.yaml", operator.as_str()),
+            ("templates/ns.yaml", manifest),
+        ];
+        findings("", &files)
+    };
+    let namespace = "apiVersion: v1\nkind: Namespace\nmetadata:\n  labels: {of: \"{{ .Name }}\"}\n";
+    assert_eq!(found(namespace), [""; 0]);
+    let two = format!("{namespace}---\n{namespace}");
+    assert_eq!(
+        found(&two),
+        ["template-renders: templates/ns.yaml: error: must render to exactly one Namespace"]
+    );
+}
