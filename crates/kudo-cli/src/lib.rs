@@ -1,9 +1,9 @@
 //! The KUDO command line: commands, output and progress.
 //!
-//! [`run`] is all there is for the binary. Arguments become a command ([`arguments`]), a command
-//! works through the pure crates and a [`cluster`] session, what it has to say passes one gate
-//! ([`output`]), and what goes wrong becomes a message, hints and an exit code in one place
-//! ([`report`]). Nothing that is not needed is started: a command without a cluster has no client
+//! [`run`] is all there is for the binary. Arguments become a command (`arguments`), a command
+//! works through the pure crates and a `cluster` session, what it has to say passes one gate
+//! (`output`), and what goes wrong becomes a message, hints and an exit code in one place
+//! (`report`). Nothing that is not needed is started: a command without a cluster has no client
 //! and no runtime.
 
 mod arguments;
