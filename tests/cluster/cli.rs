@@ -1,7 +1,6 @@
 //! The command line against a real API server: what it writes, what it refuses to write, and how
 //! it follows a plan. Where the manager's part matters only by what it records, the test records it.
 
-#[expect(dead_code, reason = "shared with the tests that need no cluster")]
 #[path = "../cli/environment.rs"]
 mod environment;
 #[path = "../cli/packages.rs"]
