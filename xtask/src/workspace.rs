@@ -33,6 +33,21 @@ pub(crate) fn target_folder() -> Result<PathBuf, ProcessError> {
     Ok(folder.unwrap_or_else(|| root().join("target")))
 }
 
+/// Builds all that tests run, and gives the folder of it.
+///
+/// Programs and examples are built in the same breath as the tests: asked for alone, cargo would
+/// choose other features of what they depend on, and compile all of it again.
+pub(crate) fn build_for_tests() -> Result<PathBuf, ProcessError> {
+    process::run(&mut cargo([
+        "build",
+        "--workspace",
+        "--bins",
+        "--tests",
+        "--examples",
+    ]))?;
+    Ok(target_folder()?.join("debug"))
+}
+
 /// The release binaries, built if need be: `kubectl-kudo` and `kudo-manager`.
 pub(crate) fn release_binaries() -> Result<Binaries, ProcessError> {
     process::run(&mut cargo(["build", "--release", "--package", "kudo"]))?;

@@ -4,8 +4,8 @@ use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
 use crate::output;
-use crate::process::{self, ProcessError};
-use crate::workspace::{cargo, target_folder};
+use crate::process::ProcessError;
+use crate::workspace::{build_for_tests, cargo};
 
 /// Asks the kill tests for every kill point instead of a sample.
 const ALL_KILL_POINTS: &str = "KUDO_ALL_KILL_POINTS";
@@ -26,12 +26,9 @@ pub(crate) enum TestsError {
 
 /// Runs all tests and ends with their number.
 pub(super) fn run(all_kill_points: bool) -> Result<(), TestsError> {
-    // The programs in the same breath as the tests: asked for alone, cargo would choose other
-    // features of what they depend on, and compile all of it again.
-    let targets = ["build", "--workspace", "--bins", "--tests", "--examples"];
-    process::run(&mut cargo(targets))?;
+    let programs = build_for_tests()?;
     let mut command = cargo(["test", "--workspace", "--no-fail-fast"]);
-    command.env(PROGRAM, target_folder()?.join("debug/kubectl-kudo"));
+    command.env(PROGRAM, programs.join("kubectl-kudo"));
     if all_kill_points {
         command.env(ALL_KILL_POINTS, "1");
     }
