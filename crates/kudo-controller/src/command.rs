@@ -1,6 +1,7 @@
 //! The command line of `kudo-manager`.
 
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -19,6 +20,9 @@ use crate::server::{ListenError, serve_metrics, serve_probes};
 const REACH: Duration = Duration::from_secs(15);
 /// Pause between two attempts at that.
 const REACH_PAUSE: Duration = Duration::from_secs(1);
+
+/// Threads that tasks run on, at most.
+const MAX_THREADS: usize = 4;
 
 /// Runs the plans of KUDO instances.
 #[derive(Debug, Parser)]
@@ -124,15 +128,19 @@ impl StartError {
 /// The program: reads the command line, works until a signal, and says how it ended.
 pub fn manager_main() -> ExitCode {
     let arguments = Arguments::parse();
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
+    // The work is waiting; more threads than this only hold more memory.
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cores.min(MAX_THREADS))
         .enable_all()
-        .build()
-    {
+        .build();
+    let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => return report(&StartError::Signals(error)),
     };
     let outcome = runtime.block_on(run(arguments));
-    runtime.shutdown_timeout(Duration::from_secs(1));
+    // The manager has seen to an orderly end; what is left may break off.
+    runtime.shutdown_background();
     match outcome {
         Ok(()) => Exit::Done.into(),
         Err(error) => report(&error),

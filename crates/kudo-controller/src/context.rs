@@ -16,10 +16,13 @@ use tokio_util::task::TaskTracker;
 use crate::actor;
 use crate::actors::Actors;
 use crate::events::{self, Notification};
+use crate::gate::RequestGate;
 use crate::health::Health;
 use crate::metrics::Metrics;
+use crate::pace::Pace;
 use crate::readiness;
 use crate::store::{DefinitionStore, InstanceStore};
+use crate::turn::Turns;
 use crate::versions::VersionKey;
 
 /// A plan that ended this shortly before the manager began may have ended without its event.
@@ -33,6 +36,9 @@ const WATCH_PATIENCE: Duration = Duration::from_secs(5);
 /// What all actors of a manager share.
 pub(crate) struct Context {
     pub(crate) client: Client,
+    pub(crate) gate: RequestGate,
+    pub(crate) turns: Turns,
+    pub(crate) pace: Pace,
     pub(crate) cluster: Cluster,
     pub(crate) namespaces: Vec<String>,
     pub(crate) instances: Arc<InstanceStore>,

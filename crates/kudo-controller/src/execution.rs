@@ -15,7 +15,6 @@ use kudo_plan::{
     Observer, Options, PlanGraph, PlanState, Status, StepRef, TaskFailure, TaskRunner, execute,
 };
 use serde_json::Value;
-use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::JoinHandle;
 
 use crate::admission;
@@ -25,6 +24,7 @@ use crate::decide::Start;
 use crate::gate::RequestGate;
 use crate::recorder::Recorder;
 use crate::status::from_recorded;
+use crate::turn::Turn;
 use crate::writer::{WriteError, Writer};
 
 /// How long requests under way may take when a plan is stopped.
@@ -51,6 +51,8 @@ pub(crate) struct Job {
     pub(crate) plan: String,
     pub(crate) uid: String,
     pub(crate) beginning: Beginning,
+    /// Held until the first record.
+    pub(crate) turn: Turn,
 }
 
 /// What came of a plan: its last state, why it could not be recorded, or how it broke off.
@@ -70,16 +72,12 @@ impl Running {
     /// Begins.
     pub(crate) fn begin(job: Job) -> Self {
         let gate = RequestGate::new(UNBOUNDED);
-        let cluster = Cluster {
-            client: gate.client(job.context.client.clone()),
-            ..job.context.cluster.clone()
-        };
         Self {
             plan: job.plan.clone(),
             uid: job.uid.clone(),
             definition: Arc::clone(&job.definition),
+            task: tokio::spawn(run(job, gate.clone())),
             gate,
-            task: tokio::spawn(run(job, cluster)),
             outcome: None,
         }
     }
@@ -141,7 +139,8 @@ impl Drop for Running {
 }
 
 /// Builds the plan and runs it to its end.
-async fn run(job: Job, cluster: Cluster) -> Result<PlanState, WriteError> {
+async fn run(job: Job, gate: RequestGate) -> Result<PlanState, WriteError> {
+    job.turn.calm().await;
     let began = Instant::now();
     job.context.metrics.running_plans.inc();
     let _counted = Counted(Arc::clone(&job.context));
@@ -150,26 +149,31 @@ async fn run(job: Job, cluster: Cluster) -> Result<PlanState, WriteError> {
     let recorder = Recorder::new(&job, inventory.clone());
     let state = match build(&job) {
         Ok(built) => {
-            let runner = Offloading(KubeRunner::new(
+            let cluster = Cluster {
+                client: gate.client(job.context.client.clone()),
+                ..job.context.cluster.clone()
+            };
+            let runner = KubeRunner::new(
                 cluster,
                 job.context.renderer.clone(),
                 execution(&job, built.parameters),
                 inventory,
-            ));
+            );
+            let runner = Offloading { runner, job: &job };
             let options = Options {
                 seed: uuid::Uuid::parse_str(&job.uid).map_or(0, |uid| uid.as_u64_pair().0),
                 ..Options::default()
             };
             let clock = RuntimeClock;
-            execute(
+            let executing = Box::pin(execute(
                 &built.graph,
                 built.state,
                 &runner,
                 &clock,
                 &recorder,
                 &options,
-            )
-            .await?
+            ));
+            job.turn.giving_way(executing).await?
         }
         Err(refused) => {
             recorder.refused(refused.reason, &refused.message);
@@ -183,23 +187,19 @@ async fn run(job: Job, cluster: Cluster) -> Result<PlanState, WriteError> {
 }
 
 /// Renders where that holds up nobody else: a template may take its time.
-struct Offloading(KubeRunner);
+struct Offloading<'a> {
+    runner: KubeRunner,
+    job: &'a Job,
+}
 
-impl TaskRunner for Offloading {
+impl TaskRunner for Offloading<'_> {
     fn prepare(&self, step: &StepRef<'_>) -> Result<(), TaskFailure> {
-        off_the_loop(|| self.0.prepare(step))
+        let pace = &self.job.context.pace;
+        pace.work(&self.job.definition, || self.runner.prepare(step))
     }
 
     async fn run(&self, step: &StepRef<'_>, task: &str) -> Result<(), TaskFailure> {
-        self.0.run(step, task).await
-    }
-}
-
-/// Does work that may take long without keeping this thread's other tasks waiting.
-pub(crate) fn off_the_loop<T>(work: impl FnOnce() -> T) -> T {
-    match Handle::current().runtime_flavor() {
-        RuntimeFlavor::MultiThread => tokio::task::block_in_place(work),
-        _ => work(),
+        self.runner.run(step, task).await
     }
 }
 

@@ -22,6 +22,7 @@ pub struct RequestGate {
 #[derive(Debug)]
 struct Shared {
     places: Semaphore,
+    size: usize,
     under_way: AtomicUsize,
     waiting: AtomicUsize,
     one_ended: Notify,
@@ -33,6 +34,7 @@ impl RequestGate {
         Self {
             shared: Arc::new(Shared {
                 places: Semaphore::new(places.clamp(1, Semaphore::MAX_PERMITS)),
+                size: places,
                 under_way: AtomicUsize::new(0),
                 waiting: AtomicUsize::new(0),
                 one_ended: Notify::new(),
@@ -53,6 +55,17 @@ impl RequestGate {
     /// Requests that were sent and not answered yet.
     pub fn under_way(&self) -> usize {
         self.shared.under_way.load(Ordering::Relaxed)
+    }
+
+    /// Waits until requests do not pile up: until fewer wait for a place than there are places.
+    pub async fn calm(&self) {
+        loop {
+            let ended = self.shared.one_ended.notified();
+            if self.waiting() < self.shared.size {
+                return;
+            }
+            ended.await;
+        }
     }
 
     /// Requests that wait for a place.

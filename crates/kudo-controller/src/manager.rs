@@ -16,7 +16,9 @@ use crate::context::Context;
 use crate::gate::RequestGate;
 use crate::health::Health;
 use crate::metrics::Metrics;
+use crate::pace::Pace;
 use crate::store::{DefinitionStore, InstanceStore};
+use crate::turn::Turns;
 use crate::watching::{
     WATCHED, description, follow_instances, follow_operator_versions, operator_versions_listed,
 };
@@ -63,7 +65,6 @@ impl Default for ManagerOptions {
 /// ```
 pub struct Manager {
     context: Arc<Context>,
-    gate: RequestGate,
 }
 
 impl Manager {
@@ -85,6 +86,9 @@ impl Manager {
         }
         let context = Context {
             client,
+            gate: gate.clone(),
+            turns: Turns::new(gate.clone()),
+            pace: Pace::default(),
             cluster,
             namespaces: options.namespaces,
             instances: Arc::new(InstanceStore::default()),
@@ -99,7 +103,6 @@ impl Manager {
         };
         Self {
             context: Arc::new(context),
-            gate,
         }
     }
 
@@ -132,7 +135,7 @@ impl Manager {
             shutdown.cancelled().await;
         }
         tracing::info!("ending: finishing the requests under way");
-        self.gate.close(DRAIN).await;
+        self.context.gate.close(DRAIN).await;
         self.context.shutdown.cancel();
         watches.shutdown().await;
         self.context.tasks.close();

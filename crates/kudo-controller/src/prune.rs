@@ -19,7 +19,6 @@ use kudo_template::{InstanceIdentity, render_plan};
 use crate::admission;
 use crate::context::Context;
 use crate::events::Notification;
-use crate::execution::off_the_loop;
 use crate::store::Found;
 use crate::triggers::automatic_plans;
 use crate::versions::VersionKey;
@@ -62,10 +61,13 @@ impl Pruned {
 pub(crate) async fn prune(
     context: &Arc<Context>,
     instance: &Instance,
-    definition: &OperatorDefinition,
+    definition: &Arc<OperatorDefinition>,
     inventory: &Inventory,
 ) -> Pruned {
-    let rendered = match off_the_loop(|| everything(context, instance, definition)) {
+    let rendered = match context
+        .pace
+        .work(definition, || everything(context, instance, definition))
+    {
         Ok(rendered) => rendered,
         Err(problem) => {
             // Without knowing what is still wanted, nothing may go, now or later.

@@ -28,6 +28,7 @@ use crate::execution::{Beginning, Job};
 use crate::prune::{self, Pruned};
 use crate::readiness;
 use crate::status::{list_plans, record_plan};
+use crate::turn::Turn;
 use crate::writer::{Basis, WriteError, Writer};
 
 /// Records one execution.
@@ -43,6 +44,7 @@ pub(crate) struct Recorder {
     begun: AtomicBool,
     latest: Mutex<Instance>,
     failure: Mutex<Option<(String, String)>>,
+    turn: Turn,
 }
 
 impl Recorder {
@@ -63,6 +65,7 @@ impl Recorder {
             begun: AtomicBool::new(false),
             latest: Mutex::new(job.instance.clone()),
             failure: Mutex::new(None),
+            turn: job.turn.clone(),
         }
     }
 
@@ -220,6 +223,7 @@ impl Recorder {
     fn tell(&self, state: &PlanState) {
         let instance = self.latest();
         if !self.begun.swap(true, Ordering::AcqRel) {
+            self.turn.give_way();
             tracing::info!(instance = %self.key, plan = self.plan, uid = self.uid, "plan started");
             let started = Notification::plan_started(&self.plan, &self.uid);
             self.context.notify(&instance, started);

@@ -13,6 +13,7 @@ use crate::decide::{Action, Decision, Notice, Preparation, Start};
 use crate::events::Notification;
 use crate::execution::{Beginning, Job, Running};
 use crate::readiness;
+use crate::turn::Turn;
 use crate::writer::{Basis, WriteError};
 
 impl Actor {
@@ -148,6 +149,7 @@ impl Actor {
         &mut self,
         observed: &Observed,
         start: Start,
+        turn: &Turn,
     ) -> Result<Next, ReconcileError> {
         if self.running.is_some() {
             // Its last record may be newer than what was decided upon.
@@ -165,7 +167,7 @@ impl Actor {
         let uid = start.uid.clone().unwrap_or_else(new_uid);
         let plan = start.plan.clone();
         let beginning = Beginning::New(start);
-        self.run(observed, definition, plan, uid, beginning);
+        self.run(observed, definition, (plan, uid), beginning, turn);
         Ok(Next::Settled)
     }
 
@@ -175,6 +177,7 @@ impl Actor {
         observed: &Observed,
         plan: &str,
         uid: &str,
+        turn: &Turn,
     ) -> Result<Next, ReconcileError> {
         let Some(definition) = observed.accepted().map(Arc::clone) else {
             return Ok(Next::Settled);
@@ -186,13 +189,8 @@ impl Actor {
         }
         self.stop_running().await;
         let beginning = Beginning::Recorded;
-        self.run(
-            observed,
-            definition,
-            plan.to_owned(),
-            uid.to_owned(),
-            beginning,
-        );
+        let execution = (plan.to_owned(), uid.to_owned());
+        self.run(observed, definition, execution, beginning, turn);
         Ok(Next::Settled)
     }
 
@@ -200,9 +198,9 @@ impl Actor {
         &mut self,
         observed: &Observed,
         definition: Arc<OperatorDefinition>,
-        plan: String,
-        uid: String,
+        (plan, uid): (String, String),
         beginning: Beginning,
+        turn: &Turn,
     ) {
         self.running = Some(Running::begin(Job {
             context: Arc::clone(&self.context),
@@ -213,6 +211,7 @@ impl Actor {
             plan,
             uid,
             beginning,
+            turn: turn.clone(),
         }));
     }
 

@@ -15,6 +15,7 @@ use crate::context::Context;
 use crate::decide::{Action, decide};
 use crate::execution::Running;
 use crate::prune::PruneError;
+use crate::turn::Turn;
 use crate::writer::{WriteError, Writer};
 use observe::Observed;
 
@@ -110,8 +111,12 @@ struct Actor {
 impl Actor {
     async fn work(mut self) {
         loop {
+            let turn = self.turn().await;
             self.signal.take();
-            match self.reconcile().await {
+            // In a box of its own: an actor that waits, as thousands may, is small.
+            let reconciled = turn.giving_way(Box::pin(self.reconcile(&turn))).await;
+            drop(turn);
+            match reconciled {
                 Ok(Next::Again) => {}
                 Ok(Next::Settled) if self.running.is_none() => {
                     if self.context.actors.retire(&self.key, &self.signal) {
@@ -125,8 +130,17 @@ impl Actor {
         }
     }
 
+    /// Who comes anew waits for a turn; who has begun is in memory already and had better be done with.
+    async fn turn(&self) -> Turn {
+        if self.writer.is_none() {
+            self.context.turns.take().await
+        } else {
+            self.context.turns.skip()
+        }
+    }
+
     /// One turn: the running plan goes on beside it, if the decision is not against that.
-    async fn reconcile(&mut self) -> Result<Next, ReconcileError> {
+    async fn reconcile(&mut self, turn: &Turn) -> Result<Next, ReconcileError> {
         let began = Instant::now();
         self.finish_ended()?;
         let Some(observed) = self.observe() else {
@@ -145,7 +159,7 @@ impl Actor {
         }
         let action = name_of(&decision.action);
         tracing::debug!(instance = %self.key, action, "decided");
-        let next = self.act(&observed, decision.action).await?;
+        let next = self.act(&observed, decision.action, turn).await?;
         self.context.metrics.reconciled(action, began.elapsed());
         self.failures = 0;
         Ok(next)
@@ -161,13 +175,18 @@ impl Actor {
         })
     }
 
-    async fn act(&mut self, observed: &Observed, action: Action) -> Result<Next, ReconcileError> {
+    async fn act(
+        &mut self,
+        observed: &Observed,
+        action: Action,
+        turn: &Turn,
+    ) -> Result<Next, ReconcileError> {
         match action {
             Action::Idle => self.rest(observed).await,
             Action::Prepare(preparation) => self.prepare(observed, &preparation).await,
             Action::Accept(accepted) => self.accept(observed, accepted).await,
-            Action::Start(start) => self.start(observed, start).await,
-            Action::Resume { plan, uid } => self.resume(observed, &plan, &uid).await,
+            Action::Start(start) => self.start(observed, start, turn).await,
+            Action::Resume { plan, uid } => self.resume(observed, &plan, &uid, turn).await,
             Action::ClearRequest => self.clear_request(observed).await,
             Action::Prune => self.prune(observed).await,
             Action::FinishDeletion { skipped_cleanup } => {
