@@ -19,6 +19,8 @@ use crate::identity::{Gvk, ObjectKey};
 /// Pauses between looks at an object that no watch shows.
 const FIRST_LOOK: Duration = Duration::from_millis(100);
 const LONGEST_LOOK: Duration = Duration::from_secs(5);
+/// How long the watch may take to tell what a conflict was about.
+const CONFLICT_PAUSE: Duration = Duration::from_secs(1);
 
 /// An object that is to go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -158,8 +160,10 @@ impl Work<'_> {
                     return Ok(Deleted::Gone);
                 }
                 Err(error) if cause(&error) == Cause::Conflict && uid.is_some() => {
-                    // Another object of that name took its place, and the watch is about to tell.
-                    self.until_told(uid.as_deref().unwrap_or_default()).await;
+                    // Another object of that name took its place, and the watch is about to tell. If it
+                    // does not, the conflict was another one, and the server is asked again.
+                    let told = self.until_told(uid.as_deref().unwrap_or_default());
+                    let _ = tokio::time::timeout(CONFLICT_PAUSE, told).await;
                 }
                 Err(error) => return Err(self.failed(&error)),
             }
