@@ -35,6 +35,9 @@ pub const PRUNE_ANNOTATION: &str = "kudo.dev/prune";
 /// Annotation: `abandon` lets a deleted instance go although its `cleanup` plan did not complete.
 pub const CLEANUP_ANNOTATION: &str = "kudo.dev/cleanup";
 
+/// Label that no instance has. The webhook's configuration selects it until a manager is there to answer.
+pub const WEBHOOK_INACTIVE_LABEL: &str = "kudo.dev/webhook-waits-for-the-manager";
+
 /// Finalizer that holds an instance until its `cleanup` plan is complete.
 pub const CLEANUP_FINALIZER: &str = "kudo.dev.instance.cleanup";
 /// Finalizer that holds an instance until the cluster-scoped objects in its inventory are gone.

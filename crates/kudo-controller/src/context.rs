@@ -42,7 +42,7 @@ pub(crate) struct Context {
     pub(crate) cluster: Cluster,
     pub(crate) namespaces: Vec<String>,
     pub(crate) instances: Arc<InstanceStore>,
-    pub(crate) definitions: DefinitionStore,
+    pub(crate) definitions: Arc<DefinitionStore>,
     pub(crate) actors: Actors,
     pub(crate) renderer: Renderer,
     pub(crate) metrics: Arc<Metrics>,

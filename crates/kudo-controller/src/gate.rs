@@ -1,5 +1,5 @@
 //! One door that all requests of a manager pass: it bounds how many are under way, and when the
-//! manager ends it lets those finish and no further one begin.
+//! manager ends it lets those finish and no further one begin. Behind a fence that has fallen none goes on.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,10 +13,13 @@ use kube::client::Body;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tower::Service;
 
+use crate::election::Fence;
+
 /// The door. Clones are the same door.
 #[derive(Clone, Debug)]
 pub struct RequestGate {
     shared: Arc<Shared>,
+    fence: Option<Fence>,
 }
 
 #[derive(Debug)]
@@ -32,6 +35,7 @@ impl RequestGate {
     /// A door for so many requests at once, at least one.
     pub fn new(places: usize) -> Self {
         Self {
+            fence: None,
             shared: Arc::new(Shared {
                 places: Semaphore::new(places.clamp(1, Semaphore::MAX_PERMITS)),
                 size: places,
@@ -39,6 +43,20 @@ impl RequestGate {
                 waiting: AtomicUsize::new(0),
                 one_ended: Notify::new(),
             }),
+        }
+    }
+
+    /// The same door behind a fence.
+    #[must_use]
+    pub fn behind(self, fence: Option<Fence>) -> Self {
+        Self { fence, ..self }
+    }
+
+    /// Waits until the fence has fallen, if there is one.
+    pub async fn fallen(&self) {
+        match &self.fence {
+            Some(fence) => fence.fallen().await,
+            None => std::future::pending().await,
         }
     }
 
@@ -98,6 +116,9 @@ impl RequestGate {
             return std::future::pending().await;
         };
         drop(waiting);
+        if self.fence.as_ref().is_some_and(Fence::is_down) {
+            return std::future::pending().await;
+        }
         self.shared.under_way.fetch_add(1, Ordering::Relaxed);
         Passage {
             _place: permit,
@@ -153,8 +174,15 @@ impl Service<Request<Body>> for Gated {
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let (client, gate) = (self.inner.clone(), self.gate.clone());
         Box::pin(async move {
-            let _passage = gate.pass().await;
-            client.send(request).await
+            let passage = gate.pass().await;
+            tokio::select! {
+                biased;
+                answer = client.send(request) => answer,
+                () = gate.fallen() => {
+                    drop(passage);
+                    std::future::pending().await
+                }
+            }
         })
     }
 }

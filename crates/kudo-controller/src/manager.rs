@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::actors::Actors;
 use crate::context::Context;
+use crate::election::Fence;
 use crate::gate::RequestGate;
 use crate::health::Health;
 use crate::metrics::Metrics;
@@ -39,6 +40,8 @@ pub struct ManagerOptions {
     pub meter: Option<Meter>,
     /// Bounds of each rendering of a template.
     pub limits: Limits,
+    /// What ends the work on the spot: the end of a term as leader.
+    pub fence: Option<Fence>,
 }
 
 impl Default for ManagerOptions {
@@ -48,6 +51,7 @@ impl Default for ManagerOptions {
             workers: 64,
             meter: None,
             limits: Limits::default(),
+            fence: None,
         }
     }
 }
@@ -70,7 +74,7 @@ pub struct Manager {
 impl Manager {
     /// A manager that has not begun. Must be called within a tokio runtime.
     pub fn new(client: Client, options: ManagerOptions) -> Self {
-        let gate = RequestGate::new(options.workers);
+        let gate = RequestGate::new(options.workers).behind(options.fence);
         let client = gate.client(client);
         let cluster = Cluster::new(
             client.clone(),
@@ -92,7 +96,7 @@ impl Manager {
             cluster,
             namespaces: options.namespaces,
             instances: Arc::new(InstanceStore::default()),
-            definitions: DefinitionStore::default(),
+            definitions: Arc::new(DefinitionStore::default()),
             actors: Actors::default(),
             renderer: Renderer::new(options.limits),
             metrics: Arc::new(Metrics::new(options.meter, gate.clone())),
@@ -116,8 +120,13 @@ impl Manager {
         Arc::clone(&self.context.health)
     }
 
+    /// The operator versions it knows.
+    pub fn definitions(&self) -> Arc<DefinitionStore> {
+        Arc::clone(&self.context.definitions)
+    }
+
     /// Works until the shutdown, then finishes the requests under way and nothing else: the next
-    /// manager goes on from the instances' status.
+    /// manager goes on from the instances' status. If its fence falls it stops on the spot.
     pub async fn run(self, shutdown: CancellationToken) {
         let mut watches = JoinSet::new();
         for namespace in spans(&self.context.namespaces) {
@@ -125,17 +134,31 @@ impl Manager {
             watches.spawn(follow_operator_versions(context, namespace));
         }
         let listed = operator_versions_listed(&self.context);
-        if shutdown.run_until_cancelled(listed).await.is_some() {
+        let gate = &self.context.gate;
+        let over = async {
+            tokio::select! {
+                () = shutdown.cancelled() => DRAIN,
+                () = gate.fallen() => Duration::ZERO,
+            }
+        };
+        let mut over = std::pin::pin!(over);
+        let begun = tokio::select! {
+            drain = over.as_mut() => Err(drain),
+            () = listed => Ok(()),
+        };
+        let drain = if let Err(drain) = begun {
+            drain
+        } else {
             for namespace in spans(&self.context.namespaces) {
                 let context = Arc::clone(&self.context);
                 watches.spawn(follow_instances(context, namespace));
             }
             watches.spawn(follow_readiness(Arc::clone(&self.context)));
             tracing::info!("working");
-            shutdown.cancelled().await;
-        }
+            over.await
+        };
         tracing::info!("ending: finishing the requests under way");
-        self.context.gate.close(DRAIN).await;
+        self.context.gate.close(drain).await;
         self.context.shutdown.cancel();
         watches.shutdown().await;
         self.context.tasks.close();

@@ -105,6 +105,13 @@ impl Metrics {
             "Reconciles that could not be finished and are tried again",
             self.errors.clone(),
         );
+        let leading = Gauge::<i64, AtomicI64>::default();
+        leading.set(1);
+        registry.register(
+            "leading",
+            "Whether this process acts as the manager",
+            leading,
+        );
         registry.register("instances", "Instances known", self.instances.clone());
         registry.register(
             "active_instances",

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
@@ -13,8 +12,7 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::health::Health;
-use crate::metrics::Metrics;
+use crate::standing::Standing;
 
 /// A socket that cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -29,25 +27,25 @@ pub struct ListenError {
 /// Serves `/metrics` until the shutdown; gives the address at once.
 pub async fn serve_metrics(
     address: SocketAddr,
-    metrics: Arc<Metrics>,
+    standing: Standing,
     shutdown: CancellationToken,
 ) -> Result<SocketAddr, ListenError> {
     let router = Router::new()
         .route("/metrics", get(write_metrics))
-        .with_state(metrics);
+        .with_state(standing);
     serve(address, router, shutdown).await
 }
 
 /// Serves `/healthz` and `/readyz` until the shutdown; gives the address at once.
 pub async fn serve_probes(
     address: SocketAddr,
-    health: Arc<Health>,
+    standing: Standing,
     shutdown: CancellationToken,
 ) -> Result<SocketAddr, ListenError> {
     let router = Router::new()
         .route("/healthz", get(|| async { "ok" }))
         .route("/readyz", get(tell_readiness))
-        .with_state(health);
+        .with_state(standing);
     serve(address, router, shutdown).await
 }
 
@@ -69,13 +67,13 @@ async fn serve(
     Ok(bound)
 }
 
-async fn write_metrics(State(metrics): State<Arc<Metrics>>) -> impl IntoResponse {
+async fn write_metrics(State(standing): State<Standing>) -> impl IntoResponse {
     let content = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(CONTENT_TYPE, content)], metrics.encode())
+    ([(CONTENT_TYPE, content)], standing.metrics())
 }
 
-async fn tell_readiness(State(health): State<Arc<Health>>) -> impl IntoResponse {
-    match health.not_ready() {
+async fn tell_readiness(State(standing): State<Standing>) -> impl IntoResponse {
+    match standing.not_ready() {
         None => (StatusCode::OK, "ok\n".to_owned()),
         Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")),
     }

@@ -196,3 +196,13 @@ pub fn pinned_parameters(
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect()
 }
+
+/// The parameters of a spec once those that are put into it are there.
+pub fn with_added(
+    given: &BTreeMap<String, String>,
+    added: &BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    let mut all = added.clone();
+    all.extend(given.clone());
+    all
+}

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use kudo_api::names::{CLEANUP_PLAN, DEPLOY_PLAN};
 use kudo_package::{OperatorDefinition, parameter, suggest};
 
-pub use changes::{immutable_defaults, pinned_parameters};
+pub use changes::{immutable_defaults, pinned_parameters, with_added};
 pub use refusal::{Refusal, Rule};
 
 use crate::triggers;
@@ -237,7 +237,8 @@ fn check_against_running(
             let problem = format!("plan {running:?} is running: plan {plan:?} has to wait");
             Err(Refusal::new(Rule::OverrideWhileRunning, problem))
         }
-        Request::Cancel => Err(Refusal::new(
+        // Taken back together with a change that restarts the plan, nothing is cancelled.
+        Request::Cancel if triggered.is_none() => Err(Refusal::new(
             Rule::CancelWhileRunning,
             format!("plan {running:?} is running and can't be cancelled"),
         )),

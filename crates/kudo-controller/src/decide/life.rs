@@ -6,6 +6,7 @@ use kudo_package::OperatorDefinition;
 use super::{Action, Decision, Lookup, Observation, Preparation, Start, Subject};
 use crate::admission::{
     self, Cause, Question, Request, Side, Verdict, immutable_defaults, pinned_parameters,
+    with_added,
 };
 use crate::status::{running_plan, was_any_run};
 
@@ -73,34 +74,32 @@ fn decide_change(
     let Lookup::Found(definition) = observation.wanted else {
         return subject.unusable(otherwise, &subject.wanted_version, observation.wanted);
     };
-    if running.is_none() {
-        let pinned = pinned_parameters(
-            &accepted.parameters,
-            &subject.instance.spec.parameters,
-            definition,
-        );
-        if !pinned.is_empty() {
-            return subject.decision(Action::Prepare(Preparation {
-                parameters: pinned,
-                ..Preparation::default()
-            }));
-        }
-    }
+    let given = &subject.instance.spec.parameters;
+    let pinned = pinned_parameters(&accepted.parameters, given, definition);
+    let parameters = with_added(given, &pinned);
     let question = Question {
         accepted: Some(Side {
             operator_version: &accepted.operator_version,
             parameters: &accepted.parameters,
             definition: observation.accepted.found(),
         }),
-        wanted: subject.wanted(Some(definition)),
+        wanted: Side {
+            parameters: &parameters,
+            ..subject.wanted(Some(definition))
+        },
         definition,
         request,
         running: running.map(|(plan, _)| plan),
         deleting: false,
     };
     match admission::admit(&question) {
-        Verdict::Unchanged => subject.decision(otherwise),
         Verdict::Refuse(refusal) => Subject::refused(otherwise, &refusal),
+        Verdict::Unchanged | Verdict::Accept { plan: None, .. } if !pinned.is_empty() => subject
+            .decision(Action::Prepare(Preparation {
+                parameters: pinned,
+                ..Preparation::default()
+            })),
+        Verdict::Unchanged => subject.decision(otherwise),
         Verdict::Accept { plan: None, .. } => subject.decision(Action::Accept(subject.to_accept())),
         Verdict::Accept {
             plan: Some(plan),
@@ -110,7 +109,7 @@ fn decide_change(
                 Cause::Upgraded => Some(accepted.operator_version.clone()),
                 _ => subject.status.upgraded_from.clone(),
             };
-            let preparation = preparation(subject, definition, &plan, [].into());
+            let preparation = preparation(subject, definition, &plan, pinned);
             start_or_prepare(subject, preparation, plan, cause, upgraded_from)
         }
     }

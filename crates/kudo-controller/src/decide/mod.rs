@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use kudo_api::Instance;
 use kudo_api::convert::DefinitionError;
-use kudo_api::instance::{Accepted, InstanceStatus, PlanStatus};
+use kudo_api::instance::{Accepted, InstanceStatus, PlanExecution, PlanStatus};
 use kudo_api::names::{CLEANUP_FINALIZER, CLEANUP_PLAN};
 use kudo_package::OperatorDefinition;
 
@@ -152,18 +152,18 @@ pub fn decide(observation: &Observation<'_>) -> Decision {
 }
 
 /// An instance with the parts that decisions look at in reach.
-struct Subject<'a> {
-    instance: &'a Instance,
-    status: &'a InstanceStatus,
+pub(crate) struct Subject<'a> {
+    pub(crate) instance: &'a Instance,
+    pub(crate) status: &'a InstanceStatus,
     namespace: &'a str,
-    wanted_version: String,
+    pub(crate) wanted_version: String,
 }
 
 static NO_STATUS: std::sync::LazyLock<InstanceStatus> =
     std::sync::LazyLock::new(InstanceStatus::default);
 
 impl<'a> Subject<'a> {
-    fn new(instance: &'a Instance) -> Self {
+    pub(crate) fn new(instance: &'a Instance) -> Self {
         let namespace = instance.metadata.namespace.as_deref().unwrap_or_default();
         let key = VersionKey::referenced(&instance.spec.operator_version, namespace);
         Self {
@@ -174,7 +174,7 @@ impl<'a> Subject<'a> {
         }
     }
 
-    fn wanted(&self, definition: Option<&'a OperatorDefinition>) -> Side<'_> {
+    pub(crate) fn wanted(&self, definition: Option<&'a OperatorDefinition>) -> Side<'_> {
         Side {
             operator_version: &self.wanted_version,
             parameters: &self.instance.spec.parameters,
@@ -183,7 +183,7 @@ impl<'a> Subject<'a> {
     }
 
     /// What acceptance of the spec as it stands would record.
-    fn to_accept(&self) -> Accepted {
+    pub(crate) fn to_accept(&self) -> Accepted {
         Accepted {
             operator_version: self.wanted_version.clone(),
             parameters: self.instance.spec.parameters.clone(),
@@ -196,34 +196,38 @@ impl<'a> Subject<'a> {
     }
 
     /// What the spec asks for explicitly, leaving out what was already started.
-    fn request(&self) -> Request<'a> {
+    pub(crate) fn request(&self) -> Request<'a> {
         let execution = &self.instance.spec.plan_execution;
         if execution.is_empty() || self.is_request_started() {
             return Request::None;
         }
         let plan = execution.plan_name.as_str();
-        match execution.status.as_str() {
-            "NEVER_RUN" | "PENDING" => Request::Scheduled { plan },
-            _ => Request::Trigger { plan },
+        if is_scheduled(execution) {
+            Request::Scheduled { plan }
+        } else if has_ended(execution) {
+            Request::None
+        } else {
+            Request::Trigger { plan }
         }
     }
 
     /// Whether the execution that the spec asks for is the one recorded for its plan.
-    fn is_request_started(&self) -> bool {
+    pub(crate) fn is_request_started(&self) -> bool {
         let execution = &self.instance.spec.plan_execution;
         let recorded = self.status.plan_status.get(&execution.plan_name);
         !execution.uid.is_empty() && recorded.is_some_and(|plan| plan.uid == execution.uid)
     }
 
     /// Whether the execution that the spec asks for has ended, so that asking has, too.
-    fn is_request_over(&self) -> bool {
+    pub(crate) fn is_request_over(&self) -> bool {
         let execution = &self.instance.spec.plan_execution;
         let recorded = self.status.plan_status.get(&execution.plan_name);
-        self.is_request_started() && recorded.is_some_and(PlanStatus::is_terminal)
+        has_ended(execution)
+            || self.is_request_started() && recorded.is_some_and(PlanStatus::is_terminal)
     }
 
     /// The uid that the spec chose for an execution of `plan` that is about to start.
-    fn requested_uid(&self, plan: &str) -> Option<String> {
+    pub(crate) fn requested_uid(&self, plan: &str) -> Option<String> {
         let execution = &self.instance.spec.plan_execution;
         let chosen =
             execution.plan_name == plan && !execution.uid.is_empty() && !self.is_request_started();
@@ -236,7 +240,7 @@ impl<'a> Subject<'a> {
     }
 
     /// The finalizers it should have for an operator version, if they differ.
-    fn finalizers_for(&self, definition: &OperatorDefinition) -> Option<Vec<String>> {
+    pub(crate) fn finalizers_for(&self, definition: &OperatorDefinition) -> Option<Vec<String>> {
         let wanted = definition.plans.contains_key(CLEANUP_PLAN);
         if wanted == self.has_finalizer(CLEANUP_FINALIZER) {
             return None;
@@ -283,26 +287,7 @@ impl<'a> Subject<'a> {
     /// Tells that an operator version is not there or cannot be run.
     fn unusable(&self, action: Action, version: &str, lookup: Lookup<'_>) -> Decision {
         let key = VersionKey::recorded(version, self.namespace);
-        let (reason, message) = match lookup {
-            Lookup::Invalid(error) => {
-                let text = format!("operator version {:?} cannot be run: {error}", key.name);
-                (error.reason(), text)
-            }
-            Lookup::NotWatched => {
-                let text = format!(
-                    "operator version {:?} is in namespace {:?}, which this manager does not watch",
-                    key.name, key.namespace
-                );
-                ("InvalidOperatorVersion", text)
-            }
-            Lookup::Missing | Lookup::Found(_) => {
-                let text = format!(
-                    "operator version {:?} not found in namespace {:?}",
-                    key.name, key.namespace
-                );
-                ("InvalidOperatorVersion", text)
-            }
-        };
+        let (reason, message) = why_unusable(&key, lookup);
         Decision {
             action,
             notice: Notice::Refused {
@@ -312,4 +297,35 @@ impl<'a> Subject<'a> {
             },
         }
     }
+}
+
+/// Why an operator version cannot be used: the reason for a condition, and a sentence for people.
+pub fn why_unusable(key: &VersionKey, lookup: Lookup<'_>) -> (&'static str, String) {
+    let VersionKey { namespace, name } = key;
+    match lookup {
+        Lookup::Invalid(error) => (
+            error.reason(),
+            format!("operator version {name:?} cannot be run: {error}"),
+        ),
+        Lookup::NotWatched => (
+            "InvalidOperatorVersion",
+            format!(
+                "operator version {name:?} is in namespace {namespace:?}, which this manager does not watch"
+            ),
+        ),
+        Lookup::Missing | Lookup::Found(_) => (
+            "InvalidOperatorVersion",
+            format!("operator version {name:?} not found in namespace {namespace:?}"),
+        ),
+    }
+}
+
+/// Whether a webhook has scheduled the execution together with the change that needs it.
+pub(crate) fn is_scheduled(execution: &PlanExecution) -> bool {
+    matches!(execution.status.as_str(), "NEVER_RUN" | "PENDING")
+}
+
+/// Whether the spec itself says that the execution is over, as upstream's controller wrote it.
+pub(crate) fn has_ended(execution: &PlanExecution) -> bool {
+    matches!(execution.status.as_str(), "COMPLETE" | "FATAL_ERROR")
 }

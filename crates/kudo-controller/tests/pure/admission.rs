@@ -564,6 +564,99 @@ fn leftovers_do_not_disturb_the_values() {
     assert_eq!(names, ["a", "b"]);
 }
 
+/// One change for each rule, which nothing but this rule refuses.
+#[test]
+fn every_rule() {
+    let update = |new| Change { new, ..IDLE };
+    let busy = |new| Change {
+        running: Some("backup"),
+        ..update(new)
+    };
+    let ask_for = |plan| Change {
+        request: trigger(plan),
+        ..IDLE
+    };
+    let upgrade = |plans, parameters| Change {
+        upgrade: Some((plans, parameters)),
+        ..IDLE
+    };
+    let deleting = |change| Change {
+        deleting: true,
+        ..change
+    };
+    let same = "foo=1 ro=r";
+    let changes = [
+        (Rule::InvalidParameters, update("foo=1 ro=r size=x")),
+        (Rule::UnknownParameter, update("foo=1 ro=r nonsense=1")),
+        (Rule::UnknownPlan, ask_for("nonsense")),
+        (Rule::UnknownTrigger, update("foo=1 ro=r broken=1")),
+        (Rule::SeveralPlans, update("foo=2 ro=r bar=2")),
+        (Rule::NoPlan, upgrade("backup", "foo ro:!")),
+        (Rule::ImmutableParameter, update("foo=1 ro=s")),
+        (
+            Rule::ImmutableParameterAdded,
+            upgrade("deploy", "foo ro:! new:!"),
+        ),
+        (
+            Rule::ParameterMadeImmutable,
+            upgrade("deploy", "foo ro:! bar:!"),
+        ),
+        (Rule::ParameterChangeWhileRunning, busy("foo=2 ro=r")),
+        (
+            Rule::UpgradeWhileRunning,
+            Change {
+                upgrade: Some(("deploy", "foo ro:!")),
+                ..busy(same)
+            },
+        ),
+        (
+            Rule::OverrideWhileRunning,
+            Change {
+                request: trigger("deploy"),
+                ..busy(same)
+            },
+        ),
+        (
+            Rule::CancelWhileRunning,
+            Change {
+                request: Request::Cancel,
+                ..busy(same)
+            },
+        ),
+        (
+            Rule::TriggerWithParameterChange,
+            Change {
+                request: trigger("deploy"),
+                ..update("foo=2 ro=r")
+            },
+        ),
+        (
+            Rule::TriggerWithUpgrade,
+            Change {
+                request: trigger("deploy"),
+                ..upgrade("deploy", "foo ro:!")
+            },
+        ),
+        (
+            Rule::UpgradeWithParameterChange,
+            Change {
+                new: "foo=2 ro=r",
+                ..upgrade("deploy backup", "foo:backup ro:!")
+            },
+        ),
+        (Rule::UserCleanup, ask_for("cleanup")),
+        (Rule::ChangeWhileDeleting, deleting(update("foo=2 ro=r"))),
+        (Rule::OnlyCleanupWhileDeleting, deleting(ask_for("deploy"))),
+    ];
+    let mut met = vec![Rule::NoDeployPlan];
+    assert_eq!(answer(&create(&operator("update", ""), "")), met[0].name());
+    for (rule, change) in changes {
+        assert_eq!(answer(&ask(&change, true)), rule.name());
+        met.push(rule);
+    }
+    assert!(Rule::ALL.iter().all(|rule| met.contains(rule)));
+}
+
 #[test]
 fn rules_have_names_of_their_own() {
     let mut names: Vec<&str> = Rule::ALL.iter().map(|rule| rule.name()).collect();

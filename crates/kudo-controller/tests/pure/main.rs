@@ -3,6 +3,8 @@
 #![cfg(test)]
 
 mod admission;
+mod agreement;
+mod certificate;
 mod conditions;
 mod decide;
 mod decide_deletion;
@@ -11,3 +13,4 @@ mod merge;
 mod readiness;
 mod status;
 mod triggers;
+mod webhook;

@@ -1,8 +1,9 @@
-//! The command line of `kudo-manager`.
+//! The program `kudo-manager`: from its command line to its exit code.
 
-use std::net::SocketAddr;
+mod arguments;
+mod service;
+
 use std::num::NonZero;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -12,9 +13,12 @@ use kudo_kube::{ConnectError, ConnectOptions, Connected, Meter, connect, error};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::logging::{self, LogFormat};
-use crate::manager::{Manager, ManagerOptions};
-use crate::server::{ListenError, serve_metrics, serve_probes};
+use crate::election::TimingError;
+use crate::logging;
+use crate::server::ListenError;
+use crate::webhook::server::WebhookError;
+use arguments::Arguments;
+use service::Service;
 
 /// How long the API server may take to answer at the start.
 const REACH: Duration = Duration::from_secs(15);
@@ -23,58 +27,6 @@ const REACH_PAUSE: Duration = Duration::from_secs(1);
 
 /// Threads that tasks run on, at most.
 const MAX_THREADS: usize = 4;
-
-/// Runs the plans of KUDO instances.
-#[derive(Debug, Parser)]
-#[command(name = "kudo-manager", version, about, max_term_width = 100)]
-struct Arguments {
-    /// Namespaces whose instances to look after, separated by commas; all if none is given
-    #[arg(long, env = "KUDO_NAMESPACES", value_delimiter = ',')]
-    namespaces: Vec<String>,
-    /// How many requests to the API server may be under way at a time
-    #[arg(long, env = "KUDO_WORKERS", default_value_t = 64, value_parser = workers)]
-    workers: usize,
-    /// Kubeconfig file [default: $KUBECONFIG, ~/.kube/config, or the pod's service account]
-    #[arg(long, env = "KUDO_KUBECONFIG")]
-    kubeconfig: Option<PathBuf>,
-    /// Context in the kubeconfig file
-    #[arg(long, env = "KUDO_CONTEXT")]
-    context: Option<String>,
-    /// Address at which to serve /metrics; "0" serves none
-    #[arg(long, env = "KUDO_METRICS_ADDRESS", default_value = "0.0.0.0:8080", value_parser = address)]
-    metrics_address: Address,
-    /// Address at which to serve /healthz and /readyz; "0" serves none
-    #[arg(long, env = "KUDO_PROBE_ADDRESS", default_value = "0.0.0.0:8081", value_parser = address)]
-    probe_address: Address,
-    /// What a line of the log looks like
-    #[arg(long, env = "KUDO_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
-    log_format: LogFormat,
-    /// What to log: error, warn, info, debug, trace, or directives such as info,kube=debug
-    #[arg(long, env = "KUDO_LOG_LEVEL", default_value = "info")]
-    log_level: String,
-}
-
-/// An address to listen at, if any.
-#[derive(Clone, Copy, Debug)]
-struct Address(Option<SocketAddr>);
-
-fn address(text: &str) -> Result<Address, String> {
-    if text == "0" {
-        return Ok(Address(None));
-    }
-    // `:8080` is how Go programs spell it.
-    let full = text.strip_prefix(':').map(|port| format!("0.0.0.0:{port}"));
-    let parsed = full.as_deref().unwrap_or(text).parse();
-    let hint = |_| "must be an address and a port, such as 127.0.0.1:8080".to_owned();
-    parsed.map(|address| Address(Some(address))).map_err(hint)
-}
-
-fn workers(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(number) if number > 0 => Ok(number),
-        _ => Err("must be a number from 1".to_owned()),
-    }
-}
 
 /// How the manager ended, as its exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,8 +61,12 @@ enum StartError {
     Connect(#[from] ConnectError),
     #[error("{0}")]
     Unreachable(String),
+    #[error("--leader-elect: {0}")]
+    Timing(#[from] TimingError),
     #[error(transparent)]
     Listen(#[from] ListenError),
+    #[error(transparent)]
+    Webhook(#[from] WebhookError),
     #[error("cannot listen for signals: {0}")]
     Signals(std::io::Error),
 }
@@ -118,9 +74,9 @@ enum StartError {
 impl StartError {
     const fn exit(&self) -> Exit {
         match self {
-            Self::Log(_) | Self::Connect(_) => Exit::Usage,
+            Self::Log(_) | Self::Connect(_) | Self::Timing(_) => Exit::Usage,
             Self::Unreachable(_) => Exit::Cluster,
-            Self::Listen(_) | Self::Signals(_) => Exit::Failed,
+            Self::Listen(_) | Self::Webhook(_) | Self::Signals(_) => Exit::Failed,
         }
     }
 }
@@ -155,10 +111,16 @@ fn report(error: &StartError) -> ExitCode {
 
 async fn run(arguments: Arguments) -> Result<(), StartError> {
     logging::start(arguments.log_format, &arguments.log_level)?;
+    arguments.election.timing()?;
+    if arguments.sync_period.is_some() {
+        tracing::info!(
+            "KUDO_SYNCPERIOD has no effect: changes are followed by watches, without a period"
+        );
+    }
     let meter = Meter::new();
     let options = ConnectOptions {
-        kubeconfig: arguments.kubeconfig,
-        context: arguments.context,
+        kubeconfig: arguments.kubeconfig.clone(),
+        context: arguments.context.clone(),
         request_timeout: Some(Duration::from_mins(1)),
         user_agent: Some(format!("kudo-manager/{}", env!("CARGO_PKG_VERSION"))),
         ..ConnectOptions::default()
@@ -170,25 +132,8 @@ async fn run(arguments: Arguments) -> Result<(), StartError> {
         None => return Ok(()),
         Some(reached) => reached?,
     }
-    let manager = Manager::new(
-        client,
-        ManagerOptions {
-            namespaces: arguments.namespaces,
-            workers: arguments.workers,
-            meter: Some(meter),
-            ..ManagerOptions::default()
-        },
-    );
-    if let Address(Some(address)) = arguments.metrics_address {
-        let served = serve_metrics(address, manager.metrics(), shutdown.clone()).await?;
-        tracing::info!(address = %served, "serving metrics");
-    }
-    if let Address(Some(address)) = arguments.probe_address {
-        let served = serve_probes(address, manager.health(), shutdown.clone()).await?;
-        tracing::info!(address = %served, "serving probes");
-    }
-    manager.run(shutdown).await;
-    Ok(())
+    let service = Service::new(arguments, client, meter)?;
+    Box::pin(service.run(shutdown)).await
 }
 
 /// Makes sure that there is a server and that it knows us. Later it may come and go.
