@@ -41,6 +41,11 @@ const LAYERS: &[Layer] = &[
         must_not_know: CLUSTER,
     },
     Layer {
+        name: "kudo-repository",
+        may_use: &["kudo-package"],
+        must_not_know: &["kube", "tokio", "clap"],
+    },
+    Layer {
         name: "kudo-plan",
         may_use: &["kudo-package"],
         must_not_know: CLUSTER,
@@ -79,6 +84,7 @@ const LAYERS: &[Layer] = &[
             "kudo-plan",
             "kudo-api",
             "kudo-kube",
+            "kudo-repository",
         ],
         must_not_know: &["axum", "prometheus-client"],
     },
@@ -102,6 +108,7 @@ const LAYERS: &[Layer] = &[
             "kudo-kube",
             "kudo-package",
             "kudo-plan",
+            "kudo-repository",
             "kudo-simcluster",
             "kudo-template",
         ],

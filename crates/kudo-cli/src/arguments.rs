@@ -11,7 +11,8 @@ use std::time::Duration;
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    completion, get, init, install, package, plan, uninstall, update, upgrade, version,
+    completion, get, init, install, package, plan, repo, search, uninstall, update, upgrade,
+    version,
 };
 use crate::exit::ExitStatus;
 
@@ -162,6 +163,9 @@ pub(crate) enum Command {
     Get(get::GetArgs),
     #[command(subcommand)]
     Package(package::PackageCommand),
+    #[command(subcommand)]
+    Repo(repo::RepoCommand),
+    Search(search::SearchArgs),
     Version(version::VersionArgs),
     Completion(completion::CompletionArgs),
 }
@@ -229,7 +233,7 @@ pub(crate) struct ParameterArgs {
 /// The choice of a version among several.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct VersionChoice {
-    /// Repository to look the package up in
+    /// Repository to look the package up in; without it, that of the context
     #[arg(long, value_name = "NAME")]
     pub(crate) repo: Option<String>,
 

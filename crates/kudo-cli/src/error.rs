@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use kudo_package::parameter::ParameterError;
+use kudo_package::repository::ListError;
 use kudo_package::{Diagnostic, PackageErrors};
+use kudo_repository::{HomeError, ResolveError};
 use kudo_template::RenderTaskError;
 
 use crate::arguments::Format;
@@ -53,13 +55,34 @@ pub(crate) enum Error {
         problem: &'static str,
         hint: &'static str,
     },
-    /// The package argument is a URL or a name in a repository.
-    #[error("{argument} is {what}, which is not supported yet")]
-    NotYet {
-        argument: String,
-        what: &'static str,
-        /// A local directory of that name, which the argument does not mean.
-        local: bool,
+    /// The package cannot be had from where it is.
+    #[error(transparent)]
+    Resolve(Box<ResolveError>),
+    /// What is to be added as a repository is not one.
+    #[error("looks like {url:?} is not a valid operator repository or cannot be reached: {source}")]
+    NotARepository {
+        url: String,
+        source: Box<ResolveError>,
+    },
+    /// The file to be written is there already.
+    #[error("target file {:?} already exists", path.display().to_string())]
+    TargetExists {
+        path: PathBuf,
+        /// The flag that lets it be replaced.
+        flag: &'static str,
+    },
+    /// The directory to be read or written is none.
+    #[error("{:?} is not a proper directory", path.display().to_string())]
+    NotADirectory { path: PathBuf },
+    /// A directory to be indexed holds no packages.
+    #[error("no packages discovered in {}", path.display())]
+    NoArchives { path: PathBuf },
+    /// A file or directory cannot be read or written.
+    #[error("cannot {doing} {}: {source}", path.display())]
+    File {
+        doing: &'static str,
+        path: PathBuf,
+        source: std::io::Error,
     },
     /// `-p` or `-P` cannot be read.
     #[error(transparent)]
@@ -216,12 +239,6 @@ pub(crate) enum Error {
     /// KUDO is installed in another version.
     #[error("KUDO is installed already, with the manager image {image:?}")]
     OtherManager { image: String },
-    /// KUDO's own directory cannot be written.
-    #[error("cannot write {}: {source}", path.display())]
-    Home {
-        path: PathBuf,
-        source: std::io::Error,
-    },
     /// There is no home directory to keep KUDO's own directory in.
     #[error("there is no home directory")]
     NoHome,
@@ -231,6 +248,31 @@ pub(crate) enum Error {
     /// Standard output cannot be written.
     #[error("cannot write to standard output: {0}")]
     Output(#[source] std::io::Error),
+}
+
+impl From<HomeError> for Error {
+    fn from(error: HomeError) -> Self {
+        ResolveError::from(error).into()
+    }
+}
+
+impl From<ListError> for Error {
+    fn from(error: ListError) -> Self {
+        ResolveError::from(error).into()
+    }
+}
+
+/// What is wrong with the files of a package is told as it is of a local one.
+impl From<ResolveError> for Error {
+    fn from(error: ResolveError) -> Self {
+        match error {
+            ResolveError::Package { origin, source } => Self::Package {
+                path: origin.into(),
+                source,
+            },
+            error => Self::Resolve(Box::new(error)),
+        }
+    }
 }
 
 fn failed(instance: &Named, failure: &PlanFailure) -> String {

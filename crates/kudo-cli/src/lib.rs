@@ -12,6 +12,7 @@ mod commands;
 mod error;
 mod exit;
 mod follow;
+mod home;
 mod listing;
 mod output;
 mod parameters;

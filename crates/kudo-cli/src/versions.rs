@@ -3,39 +3,7 @@
 use std::cmp::Ordering;
 
 use kudo_package::version;
-
-/// The versions of one operator version.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Versions<'a> {
-    /// Version of the package.
-    pub(crate) operator: &'a str,
-    /// Version of the application, if the package has one.
-    pub(crate) app: Option<&'a str>,
-}
-
-impl std::fmt::Display for Versions<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.app {
-            Some(app) => write!(f, "{} (app version {app})", self.operator),
-            None => f.write_str(self.operator),
-        }
-    }
-}
-
-/// Orders as repositories do: by app version, then by operator version. A package without an app
-/// version comes after those with one.
-pub(crate) fn newest_first(a: Versions<'_>, b: Versions<'_>) -> Ordering {
-    let parsed = |versions: Versions<'_>| {
-        (
-            versions
-                .app
-                .filter(|app| !app.is_empty())
-                .map(|app| version::parse(app).ok()),
-            version::parse(versions.operator).ok(),
-        )
-    };
-    parsed(b).cmp(&parsed(a))
-}
+pub(crate) use kudo_package::version::{Versions, newest_first};
 
 /// Why a package is no upgrade of what an instance has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

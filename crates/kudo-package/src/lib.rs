@@ -26,6 +26,7 @@ pub mod diagnostic;
 pub mod operator;
 pub mod package;
 pub mod parameter;
+pub mod repository;
 pub mod suggest;
 mod task_fields;
 pub mod verify;

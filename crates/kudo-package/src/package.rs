@@ -160,8 +160,18 @@ impl Package {
 
     /// Loads a package from a directory. Links that lead out of it are refused.
     pub fn from_dir(path: &Path) -> Result<Self, PackageErrors> {
-        let root = package_root(path);
+        let root = Self::root(path);
         Self::from_files(directory::read_package(&root, &ArchiveLimits::default())?)
+    }
+
+    /// The directory that holds `operator.yaml`: the one that is given, or its folder `operator`.
+    pub fn root(path: &Path) -> PathBuf {
+        let nested = path.join(OPERATOR_FOLDER);
+        if !path.join(OPERATOR_FILE).exists() && nested.join(OPERATOR_FILE).exists() {
+            nested
+        } else {
+            path.to_owned()
+        }
     }
 
     /// Loads a package from an archive that may be anyone's.
@@ -203,7 +213,7 @@ impl Package {
     /// Packs a package directory into an archive, after making sure that it loads. Every file of
     /// the directory goes in, since a package may hold others that it depends on.
     pub fn pack(path: &Path, writer: impl Write) -> Result<Self, PackageErrors> {
-        let root = package_root(path);
+        let root = Self::root(path);
         let files = directory::read_all(&root, &ArchiveLimits::default())?;
         let package = Self::from_files(files.clone())?;
         archive::write(&files, writer).map_err(|source| unreadable(path, source))?;
@@ -233,15 +243,6 @@ pub fn is_template(name: &str) -> bool {
 fn extension(name: &str) -> Option<&str> {
     let file = name.rsplit('/').next().unwrap_or(name);
     file.rsplit_once('.').map(|(_, extension)| extension)
-}
-
-fn package_root(path: &Path) -> PathBuf {
-    let nested = path.join(OPERATOR_FOLDER);
-    if !path.join(OPERATOR_FILE).exists() && nested.join(OPERATOR_FILE).exists() {
-        nested
-    } else {
-        path.to_owned()
-    }
 }
 
 fn strip_operator_folder(files: BTreeMap<String, Vec<u8>>) -> BTreeMap<String, Vec<u8>> {

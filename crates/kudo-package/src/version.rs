@@ -1,11 +1,50 @@
 //! Versions as packages write them: semantic versions whose minor and patch may be left out.
 
+use std::cmp::Ordering;
+use std::fmt;
+
 use semver::{BuildMetadata, Prerelease, Version};
 
 /// A text that is not a version.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not a semantic version such as 1.2.3")]
 pub struct InvalidVersion(pub String);
+
+/// The two versions that tell the packages of one operator apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Versions<'a> {
+    /// Version of the package.
+    pub operator: &'a str,
+    /// Version of the application, if the package has one.
+    pub app: Option<&'a str>,
+}
+
+impl fmt::Display for Versions<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.app {
+            Some(app) => write!(f, "{} (app version {app})", self.operator),
+            None => f.write_str(self.operator),
+        }
+    }
+}
+
+/// Orders as repositories do: by app version, then by operator version. App versions that are no
+/// semantic versions come after those that are, and packages without one come last.
+pub fn newest_first(a: Versions<'_>, b: Versions<'_>) -> Ordering {
+    let parsed = |versions: Versions<'_>| {
+        let app = versions.app.filter(|app| !app.is_empty());
+        (
+            app.map(|app| parse(app).ok()),
+            parse(versions.operator).ok(),
+        )
+    };
+    parsed(b).cmp(&parsed(a))
+}
+
+/// Whether two texts mean the same version: `1.2` is `1.2.0`.
+pub fn same(a: &str, b: &str) -> bool {
+    a == b || matches!((parse(a), parse(b)), (Ok(a), Ok(b)) if a == b)
+}
 
 /// Reads `1.2.3-rc.1+build`, and also `1.2`, `1` and a leading `v`, as upstream does.
 pub fn parse(text: &str) -> Result<Version, InvalidVersion> {

@@ -7,6 +7,8 @@ pub(crate) mod install;
 pub(crate) mod operator_version;
 pub(crate) mod package;
 pub(crate) mod plan;
+pub(crate) mod repo;
+pub(crate) mod search;
 pub(crate) mod uninstall;
 pub(crate) mod update;
 pub(crate) mod upgrade;
@@ -30,6 +32,8 @@ pub(crate) fn run(cli: &Cli, output: &Output) -> Result<(), Error> {
         Command::Plan(command) => block_on(plan::run(command, global, output)),
         Command::Get(arguments) => block_on(get::run(arguments, global, output)),
         Command::Package(command) => package::run(command, global, output),
+        Command::Repo(command) => repo::run(command, global, output),
+        Command::Search(arguments) => search::run(arguments, global, output),
         Command::Version(arguments) => version::run(arguments, output),
         Command::Completion(arguments) => completion::run(arguments, output),
     }

@@ -30,10 +30,13 @@ Examples:
   # Upgrade to what a directory holds, and wait until the plan is complete
   kubectl kudo upgrade ./operators/galera --instance galera-instance --wait
 
+  # Upgrade to the newest version in the current repository
+  kubectl kudo upgrade galera --instance galera-instance
+
   # Give a value to a parameter that is new
   kubectl kudo upgrade ./galera-0.2.0.tgz --instance galera-instance -p BACKUPS=true")]
 pub(crate) struct UpgradeArgs {
-    /// The package
+    /// The package: a directory, a .tgz file, the URL of one, or a name in a repository
     #[arg(value_name = "PACKAGE")]
     package: String,
 
@@ -58,7 +61,7 @@ pub(crate) async fn run(
 ) -> Result<(), Error> {
     let format = output.format("upgrade", &[Format::Yaml, Format::Json, Format::Name])?;
     let given = parameters::read(&arguments.parameters)?;
-    let package = source::load_verified(&arguments.package)?;
+    let package = source::load_verified(&arguments.package, &arguments.choice, global)?.package;
     warn_of_choice(&arguments.choice, &package, output);
 
     let name = &arguments.instance;

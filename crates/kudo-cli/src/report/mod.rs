@@ -1,8 +1,10 @@
 //! From an error to what the user sees: one message, hints, and the exit code.
 //!
-//! [`report`] is the one way there; [`library`] holds the part of it for errors of libraries.
+//! [`report`] is the one way there; [`library`] and [`repository`] hold the parts of it for errors
+//! of libraries.
 
 mod library;
+mod repository;
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -100,15 +102,17 @@ fn judge(error: &Error) -> (ExitStatus, Vec<String>) {
     match error {
         Error::Format { allowed, .. } => (Exit::Usage, hint(formats(allowed))),
         Error::Flags { hint: text, .. } => (Exit::Usage, hint(*text)),
-        Error::NotYet {
-            argument, local, ..
-        } => (
-            Exit::Failed,
-            hint(if *local {
-                format!("for the directory of that name, write ./{argument}")
-            } else {
-                "give the path of a package: a directory, or a .tgz file".to_owned()
-            }),
+        Error::Resolve(error) => repository::resolve(error),
+        Error::NotARepository { source, .. } => (
+            repository::resolve(source).0,
+            hint("add it nevertheless with --skip-check"),
+        ),
+        Error::TargetExists { flag, .. } => {
+            (Exit::Conflict, hint(format!("replace it with {flag}")))
+        }
+        Error::NoArchives { .. } => (
+            Exit::NotFound,
+            hint("make archives of packages with: kubectl kudo package create PACKAGE"),
         ),
         Error::ParameterInput(error) => library::parameter_input(error),
         Error::Parameters { operator, errors } => {
@@ -134,7 +138,7 @@ fn judge(error: &Error) -> (ExitStatus, Vec<String>) {
         ),
         Error::OperatorVersionInvalid { .. }
         | Error::NamespaceManifest { .. }
-        | Error::Home { .. }
+        | Error::File { .. }
         | Error::Runtime(_)
         | Error::Output(_) => (Exit::Failed, vec![]),
         Error::NoHome => (
@@ -261,7 +265,7 @@ fn judge(error: &Error) -> (ExitStatus, Vec<String>) {
             Exit::PlanFailed,
             hint("the instance runs on as it was before the change"),
         ),
-        Error::Vanished { .. } => (Exit::NotFound, vec![]),
+        Error::Vanished { .. } | Error::NotADirectory { .. } => (Exit::NotFound, vec![]),
         Error::TimedOut { follow, .. } => (
             Exit::TimedOut,
             follow

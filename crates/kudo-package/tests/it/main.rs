@@ -14,6 +14,7 @@ mod corpus;
 mod loading;
 mod parameters;
 mod properties;
+mod repository;
 mod sample;
 mod task_fields;
 mod verification;

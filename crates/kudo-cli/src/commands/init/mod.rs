@@ -7,7 +7,6 @@ mod apply;
 mod manifests;
 mod verify;
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -16,6 +15,7 @@ use crate::arguments::{Format, Global, duration};
 use crate::cluster::Session;
 use crate::commands::block_on;
 use crate::error::Error;
+use crate::home;
 use crate::listing::resource_name;
 use crate::output::{Output, Structured};
 use manifests::{Choices, NAMESPACE, SERVICE_ACCOUNT};
@@ -137,10 +137,11 @@ pub(crate) fn run(arguments: &InitArgs, global: &Global, output: &Output) -> Res
         return print(&choices, arguments.crd_only, format, output);
     }
     if !arguments.verify {
-        let home = set_up_home(global.home.as_deref())?;
+        let home = home::find(global)?;
+        home.set_up()?;
         output.note(&format!(
             "$KUDO_HOME has been configured at {}",
-            home.display()
+            home.path().display()
         ));
     }
     if arguments.client_only {
@@ -185,35 +186,4 @@ fn print(
     }
     let names: Vec<String> = objects.iter().map(resource_name).collect();
     output.data(&names.join("\n"))
-}
-
-/// Makes KUDO's own directory with the list of repositories, as upstream does. What is there stays.
-fn set_up_home(home: Option<&Path>) -> Result<PathBuf, Error> {
-    const REPOSITORIES: &str = "\
-context: community
-repoVersion: v1
-repositories:
-- name: community
-  url: https://kudo-repository.storage.googleapis.com/v1
-";
-    let home = match home {
-        Some(home) => home.to_owned(),
-        None => std::env::home_dir()
-            .filter(|home| !home.as_os_str().is_empty())
-            .ok_or(Error::NoHome)?
-            .join(".kudo"),
-    };
-    let folder = home.join("repository");
-    let write = |path: &Path, result: std::io::Result<()>| {
-        result.map_err(|source| Error::Home {
-            path: path.to_owned(),
-            source,
-        })
-    };
-    write(&folder, std::fs::create_dir_all(&folder))?;
-    let file = folder.join("repositories.yaml");
-    if !file.exists() {
-        write(&file, std::fs::write(&file, REPOSITORIES))?;
-    }
-    Ok(home)
 }

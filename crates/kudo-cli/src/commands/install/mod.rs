@@ -30,7 +30,8 @@ use crate::{parameters, source};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The package is a directory that holds operator.yaml and params.yaml (or a folder `operator` that
-does), or a .tgz file of one. A path has a separator or begins with a dot.
+does), a .tgz file of one, the URL of such a file, or a name in a repository, of which the newest
+version is taken unless another is asked for. A path has a separator or begins with a dot.
 
 Examples:
   # Install from a directory, and wait until the plan `deploy` is complete
@@ -39,13 +40,17 @@ Examples:
   # Give parameters, and a name to the instance
   kubectl kudo install ./galera-0.1.0.tgz --instance db -p NODE_COUNT=5 -P production.yaml
 
+  # Install the newest version in the current repository, or a certain one in another
+  kubectl kudo install zookeeper
+  kubectl kudo install zookeeper --repo local --operator-version 0.3.0
+
   # Install only the operator and its version
   kubectl kudo install ./operators/galera --skip-instance
 
   # Another instance of what is in the cluster already
   kubectl kudo install galera --in-cluster --operator-version 0.1.0 --instance db2")]
 pub(crate) struct InstallArgs {
-    /// The package
+    /// The package: a directory, a .tgz file, the URL of one, or a name in a repository
     #[arg(value_name = "PACKAGE")]
     package: String,
 
@@ -85,7 +90,7 @@ pub(crate) async fn run(
     if arguments.in_cluster {
         return in_cluster::install(arguments, global, output, format, given).await;
     }
-    let package = source::load_verified(&arguments.package)?;
+    let package = source::load_verified(&arguments.package, &arguments.choice, global)?.package;
     warn_of_choice(&arguments.choice, &package, output);
     let instance_name = instance_name(arguments, &package.definition);
     let values = if arguments.skip_instance && package.manifest.namespace_manifest.is_none() {

@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 use kudo_package::{OperatorDefinition, Parameter, Plan, Strategy, Task, TaskSpec};
 
+use crate::arguments::{Global, VersionChoice};
 use crate::error::Error;
 use crate::listing::table;
 use crate::output::Output;
@@ -34,9 +35,12 @@ Examples:
   # With their descriptions
   kubectl kudo package list parameters ./operators/galera -d")]
 pub(crate) struct ParametersArgs {
-    /// The package: a directory or a .tgz file
+    /// The package: a directory, a .tgz file, the URL of one, or a name in a repository
     #[arg(value_name = "PACKAGE")]
     package: String,
+
+    #[command(flatten)]
+    choice: VersionChoice,
 
     /// Show the descriptions too
     #[arg(short, long, conflicts_with_all = ["required", "names"])]
@@ -61,9 +65,12 @@ Examples:
   # With what their tasks do
   kubectl kudo package list plans ./operators/galera -t")]
 pub(crate) struct PlansArgs {
-    /// The package: a directory or a .tgz file
+    /// The package: a directory, a .tgz file, the URL of one, or a name in a repository
     #[arg(value_name = "PACKAGE")]
     package: String,
+
+    #[command(flatten)]
+    choice: VersionChoice,
 
     /// Show what the tasks do, and with which templates
     #[arg(short = 't', long)]
@@ -77,19 +84,28 @@ Examples:
   # The tasks
   kubectl kudo package list tasks ./operators/galera")]
 pub(crate) struct TasksArgs {
-    /// The package: a directory or a .tgz file
+    /// The package: a directory, a .tgz file, the URL of one, or a name in a repository
     #[arg(value_name = "PACKAGE")]
     package: String,
+
+    #[command(flatten)]
+    choice: VersionChoice,
 }
 
-pub(super) fn run(command: &ListCommand, output: &Output) -> Result<(), Error> {
-    let (name, package) = match command {
-        ListCommand::Parameters(arguments) => ("package list parameters", &arguments.package),
-        ListCommand::Plans(arguments) => ("package list plans", &arguments.package),
-        ListCommand::Tasks(arguments) => ("package list tasks", &arguments.package),
+pub(super) fn run(command: &ListCommand, global: &Global, output: &Output) -> Result<(), Error> {
+    let (name, package, choice) = match command {
+        ListCommand::Parameters(ParametersArgs {
+            package, choice, ..
+        }) => ("package list parameters", package, choice),
+        ListCommand::Plans(PlansArgs {
+            package, choice, ..
+        }) => ("package list plans", package, choice),
+        ListCommand::Tasks(TasksArgs { package, choice }) => {
+            ("package list tasks", package, choice)
+        }
     };
     output.format(name, &[])?;
-    let definition = source::load_local(package)?.definition;
+    let definition = source::load_local(package, choice, global)?.definition;
     let text = match command {
         ListCommand::Parameters(arguments) => parameters(&definition, arguments),
         ListCommand::Plans(arguments) => plans(&definition, arguments.with_tasks),

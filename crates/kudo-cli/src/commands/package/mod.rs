@@ -31,8 +31,8 @@ pub(crate) enum PackageCommand {
 
 pub(crate) fn run(command: &PackageCommand, global: &Global, output: &Output) -> Result<(), Error> {
     match command {
-        PackageCommand::Verify(arguments) => verify::run(arguments, output),
+        PackageCommand::Verify(arguments) => verify::run(arguments, global, output),
         PackageCommand::Render(arguments) => render::run(arguments, global, output),
-        PackageCommand::List(command) => list::run(command, output),
+        PackageCommand::List(command) => list::run(command, global, output),
     }
 }

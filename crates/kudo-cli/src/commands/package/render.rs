@@ -11,7 +11,7 @@ use kudo_template::{
 };
 use serde_json::{Value, json};
 
-use crate::arguments::{Format, Global, ParameterArgs};
+use crate::arguments::{Format, Global, ParameterArgs, VersionChoice};
 use crate::commands::operator_version::check_parameters;
 use crate::error::Error;
 use crate::output::{Output, Structured};
@@ -36,9 +36,12 @@ Examples:
   # Compare with what runs
   kubectl kudo package render ./operators/galera --plan deploy | kubectl diff -f -")]
 pub(crate) struct RenderArgs {
-    /// The package: a directory or a .tgz file
+    /// The package: a directory, a .tgz file, the URL of one, or a name in a repository
     #[arg(value_name = "PACKAGE")]
     package: String,
+
+    #[command(flatten)]
+    choice: VersionChoice,
 
     /// Name of the instance [default: the operator's name with `-instance` after it]
     #[arg(long, value_name = "NAME")]
@@ -73,7 +76,7 @@ struct Rendered {
 pub(super) fn run(arguments: &RenderArgs, global: &Global, output: &Output) -> Result<(), Error> {
     let format = output.format("package render", &[Format::Yaml, Format::Json])?;
     let given = parameters::read(&arguments.parameters)?;
-    let package = source::load_local(&arguments.package)?;
+    let package = source::load_local(&arguments.package, &arguments.choice, global)?;
     let definition = &package.definition;
     let values = check_parameters(definition, &BTreeMap::new(), &given)?;
     let name = match &arguments.instance {

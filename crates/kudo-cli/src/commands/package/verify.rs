@@ -4,7 +4,7 @@ use clap::Args;
 use kudo_package::{Diagnostic, PackageErrors};
 use serde_json::{Value, json};
 
-use crate::arguments::Format;
+use crate::arguments::{Format, Global, VersionChoice};
 use crate::error::{Error, count};
 use crate::output::{Output, Structured};
 use crate::source;
@@ -21,14 +21,17 @@ Examples:
   # For editors and scripts
   kubectl kudo package verify ./operators/galera -o json")]
 pub(crate) struct VerifyArgs {
-    /// The package: a directory or a .tgz file
+    /// The package: a directory, a .tgz file, the URL of one, or a name in a repository
     #[arg(value_name = "PACKAGE")]
     package: String,
+
+    #[command(flatten)]
+    choice: VersionChoice,
 }
 
-pub(super) fn run(arguments: &VerifyArgs, output: &Output) -> Result<(), Error> {
+pub(super) fn run(arguments: &VerifyArgs, global: &Global, output: &Output) -> Result<(), Error> {
     let format = output.format("package verify", &[Format::Yaml, Format::Json])?;
-    let diagnostics = match source::load_local(&arguments.package) {
+    let diagnostics = match source::load_local(&arguments.package, &arguments.choice, global) {
         Ok(package) => kudo_template::verify::verify_package(&package),
         Err(Error::Package {
             source: PackageErrors::Invalid(diagnostics),
