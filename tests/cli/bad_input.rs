@@ -92,16 +92,6 @@ fn not_an_archive() {
 }
 
 #[test]
-fn repositories_are_not_there_yet() {
-    insta::assert_snapshot!("a_name", small(&["install", "zookeeper"]));
-    insta::assert_snapshot!("the_name_of_a_directory", small(&["install", "small"]));
-    insta::assert_snapshot!(
-        "a_url",
-        small(&["install", "https://example.com/small.tgz"])
-    );
-}
-
-#[test]
 fn unknown_parameters() {
     insta::assert_snapshot!(
         "near",

@@ -20,6 +20,12 @@ pub(crate) struct FakeServer {
 pub(crate) enum Answer {
     /// A status and a body.
     Json(u16, Value),
+    /// A file.
+    File(Vec<u8>),
+    /// A file of which the connection breaks off before its end.
+    Cut(Vec<u8>),
+    /// Another place to look at.
+    Redirect(String),
     /// Nothing, ever.
     Silence,
 }
@@ -120,14 +126,26 @@ fn serve(stream: &TcpStream, answer: &dyn Fn(&str, &str) -> Answer, log: &Mutex<
             Answer::Silence => std::thread::sleep(Duration::from_mins(10)),
             Answer::Json(code, body) => {
                 let body = body.to_string();
-                let mut stream = stream;
-                let _ = write!(
-                    stream,
-                    "HTTP/1.1 {code} Answer\r\nContent-Type: application/json\r\n\
-                     Content-Length: {}\r\n\r\n{body}",
-                    body.len()
-                );
+                let head = format!("{code} Answer\r\nContent-Type: application/json");
+                send(stream, &head, body.len(), body.as_bytes());
+            }
+            Answer::File(body) => send(stream, "200 OK", body.len(), &body),
+            Answer::Cut(body) => {
+                send(stream, "200 OK", body.len() + 1, &body);
+                return;
+            }
+            Answer::Redirect(to) => {
+                send(stream, &format!("302 Found\r\nLocation: {to}"), 0, b"");
             }
         }
     }
+}
+
+fn send(mut stream: &TcpStream, head: &str, length: usize, body: &[u8]) {
+    // Whoever asked may be gone.
+    let _ = write!(
+        stream,
+        "HTTP/1.1 {head}\r\nContent-Length: {length}\r\n\r\n"
+    );
+    let _ = stream.write_all(body);
 }

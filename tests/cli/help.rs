@@ -23,6 +23,13 @@ const COMMANDS: &[&str] = &[
     "package list parameters",
     "package list plans",
     "package list tasks",
+    "repo",
+    "repo add",
+    "repo list",
+    "repo remove",
+    "repo context",
+    "repo index",
+    "search",
     "version",
     "completion",
 ];

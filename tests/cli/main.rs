@@ -14,4 +14,5 @@ mod kubeconfig;
 mod output;
 mod package;
 mod packages;
+mod repositories;
 mod unhappy_servers;

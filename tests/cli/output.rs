@@ -41,10 +41,10 @@ fn colours_only_where_they_are_wanted() {
         let output = command.env("NO_COLOR", no_color).output().unwrap();
         environment.outcome(&output).stderr.contains('\u{1b}')
     };
-    assert!(!colour(&["install", "nothing"], ""));
-    assert!(!colour(&["install", "nothing", "--color", "never"], ""));
-    assert!(colour(&["install", "nothing", "--color", "always"], ""));
-    assert!(colour(&["install", "nothing", "--color", "always"], "1"));
+    assert!(!colour(&["install", "./nothing"], ""));
+    assert!(!colour(&["install", "./nothing", "--color", "never"], ""));
+    assert!(colour(&["install", "./nothing", "--color", "always"], ""));
+    assert!(colour(&["install", "./nothing", "--color", "always"], "1"));
 }
 
 #[test]
@@ -56,8 +56,8 @@ fn quiet_prints_errors_and_data_only() {
         .expect_code(0);
     assert_eq!((outcome.stdout.as_str(), outcome.stderr.as_str()), ("", ""));
     let outcome = environment
-        .run(&["install", "nothing", "-q"])
-        .expect_code(1);
+        .run(&["install", "./nothing", "-q"])
+        .expect_code(5);
     assert!(outcome.stderr.starts_with("Error: "), "{outcome}");
     let outcome = environment
         .run(&["version", "-q", "-o", "json"])
@@ -113,8 +113,8 @@ fn kubectl_finds_it_as_a_plugin() {
         outcome.stdout.starts_with("KUDO Version: v$VERSION ("),
         "{outcome}"
     );
-    let output = kubectl(&environment, &["kudo", "install", "nothing"]).unwrap();
-    environment.outcome(&output).expect_code(1);
+    let output = kubectl(&environment, &["kudo", "install", "./nothing"]).unwrap();
+    environment.outcome(&output).expect_code(5);
 }
 
 #[test]

@@ -200,6 +200,10 @@ fn io_text(error: &io::Error) -> String {
         io::ErrorKind::ConnectionReset
         | io::ErrorKind::ConnectionAborted
         | io::ErrorKind::UnexpectedEof => "the connection broke".to_owned(),
+        // The standard library has no kind for it.
+        _ if error.to_string().starts_with("failed to lookup address") => {
+            "the host is not known".to_owned()
+        }
         _ => error.to_string(),
     }
 }

@@ -66,6 +66,7 @@ pub(crate) struct AddArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
+  # The names and URLs
   kubectl kudo repo list")]
 pub(crate) struct ListArgs {}
 
@@ -73,6 +74,7 @@ pub(crate) struct ListArgs {}
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
+  # Forget a repository
   kubectl kudo repo remove local")]
 pub(crate) struct RemoveArgs {
     /// Names of the repositories
@@ -84,6 +86,7 @@ pub(crate) struct RemoveArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
+  # Use the repository `local`
   kubectl kudo repo context local")]
 pub(crate) struct ContextArgs {
     /// Name of the repository
