@@ -7,6 +7,7 @@ mod codegen;
 mod control_plane;
 mod debian;
 mod demo;
+mod kinds;
 mod layers;
 mod output;
 mod process;
@@ -47,6 +48,8 @@ enum Command {
     SimulatePods(SimulateArguments),
     /// Check that the crates depend on one another in the allowed directions only
     Layers,
+    /// Write the embedded cluster's catalogue of built-in kinds from OpenAPI documents
+    Kinds(kinds::Arguments),
     /// Write the files that are made from the code
     Codegen {
         /// Write nothing; fail where a committed file is stale
@@ -86,6 +89,7 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
         Command::ControlPlane { command } => control_plane::run(command).await?,
         Command::SimulatePods(arguments) => control_plane::simulate(&arguments).await?,
         Command::Layers => output::line(&layers::run(&workspace::root())?),
+        Command::Kinds(arguments) => output::line(&kinds::run(&workspace::root(), &arguments)?),
         Command::Codegen { check } => output::line(&codegen::run(&workspace::root(), check)?),
     }
     Ok(ExitCode::SUCCESS)

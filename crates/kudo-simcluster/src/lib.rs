@@ -5,9 +5,18 @@
 //! - [`kubelet`] stands in for the nodes that such a control plane lacks: it binds pods and moves
 //!   them to Running and Ready, or lets them fail where an annotation asks for it.
 //! - [`supervised`] is how the programs end with their owner.
+//! - [`schema`], [`patch`], [`managed_fields`], [`structural`] and [`builtin`] are what an API server
+//!   knows about objects: their types, patches, owners of fields, custom schemas, defaults and
+//!   validation. They are pure; [`field_error`] is how they tell what is wrong.
 //!
 //! The crate knows nothing of KUDO's own types; it works with any operator.
 
+pub mod builtin;
 pub mod control_plane;
+pub mod field_error;
 pub mod kubelet;
+pub mod managed_fields;
+pub mod patch;
+pub mod schema;
+pub mod structural;
 pub mod supervised;

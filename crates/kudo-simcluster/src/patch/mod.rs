@@ -1,0 +1,121 @@
+//! Patches: JSON patch (RFC 6902), merge patch (RFC 7386) and strategic merge patch.
+//!
+//! Each takes the object as it is and answers with what it becomes; nothing is checked against the
+//! object's kind here. What goes wrong is told with the status and the words of an API server.
+
+mod go;
+mod strategic;
+
+use serde_json::{Map, Value};
+
+pub use strategic::strategic_merge;
+
+/// Why a patch can't be applied.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PatchError {
+    /// The patch is not well formed: 400, reason `BadRequest`.
+    #[error("{0}")]
+    BadRequest(String),
+    /// A JSON patch does not fit the object: 422, reason `Invalid`. The details are not part of the
+    /// server's message.
+    #[error("the server rejected our request due to an error in our request")]
+    Unprocessable {
+        /// What did not fit.
+        detail: String,
+    },
+    /// A strategic merge patch does not fit its kind: 500, no reason, as servers answer.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl PatchError {
+    /// The HTTP status.
+    pub fn code(&self) -> u16 {
+        match self {
+            Self::BadRequest(_) => 400,
+            Self::Unprocessable { .. } => 422,
+            Self::Internal(_) => 500,
+        }
+    }
+
+    /// The reason in the status; empty where servers give none.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::BadRequest(_) => "BadRequest",
+            Self::Unprocessable { .. } => "Invalid",
+            Self::Internal(_) => "",
+        }
+    }
+}
+
+/// Applies a list of operations; all of them or none.
+pub fn json_patch(object: &Value, patch: &Value) -> Result<Value, PatchError> {
+    let operations = patch.as_array().ok_or_else(|| {
+        let found = go::kind(patch);
+        PatchError::BadRequest(format!(
+            "json: cannot unmarshal {found} into Go value of type jsonpatch.Patch"
+        ))
+    })?;
+    let unfit = |error: &dyn std::fmt::Display| PatchError::Unprocessable {
+        detail: error.to_string(),
+    };
+    let mut patched = object.clone();
+    for operation in operations {
+        // A server replaces what is not there in an object, and copies nothing as null.
+        let operation = lenient(&patched, operation);
+        let operation: json_patch::PatchOperation =
+            serde_json::from_value(operation).map_err(|error| unfit(&error))?;
+        json_patch::patch(&mut patched, &[operation]).map_err(|error| unfit(&error))?;
+    }
+    Ok(patched)
+}
+
+/// Turns the two operations on which servers are more lenient than the RFC into ones that fit.
+fn lenient(object: &Value, operation: &Value) -> Value {
+    let text = |key: &str| operation[key].as_str();
+    let missing = |path: Option<&str>| path.is_some_and(|path| object.pointer(path).is_none());
+    let (name, value) = match text("op") {
+        Some("replace") if missing(text("path")) => ("add", operation["value"].clone()),
+        Some("copy") if missing(text("from")) => ("add", Value::Null),
+        _ => return operation.clone(),
+    };
+    let from = if name == "add" && text("op") == Some("copy") {
+        "from"
+    } else {
+        "path"
+    };
+    let parent = text(from).and_then(|path| path.rsplit_once('/'));
+    let in_object =
+        parent.is_some_and(|(parent, _)| object.pointer(parent).is_some_and(Value::is_object));
+    if !in_object {
+        return operation.clone();
+    }
+    serde_json::json!({ "op": name, "path": operation["path"], "value": value })
+}
+
+/// Merges objects key by key; null removes, anything else replaces.
+pub fn merge_patch(object: &Value, patch: &Value) -> Result<Value, PatchError> {
+    let mut patched = object.clone();
+    merge(&mut patched, patch);
+    Ok(patched)
+}
+
+fn merge(target: &mut Value, patch: &Value) {
+    let Value::Object(patch) = patch else {
+        *target = patch.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(Map::new());
+    }
+    let Value::Object(target) = target else {
+        return;
+    };
+    for (key, value) in patch {
+        if value.is_null() {
+            target.remove(key);
+        } else {
+            merge(target.entry(key.clone()).or_insert(Value::Null), value);
+        }
+    }
+}
