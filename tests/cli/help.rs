@@ -19,6 +19,7 @@ const COMMANDS: &[&str] = &[
     "package",
     "package verify",
     "package render",
+    "package rbac",
     "package list",
     "package list parameters",
     "package list plans",

@@ -10,20 +10,53 @@ fn a_dry_run_prints_everything_and_asks_nobody() {
     assert!(!environment.home().join(".kudo").exists());
 }
 
+/// What a dry run prints after the definitions.
+fn beside_the_definitions(flags: &str) -> String {
+    let run = |flags: &str| {
+        let mut arguments = vec!["init", "--dry-run", "-o", "yaml"];
+        arguments.extend(flags.split_whitespace());
+        TestEnvironment::new().run(&arguments).expect_code(0).stdout
+    };
+    let crds = run("--crd-only");
+    let definitions = crds.strip_suffix("...\n").unwrap();
+    let all = run(flags);
+    let rest = all.strip_prefix(definitions);
+    rest.expect("definitions come first").to_owned()
+}
+
 #[test]
 fn what_is_installed_beside_the_definitions() {
-    let all = TestEnvironment::new()
-        .run(&["init", "--dry-run", "-o", "yaml"])
-        .expect_code(0);
-    let crds = TestEnvironment::new()
-        .run(&["init", "--dry-run", "-o", "yaml", "--crd-only"])
-        .expect_code(0);
-    let definitions = crds.stdout.strip_suffix("...\n").unwrap();
-    let rest = all
-        .stdout
-        .strip_prefix(definitions)
-        .expect("definitions come first");
+    let rest = beside_the_definitions("");
     insta::assert_snapshot!(rest);
+    assert_eq!(
+        beside_the_definitions("--unsafe-self-signed-webhook-ca"),
+        rest
+    );
+    assert_eq!(beside_the_definitions("--webhook self-managed"), rest);
+}
+
+#[test]
+fn a_manager_of_a_few_namespaces() {
+    insta::assert_snapshot!(beside_the_definitions(
+        "--namespaces databases,queues,databases"
+    ));
+}
+
+#[test]
+fn with_a_certificate_of_cert_manager() {
+    insta::assert_snapshot!(beside_the_definitions(
+        "--webhook cert-manager -n elsewhere"
+    ));
+}
+
+#[test]
+fn with_no_webhook() {
+    let rest = beside_the_definitions("--webhook none");
+    assert!(
+        !rest.to_lowercase().contains("kind: mutatingwebhook"),
+        "{rest}"
+    );
+    assert!(!rest.contains("443"), "{rest}");
 }
 
 #[test]
@@ -72,6 +105,10 @@ fn flags_that_say_nothing_together() {
         "--verify --dry-run",
         "--wait-timeout 5",
         "--kudo-image-pull-policy Sometimes",
+        "--webhook certmanager",
+        "--webhook none --unsafe-self-signed-webhook-ca",
+        "--namespaces a --webhook self-managed",
+        "--namespaces a --unsafe-self-signed-webhook-ca",
     ] {
         let mut full = vec!["init"];
         full.extend(arguments.split_whitespace());

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::environment::TestEnvironment;
+use crate::environment::{TestEnvironment, repository};
 use crate::packages::{CONFIG, OPERATOR, SMALL};
 
 fn small() -> TestEnvironment {
@@ -204,4 +204,33 @@ fn an_archive_is_as_good_as_a_directory() {
         .run(&arguments("small-0.1.0.tgz"))
         .expect_code(0);
     assert_eq!(directory, archive);
+}
+
+#[test]
+fn the_least_rights_that_a_package_needs() {
+    let environment = TestEnvironment::new();
+    let galera = repository().join("operators/galera");
+    let galera = galera.to_str().unwrap();
+    let outcome = environment
+        .run(&["package", "rbac", galera, "-n", "databases"])
+        .expect_code(0);
+    insta::assert_snapshot!(outcome);
+    let of_another = [
+        "package",
+        "rbac",
+        galera,
+        "--service-account",
+        "mine",
+        "-o",
+        "json",
+    ];
+    let found = environment.run(&of_another).expect_code(0).json();
+    for binding in found
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|object| object.get("subjects").is_some())
+    {
+        assert_eq!(binding["subjects"][0]["name"], "mine");
+    }
 }

@@ -10,7 +10,7 @@ use kube::core::{NamespaceResourceScope, Status};
 use kube::{Api, Client, Resource, ResourceExt};
 use kudo_api::{Instance, Operator, OperatorVersion};
 use kudo_kube::client::Meter;
-use kudo_kube::error::{Cause, cause};
+use kudo_kube::error::{Cause, cause, message};
 use kudo_kube::{ConnectOptions, connect};
 use kudo_package::suggest;
 use serde::Serialize;
@@ -254,6 +254,9 @@ impl Session {
 
     /// A failed request, with what it was for.
     pub(crate) fn error(&self, doing: &str, source: kube::Error) -> Error {
+        if let Some((instance, message)) = refusal(&source) {
+            return Error::Refused { instance, message };
+        }
         Error::Api {
             doing: doing.to_owned(),
             server: self.server.clone(),
@@ -268,6 +271,19 @@ impl Session {
         let kind = K::kind(&K::DynamicType::default()).to_lowercase();
         format!("{kind} {}/{name}", self.namespace)
     }
+}
+
+/// What KUDO's own webhook refused, and why: not an error of the request, but the manager's answer to it.
+fn refusal(error: &kube::Error) -> Option<(Named, String)> {
+    if cause(error) != Cause::Denied {
+        return None;
+    }
+    let text = message(error);
+    let (_, refused) =
+        text.split_once("webhook \"instance-admission.kudo.dev\" denied the request: ")?;
+    let (about, reason) = refused.split_once(": ")?;
+    let (namespace, name) = about.rsplit_once(' ')?.1.split_once('/')?;
+    Some((Named::new(namespace, name), reason.to_owned()))
 }
 
 fn names_missing_namespace(status: &Status) -> bool {

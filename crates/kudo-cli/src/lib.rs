@@ -17,6 +17,7 @@ mod listing;
 mod output;
 mod parameters;
 mod plan_tree;
+mod rbac;
 mod report;
 mod source;
 mod tree;

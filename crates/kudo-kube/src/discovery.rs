@@ -19,11 +19,11 @@ use serde_json::Value;
 
 pub use kube::discovery::Scope;
 
+pub use builtin::builtin_scope;
 pub(crate) use builtin::is_builtin_group;
 
 use crate::error::{Cause, cause};
 use crate::identity::{Gvk, text};
-use builtin::builtin_scope;
 
 /// A kind that was not there is asked for again after this long at the earliest.
 pub const MISS_INTERVAL: Duration = Duration::from_secs(2);

@@ -182,7 +182,14 @@ fn is_accepted(spec: &InstanceSpec, status: &InstanceStatus) -> bool {
                 .iter()
                 .all(|(name, value)| accepted.parameters.get(name) == Some(value))
     };
-    status.accepted.as_ref().is_some_and(matches) && spec.plan_execution.is_empty()
+    let asked = &spec.plan_execution;
+    // The webhook schedules the plan together with the change.
+    let begun = asked.is_empty()
+        || status
+            .plan_status
+            .get(&asked.plan_name)
+            .is_some_and(|plan| plan.uid == asked.uid);
+    status.accepted.as_ref().is_some_and(matches) && begun
 }
 
 fn judge_active(status: &InstanceStatus) -> Verdict {

@@ -32,8 +32,8 @@ pub(crate) fn is_builtin_group(group: &str) -> bool {
     )
 }
 
-/// The scope of Kubernetes' own kinds, and of ours.
-pub(super) fn builtin_scope(group: &str, kind: &str) -> Option<Scope> {
+/// The scope of Kubernetes' own kinds, and of ours; `None` for kinds that only a cluster knows.
+pub fn builtin_scope(group: &str, kind: &str) -> Option<Scope> {
     if group == kudo_api::GROUP {
         return Some(Scope::Namespaced);
     }

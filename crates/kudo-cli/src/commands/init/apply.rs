@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
+use k8s_openapi::api::core::v1::{Namespace, Secret, ServiceAccount};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
 use kube::runtime::WatchStreamExt;
@@ -16,9 +16,11 @@ use kube::runtime::watcher::watch_object;
 use kube::{Api, Resource, ResourceExt};
 use kudo_kube::error::{Cause, cause};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::manifests::{Choices, MANAGER, NAMESPACE, SERVICE_ACCOUNT, UPSTREAM_WEBHOOK, parts};
+use super::compare::difference;
+use super::manifests::{Choices, MANAGER, NAMESPACE, SERVICE_ACCOUNT, parts};
+use super::webhook::{self, CERT_MANAGER, CERTIFICATE, CONFIGURATION, ISSUER, SECRET, Webhook};
 use crate::cluster::{FIELD_MANAGER, Session};
 use crate::error::Error;
 use crate::listing::resource_name;
@@ -85,6 +87,29 @@ pub(super) async fn check_given(
             choices.service_account, choices.namespace
         ));
     }
+    let namespaces: Api<Namespace> = Api::all(session.client.clone());
+    for name in &choices.namespaces {
+        let doing = format!("read namespace {name}");
+        let found = namespaces.get_opt(name).await;
+        if found
+            .map_err(|error| session.error(&doing, error))?
+            .is_none()
+        {
+            problems.push(format!("namespace {name} does not exist"));
+        }
+    }
+    if choices.webhook == Webhook::CertManager {
+        let definitions: Api<CustomResourceDefinition> = Api::all(session.client.clone());
+        let found = definitions.get_opt("certificates.cert-manager.io").await;
+        if found
+            .map_err(|error| session.error("look for cert-manager", error))?
+            .is_none()
+        {
+            problems.push(
+                "cert-manager is not installed, which --webhook cert-manager relies on".to_owned(),
+            );
+        }
+    }
     if problems.is_empty() {
         Ok(())
     } else {
@@ -93,8 +118,9 @@ pub(super) async fn check_given(
 }
 
 /// Takes away what an installation of another version leaves in the way: the manager, whose
-/// `StatefulSet` cannot be changed in place, and upstream's webhook, which would refuse every
-/// instance with no manager behind it.
+/// `StatefulSet` cannot be changed in place, and the webhook, which would refuse every instance with no
+/// manager behind it. A certificate that cert-manager or `init` itself made for upstream's webhook
+/// goes, too, where the manager is to make its own.
 pub(super) async fn prepare_upgrade(
     session: &Session,
     choices: &Choices,
@@ -112,13 +138,22 @@ pub(super) async fn prepare_upgrade(
         wait(&managers, MANAGER, conditions::is_deleted(&uid), PATIENCE).await?;
     }
     let webhooks: Api<MutatingWebhookConfiguration> = Api::all(session.client.clone());
-    delete(
-        session,
-        &webhooks,
-        UPSTREAM_WEBHOOK,
-        &DeleteParams::default(),
-    )
-    .await
+    delete(session, &webhooks, CONFIGURATION, &DeleteParams::default()).await?;
+    if choices.webhook == Webhook::SelfManaged {
+        remove_upstream_certificate(session).await?;
+    }
+    Ok(())
+}
+
+async fn remove_upstream_certificate(session: &Session) -> Result<(), Error> {
+    for (kind, name) in [("Certificate", CERTIFICATE), ("Issuer", ISSUER)] {
+        let kind = resource_of(&json!({ "apiVersion": CERT_MANAGER, "kind": kind }));
+        let client = session.client.clone();
+        let api: Api<DynamicObject> = Api::namespaced_with(client, &session.namespace, &kind);
+        delete(session, &api, name, &DeleteParams::default()).await?;
+    }
+    let secrets: Api<Secret> = session.api();
+    delete(session, &secrets, SECRET, &DeleteParams::default()).await
 }
 
 async fn refuse_missing_namespace(session: &Session, choices: &Choices) -> Result<(), Error> {
@@ -168,20 +203,47 @@ pub(super) async fn apply(
     Ok(())
 }
 
+/// Applies an object, unless it is there as it should be.
 async fn apply_object(session: &Session, object: &Value) -> Result<(), Error> {
     let doing = format!("apply {}", resource_name(object));
-    let typed: DynamicObject = serde_json::from_value(object.clone())
-        .map_err(|source| session.error(&doing, kube::Error::SerdeError(source)))?;
-    let (kind, name) = (resource_of(object), typed.name_any());
-    let api: Api<DynamicObject> = match typed.namespace() {
-        Some(namespace) => Api::namespaced_with(session.client.clone(), &namespace, &kind),
-        None => Api::all_with(session.client.clone(), &kind),
+    let (api, name) = endpoint(session, object);
+    let present = read(session, object).await?;
+    let object = match &present {
+        Some(present) => webhook::over(object.clone(), present),
+        None => object.clone(),
     };
+    if present.is_some_and(|present| difference(&object, &present).is_none()) {
+        return Ok(());
+    }
     let parameters = PatchParams::apply(FIELD_MANAGER).force();
     api.patch(&name, &parameters, &Patch::Apply(object))
         .await
         .map_err(|error| session.error(&doing, error))?;
     Ok(())
+}
+
+/// Reads the object in the cluster that a manifest stands for.
+pub(super) async fn read(session: &Session, object: &Value) -> Result<Option<Value>, Error> {
+    let doing = format!("read {}", resource_name(object));
+    let (api, name) = endpoint(session, object);
+    let found = match api.get_opt(&name).await {
+        Err(error) if cause(&error) == Cause::NotFound => None,
+        found => found.map_err(|error| session.error(&doing, error))?,
+    };
+    found
+        .map(serde_json::to_value)
+        .transpose()
+        .map_err(|source| session.error(&doing, kube::Error::SerdeError(source)))
+}
+
+fn endpoint(session: &Session, object: &Value) -> (Api<DynamicObject>, String) {
+    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str);
+    let (client, kind) = (session.client.clone(), resource_of(object));
+    let api = match text("/metadata/namespace") {
+        Some(namespace) => Api::namespaced_with(client, namespace, &kind),
+        None => Api::all_with(client, &kind),
+    };
+    (api, text("/metadata/name").unwrap_or_default().to_owned())
 }
 
 /// The endpoint of the few kinds that an installation is made of; no need to ask the server.

@@ -1,9 +1,11 @@
-//! What `init` puts into the cluster: definitions, namespace, service account, RBAC, Service and
-//! the manager itself. Pure; the names are upstream's.
+//! What `init` puts into the cluster: definitions, namespace, service account, RBAC, webhook, Service
+//! and the manager itself. Pure; the names are upstream's.
 
 use serde_json::{Value, json};
 
+use super::webhook::{self, SECRET, Webhook};
 use crate::commands::version::VERSION;
+use crate::rbac::{Account, ROLE, ROLE_BINDING, Rules, bind, role};
 
 /// The namespace that KUDO makes for itself; any other must exist.
 pub(crate) const NAMESPACE: &str = "kudo-system";
@@ -13,13 +15,11 @@ pub(crate) const SERVICE_ACCOUNT: &str = "kudo-manager";
 pub(crate) const MANAGER: &str = "kudo-controller-manager";
 /// Name of the manager's Service.
 pub(crate) const SERVICE: &str = "kudo-controller-manager-service";
-/// Name of the binding that lets the manager act on everything operators are made of.
-pub(crate) const ROLE_BINDING: &str = "kudo-manager-rolebinding";
-/// Upstream's webhook: with no manager behind it, it refuses every instance.
-pub(crate) const UPSTREAM_WEBHOOK: &str = "kudo-manager-instance-admission-webhook-config";
-
 const METRICS_PORT: u16 = 8080;
 const PROBE_PORT: u16 = 8081;
+const WEBHOOK_PORT: u16 = 9443;
+/// Where cert-manager's certificate is mounted, as upstream's is.
+const CERTIFICATE_FOLDER: &str = "/tmp/cert";
 
 /// What can be chosen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +28,32 @@ pub(crate) struct Choices {
     pub(crate) service_account: String,
     pub(crate) image: String,
     pub(crate) pull_policy: &'static str,
+    /// Namespaces that the manager looks after and may act in; empty means all.
+    pub(crate) namespaces: Vec<String>,
+    pub(crate) webhook: Webhook,
+}
+
+impl Choices {
+    fn account(&self) -> Account {
+        Account {
+            name: self.service_account.clone(),
+            namespace: self.namespace.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+impl Default for Choices {
+    fn default() -> Self {
+        Self {
+            namespace: NAMESPACE.to_owned(),
+            service_account: SERVICE_ACCOUNT.to_owned(),
+            image: image(None),
+            pull_policy: "IfNotPresent",
+            namespaces: Vec::new(),
+            webhook: Webhook::SelfManaged,
+        }
+    }
 }
 
 /// The image of a version of the manager.
@@ -50,10 +76,13 @@ pub(crate) fn parts(choices: &Choices, crd_only: bool) -> Vec<(&'static str, Vec
         parts.push(("namespace", vec![namespace(choices)]));
     }
     if choices.service_account == SERVICE_ACCOUNT {
-        parts.push((
-            "service account",
-            vec![service_account(choices), role_binding(choices)],
-        ));
+        let mut objects = vec![service_account(choices)];
+        objects.extend(roles(choices));
+        parts.push(("service account", objects));
+    }
+    let webhook = webhook::objects(choices);
+    if !webhook.is_empty() {
+        parts.push(("webhook", webhook));
     }
     parts.push((
         "kudo controller",
@@ -82,23 +111,32 @@ fn service_account(choices: &Choices) -> Value {
     })
 }
 
-/// An operator may be made of anything, so its manager may do anything, as upstream's.
-fn role_binding(choices: &Choices) -> Value {
-    json!({
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "ClusterRoleBinding",
-        "metadata": { "name": ROLE_BINDING, "labels": { "app": "kudo-manager" } },
-        "roleRef": {
-            "apiGroup": "rbac.authorization.k8s.io",
-            "kind": "ClusterRole",
-            "name": "cluster-admin",
-        },
-        "subjects": [{
-            "kind": "ServiceAccount",
-            "name": choices.service_account,
-            "namespace": choices.namespace,
-        }],
-    })
+/// An operator may be made of anything, so its manager may do anything, as upstream's: everywhere, or within
+/// the namespaces that it looks after.
+fn roles(choices: &Choices) -> Vec<Value> {
+    let account = choices.account();
+    if choices.namespaces.is_empty() {
+        let metadata = json!({ "name": ROLE_BINDING, "labels": { "app": "kudo-manager" } });
+        let kind = "ClusterRoleBinding";
+        return vec![bind(
+            kind,
+            &metadata,
+            "ClusterRole",
+            "cluster-admin",
+            &account,
+        )];
+    }
+    let system = format!("{ROLE}-system");
+    let mut roles = role(
+        &system,
+        &choices.namespace,
+        &Rules::of_the_system(),
+        &account,
+    );
+    for namespace in &choices.namespaces {
+        roles.extend(role(ROLE, namespace, &Rules::everything(), &account));
+    }
+    roles
 }
 
 fn labels() -> Value {
@@ -106,24 +144,31 @@ fn labels() -> Value {
 }
 
 fn service(choices: &Choices) -> Value {
+    let port = |name: &str, port: u16, target: &str| json!({ "name": name, "port": port, "protocol": "TCP", "targetPort": target });
+    let mut ports = Vec::new();
+    if choices.webhook != Webhook::None {
+        ports.push(port("kudo", 443, "webhook-server"));
+    }
+    ports.push(port("metrics", METRICS_PORT, "metrics"));
     json!({
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": { "name": SERVICE, "namespace": choices.namespace, "labels": labels() },
-        "spec": {
-            "selector": labels(),
-            "ports": [{
-                "name": "metrics",
-                "port": METRICS_PORT,
-                "protocol": "TCP",
-                "targetPort": "metrics",
-            }],
-        },
+        "spec": { "selector": labels(), "ports": ports },
     })
 }
 
 fn stateful_set(choices: &Choices) -> Value {
-    let probe = |path: &str| json!({ "httpGet": { "path": path, "port": "probes" } });
+    let mut spec = json!({
+        "serviceAccountName": choices.service_account,
+        "terminationGracePeriodSeconds": 10,
+        "containers": [container(choices)],
+    });
+    if choices.webhook == Webhook::CertManager {
+        spec["volumes"] = json!([{ "name": "cert", "secret": { "secretName": SECRET } }]);
+        spec["containers"][0]["volumeMounts"] =
+            json!([{ "name": "cert", "mountPath": CERTIFICATE_FOLDER, "readOnly": true }]);
+    }
     json!({
         "apiVersion": "apps/v1",
         "kind": "StatefulSet",
@@ -132,31 +177,46 @@ fn stateful_set(choices: &Choices) -> Value {
             "replicas": 1,
             "selector": { "matchLabels": labels() },
             "serviceName": SERVICE,
-            "template": {
-                "metadata": { "labels": labels() },
-                "spec": {
-                    "serviceAccountName": choices.service_account,
-                    "terminationGracePeriodSeconds": 10,
-                    "containers": [{
-                        "name": "manager",
-                        "image": choices.image,
-                        "imagePullPolicy": choices.pull_policy,
-                        "command": ["kudo-manager"],
-                        "args": [
-                            format!("--metrics-address=0.0.0.0:{METRICS_PORT}"),
-                            format!("--probe-address=0.0.0.0:{PROBE_PORT}"),
-                        ],
-                        "ports": [
-                            { "name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP" },
-                            { "name": "probes", "containerPort": PROBE_PORT, "protocol": "TCP" },
-                        ],
-                        "livenessProbe": probe("/healthz"),
-                        "readinessProbe": probe("/readyz"),
-                        "resources": { "requests": { "cpu": "100m", "memory": "50Mi" } },
-                    }],
-                },
-            },
+            "template": { "metadata": { "labels": labels() }, "spec": spec },
         },
+    })
+}
+
+fn container(choices: &Choices) -> Value {
+    let port =
+        |name: &str, port: u16| json!({ "name": name, "containerPort": port, "protocol": "TCP" });
+    let probe = |path: &str| json!({ "httpGet": { "path": path, "port": "probes" } });
+    let mut arguments = vec![
+        "--leader-elect".to_owned(),
+        format!("--metrics-address=0.0.0.0:{METRICS_PORT}"),
+        format!("--probe-address=0.0.0.0:{PROBE_PORT}"),
+    ];
+    let mut ports = vec![port("metrics", METRICS_PORT), port("probes", PROBE_PORT)];
+    if !choices.namespaces.is_empty() {
+        arguments.push(format!("--namespaces={}", choices.namespaces.join(",")));
+    }
+    if choices.webhook != Webhook::None {
+        arguments.push(format!("--webhook-address=0.0.0.0:{WEBHOOK_PORT}"));
+        ports.push(port("webhook-server", WEBHOOK_PORT));
+    }
+    if choices.webhook == Webhook::CertManager {
+        arguments.push(format!("--webhook-cert-dir={CERTIFICATE_FOLDER}"));
+    }
+    let namespace = json!({ "fieldRef": { "fieldPath": "metadata.namespace" } });
+    json!({
+        "name": "manager",
+        "image": choices.image,
+        "imagePullPolicy": choices.pull_policy,
+        "command": ["kudo-manager"],
+        "args": arguments,
+        "env": [
+            { "name": "POD_NAMESPACE", "valueFrom": namespace },
+            { "name": "SECRET_NAME", "value": SECRET },
+        ],
+        "ports": ports,
+        "livenessProbe": probe("/healthz"),
+        "readinessProbe": probe("/readyz"),
+        "resources": { "requests": { "cpu": "100m", "memory": "50Mi" } },
     })
 }
 
@@ -173,29 +233,38 @@ mod tests {
         kinds.join(" ")
     }
 
-    fn choices() -> Choices {
-        Choices {
-            namespace: NAMESPACE.to_owned(),
-            service_account: SERVICE_ACCOUNT.to_owned(),
-            image: image(None),
-            pull_policy: "IfNotPresent",
-        }
-    }
-
     #[test]
     fn what_is_made_depends_on_what_must_exist() {
         let crds = "CustomResourceDefinition CustomResourceDefinition CustomResourceDefinition";
-        let all = choices();
+        let all = Choices::default();
         assert_eq!(kinds(&all, true), crds);
-        let expected =
-            format!("{crds} Namespace ServiceAccount ClusterRoleBinding Service StatefulSet");
+        let expected = format!(
+            "{crds} Namespace ServiceAccount ClusterRoleBinding MutatingWebhookConfiguration Service \
+             StatefulSet"
+        );
         assert_eq!(kinds(&all, false), expected);
         let given = Choices {
             namespace: "elsewhere".to_owned(),
             service_account: "mine".to_owned(),
+            webhook: Webhook::None,
             ..all
         };
         assert_eq!(kinds(&given, false), format!("{crds} Service StatefulSet"));
+    }
+
+    #[test]
+    fn a_manager_of_a_few_namespaces_may_do_nothing_elsewhere() {
+        let few = Choices {
+            namespaces: vec!["a".to_owned(), "b".to_owned()],
+            webhook: Webhook::None,
+            ..Choices::default()
+        };
+        let found = kinds(&few, false);
+        assert!(
+            !found.contains("ClusterRole") && !found.contains("Webhook"),
+            "{found}"
+        );
+        assert_eq!(found.matches("Role RoleBinding").count(), 3, "{found}");
     }
 
     #[test]

@@ -4,8 +4,10 @@
 //! running it again changes nothing and repairs what is missing.
 
 mod apply;
+mod compare;
 mod manifests;
 mod verify;
+mod webhook;
 
 use std::time::Duration;
 
@@ -18,7 +20,9 @@ use crate::error::Error;
 use crate::home;
 use crate::listing::resource_name;
 use crate::output::{Output, Structured};
-use manifests::{Choices, NAMESPACE, SERVICE_ACCOUNT};
+use manifests::Choices;
+pub(crate) use manifests::{NAMESPACE, SERVICE_ACCOUNT};
+use webhook::Webhook;
 
 /// Install KUDO into the cluster, and set up this machine's ~/.kudo
 #[derive(Debug, Args)]
@@ -35,6 +39,12 @@ Examples:
 
   # Only the custom resource definitions, for a manager that runs outside of the cluster
   kubectl kudo init --crd-only
+
+  # For two namespaces, with no right to act in any other
+  kubectl kudo init --namespaces databases,queues
+
+  # With cert-manager's certificate for the webhook, as upstream
+  kubectl kudo init --webhook cert-manager
 
   # Remove the definitions
   kubectl kudo init --crd-only --dry-run -o yaml | kubectl delete -f -
@@ -96,9 +106,52 @@ pub(crate) struct InitArgs {
     #[arg(long, value_name = "NAME", default_value = SERVICE_ACCOUNT)]
     service_account: String,
 
-    /// Accepted for upstream's sake: this version installs no webhook, and needs no certificate
-    #[arg(long)]
+    /// Namespaces that the manager looks after, separated by commas; it may act in them alone,
+    /// by a Role in each. Without it, all
+    #[arg(long, value_name = "NAMESPACE", value_delimiter = ',')]
+    namespaces: Vec<String>,
+
+    /// Who makes the certificate of the admission webhook, or `none` for no webhook
+    /// [default: self-managed; none with --namespaces]
+    #[arg(long, value_name = "WHO")]
+    webhook: Option<Webhook>,
+
+    /// Upstream's word for `--webhook self-managed`, which is safe here
+    #[arg(long, conflicts_with = "webhook")]
     unsafe_self_signed_webhook_ca: bool,
+}
+
+impl InitArgs {
+    /// The namespaces asked for, each once.
+    fn namespaces(&self) -> Vec<String> {
+        let mut namespaces: Vec<String> = Vec::new();
+        for namespace in self.namespaces.iter().map(|name| name.trim()) {
+            if !namespace.is_empty() && !namespaces.iter().any(|known| known == namespace) {
+                namespaces.push(namespace.to_owned());
+            }
+        }
+        namespaces
+    }
+
+    /// The webhook asked for. A manager of a few namespaces has no right to anything of the whole cluster,
+    /// as the webhook's configuration is.
+    fn webhook(&self) -> Result<Webhook, Error> {
+        let narrow = !self.namespaces().is_empty();
+        let asked = if self.unsafe_self_signed_webhook_ca {
+            Some(Webhook::SelfManaged)
+        } else {
+            self.webhook
+        };
+        match asked {
+            Some(webhook) if narrow && webhook != Webhook::None => Err(Error::Flags {
+                problem: "a manager of a few namespaces has no webhook, which concerns the whole cluster",
+                hint: "leave out --namespaces, or the webhook: the manager applies the same rules by itself",
+            }),
+            Some(webhook) => Ok(webhook),
+            None if narrow => Ok(Webhook::None),
+            None => Ok(Webhook::SelfManaged),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -132,6 +185,8 @@ pub(crate) fn run(arguments: &InitArgs, global: &Global, output: &Output) -> Res
             None => manifests::image(arguments.version.as_deref()),
         },
         pull_policy: arguments.kudo_image_pull_policy.as_str(),
+        namespaces: arguments.namespaces(),
+        webhook: arguments.webhook()?,
     };
     if arguments.dry_run {
         return print(&choices, arguments.crd_only, format, output);
@@ -155,7 +210,7 @@ pub(crate) fn run(arguments: &InitArgs, global: &Global, output: &Output) -> Res
             return output.result("KUDO is installed as it should be");
         }
         if arguments.upgrade {
-            apply::prepare_upgrade(&session, &choices, output).await?;
+            Box::pin(apply::prepare_upgrade(&session, &choices, output)).await?;
         } else if !arguments.crd_only {
             apply::refuse_other_manager(&session, &choices).await?;
         }

@@ -2,15 +2,20 @@
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{Service, ServiceAccount};
-use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
+use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, RoleBinding, Subject};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::runtime::wait::{Condition, conditions};
 use kube::{Api, ResourceExt};
 
-use super::apply::{is_active, is_ready, manager_image};
-use super::manifests::{Choices, MANAGER, SERVICE};
+use serde_json::Value;
+
+use super::apply::{is_active, is_ready, manager_image, read};
+use super::compare::difference;
+use super::manifests::{Choices, MANAGER, SERVICE, SERVICE_ACCOUNT, parts};
+use super::webhook;
 use crate::cluster::Session;
 use crate::error::Error;
+use crate::listing::resource_name;
 
 /// Tells all that is not as it should be.
 pub(super) async fn verify(
@@ -22,6 +27,7 @@ pub(super) async fn verify(
     check_crds(session, &mut problems).await?;
     if !crd_only {
         check_account(session, choices, &mut problems).await?;
+        check_others(session, choices, &mut problems).await?;
         check_manager(session, choices, &mut problems).await?;
     }
     if problems.is_empty() {
@@ -77,24 +83,91 @@ async fn check_account(
     if session.find::<ServiceAccount>(account).await?.is_none() {
         problems.push(format!("service account {account} does not exist"));
     }
-    let bindings: Api<ClusterRoleBinding> = Api::all(session.client.clone());
-    let bindings = bindings
-        .list(&kube::api::ListParams::default())
+    if choices.service_account != SERVICE_ACCOUNT {
+        check_bound(session, choices, problems).await?;
+    }
+    Ok(())
+}
+
+/// Whether an account that somebody else made may do anything at all.
+async fn check_bound(
+    session: &Session,
+    choices: &Choices,
+    problems: &mut Vec<String>,
+) -> Result<(), Error> {
+    let account = &choices.service_account;
+    let is_account = |subject: &Subject| {
+        subject.kind == "ServiceAccount"
+            && subject.name == *account
+            && subject.namespace.as_ref() == Some(&choices.namespace)
+    };
+    let all = kube::api::ListParams::default();
+    let everywhere: Api<ClusterRoleBinding> = Api::all(session.client.clone());
+    let everywhere = everywhere
+        .list(&all)
         .await
         .map_err(|error| session.error("list cluster role bindings", error))?;
-    let bound = bindings.items.iter().any(|binding| {
-        let subjects = binding.subjects.iter().flatten();
-        let mut matching = subjects.filter(|subject| {
-            subject.kind == "ServiceAccount"
-                && subject.name == *account
-                && subject.namespace.as_ref() == Some(&choices.namespace)
-        });
-        matching.next().is_some()
-    });
-    if !bound {
-        problems.push(format!(
-            "no cluster role is bound to service account {account}"
-        ));
+    let mut subjects: Vec<Subject> = everywhere
+        .items
+        .into_iter()
+        .filter_map(|b| b.subjects)
+        .flatten()
+        .collect();
+    for namespace in &choices.namespaces {
+        let within: Api<RoleBinding> = Api::namespaced(session.client.clone(), namespace);
+        let within = within
+            .list(&all)
+            .await
+            .map_err(|error| session.error("list role bindings", error))?;
+        subjects.extend(
+            within
+                .items
+                .into_iter()
+                .filter_map(|b| b.subjects)
+                .flatten(),
+        );
+    }
+    if !subjects.iter().any(is_account) {
+        problems.push(format!("no role is bound to service account {account}"));
+    }
+    Ok(())
+}
+
+/// Compares the objects that have no check of their own with what would be installed.
+async fn check_others(
+    session: &Session,
+    choices: &Choices,
+    problems: &mut Vec<String>,
+) -> Result<(), Error> {
+    const CHECKED: [&str; 5] = [
+        "CustomResourceDefinition",
+        "Namespace",
+        "ServiceAccount",
+        "Service",
+        "StatefulSet",
+    ];
+    let objects = parts(choices, false)
+        .into_iter()
+        .flat_map(|(_, objects)| objects);
+    for wanted in objects {
+        let kind = wanted
+            .get("kind")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        if CHECKED.contains(&kind) {
+            continue;
+        }
+        let name = resource_name(&wanted);
+        let Some(present) = read(session, &wanted).await? else {
+            problems.push(format!("{name} does not exist"));
+            continue;
+        };
+        if let Some(place) = difference(&webhook::over(wanted, &present), &present) {
+            problems.push(format!("{name} is not as it should be at {place}"));
+        }
+        if webhook::waits(&present) {
+            problems.push(format!("{name} waits for the manager"));
+        }
     }
     Ok(())
 }

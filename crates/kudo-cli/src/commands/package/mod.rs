@@ -1,6 +1,7 @@
 //! `package verify|render|list`: what can be said of a package with no cluster.
 
 mod list;
+mod rbac;
 mod render;
 mod verify;
 
@@ -25,6 +26,7 @@ Examples:
 pub(crate) enum PackageCommand {
     Verify(verify::VerifyArgs),
     Render(render::RenderArgs),
+    Rbac(rbac::RbacArgs),
     #[command(subcommand)]
     List(list::ListCommand),
 }
@@ -33,6 +35,7 @@ pub(crate) fn run(command: &PackageCommand, global: &Global, output: &Output) ->
     match command {
         PackageCommand::Verify(arguments) => verify::run(arguments, global, output),
         PackageCommand::Render(arguments) => render::run(arguments, global, output),
+        PackageCommand::Rbac(arguments) => rbac::run(arguments, global, output),
         PackageCommand::List(command) => list::run(command, global, output),
     }
 }

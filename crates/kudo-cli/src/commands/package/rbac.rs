@@ -1,0 +1,120 @@
+//! `package rbac`: the least that a manager must be allowed to do for instances of a package.
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+use kudo_api::names;
+use kudo_package::OperatorDefinition;
+use kudo_template::{Action, InstanceIdentity, Limits, Renderer, render_plan};
+use serde_json::Value;
+
+use crate::arguments::{Format, Global, ParameterArgs, VersionChoice};
+use crate::commands::init::{NAMESPACE, SERVICE_ACCOUNT};
+use crate::commands::operator_version::check_parameters;
+use crate::error::Error;
+use crate::output::{Output, Structured};
+use crate::rbac::{Account, Needs, ROLE, Rules, cluster_role, role};
+use crate::{parameters, source};
+
+/// Print the least rights that a manager needs for instances of a package
+#[derive(Debug, Args)]
+#[command(after_help = "\
+All plans are rendered, with the parameters' defaults unless others are given; templates that
+make other objects for other parameters need more. Besides what the package's objects need, the
+roles have what every manager needs: to follow instances and operator versions, and to write events.
+
+Examples:
+  # For a manager that looks after the namespace `databases` with the least rights
+  kubectl create serviceaccount kudo-least -n kudo-system
+  kubectl kudo package rbac ./operators/galera -n databases --service-account kudo-least | kubectl apply -f -
+  kubectl kudo init --namespaces databases --service-account kudo-least")]
+pub(crate) struct RbacArgs {
+    /// The package: a directory or a .tgz file
+    #[arg(value_name = "PACKAGE")]
+    package: String,
+
+    #[command(flatten)]
+    parameters: ParameterArgs,
+
+    #[command(flatten)]
+    choice: VersionChoice,
+
+    /// Service account of the manager
+    #[arg(long, value_name = "NAME", default_value = SERVICE_ACCOUNT)]
+    service_account: String,
+
+    /// Namespace of the manager
+    #[arg(long, value_name = "NAMESPACE", default_value = NAMESPACE)]
+    manager_namespace: String,
+}
+
+pub(super) fn run(arguments: &RbacArgs, global: &Global, output: &Output) -> Result<(), Error> {
+    let format = output.format("package rbac", &[Format::Yaml, Format::Json])?;
+    let given = parameters::read(&arguments.parameters)?;
+    let package = source::load_local(&arguments.package, &arguments.choice, global)?;
+    let definition = &package.definition;
+    let values = check_parameters(definition, &BTreeMap::new(), &given)?;
+    let namespace = global.namespace.as_deref().unwrap_or("default");
+    let needs = needs(definition, namespace, &values)?;
+    if !needs.guessed.is_empty() {
+        let kinds: Vec<&str> = needs.guessed.iter().map(String::as_str).collect();
+        output.note(&format!(
+            "Only a cluster knows how these kinds are served; check their rules: {}",
+            kinds.join(", ")
+        ));
+    }
+    let account = Account {
+        name: arguments.service_account.clone(),
+        namespace: arguments.manager_namespace.clone(),
+    };
+    let name = format!("kudo-{}", definition.operator_name);
+    let system = format!("{ROLE}-system");
+    let mut objects = role(&name, namespace, &needs.namespaced, &account);
+    objects.extend(cluster_role(&name, &needs.cluster, &account));
+    objects.extend(role(
+        &system,
+        &account.namespace,
+        &Rules::of_the_system(),
+        &account,
+    ));
+    let structured = Structured::from_format(format).unwrap_or(Structured::Yaml);
+    output.objects(structured, &objects)
+}
+
+fn needs(
+    definition: &OperatorDefinition,
+    namespace: &str,
+    values: &BTreeMap<String, Value>,
+) -> Result<Needs, Error> {
+    let name = names::default_instance_name(&definition.operator_name);
+    let identity = InstanceIdentity {
+        name: &name,
+        namespace,
+    };
+    let renderer = Renderer::new(Limits::default());
+    let mut objects = Vec::new();
+    let (mut pipes, mut children) = (false, false);
+    for plan in definition.plans.keys() {
+        for step in render_plan(&renderer, definition, identity, plan, values)? {
+            for task in step.tasks {
+                match task.action {
+                    Action::Apply | Action::Delete => {
+                        let documents = task.documents.into_iter();
+                        objects.extend(documents.flat_map(|document| document.objects));
+                    }
+                    Action::Pipe { .. } => pipes = true,
+                    Action::Operator { .. } => children = true,
+                    Action::Dummy { .. } => {}
+                }
+            }
+        }
+    }
+    let mut needs = Needs::of(&objects);
+    if pipes {
+        needs.add_pipes();
+    }
+    if children {
+        needs.add_children();
+    }
+    Ok(needs)
+}
