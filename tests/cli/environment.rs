@@ -17,6 +17,9 @@ use tempfile::TempDir;
 /// Names the program to test; otherwise it is built.
 const PROGRAM_VARIABLE: &str = "KUDO_TEST_PROGRAM";
 
+/// File name of the manager's program.
+const MANAGER: &str = "kudo-manager";
+
 /// How long a program may run before it is taken to hang.
 const PATIENCE: Duration = Duration::from_mins(2);
 
@@ -225,14 +228,23 @@ fn program() -> &'static Path {
         let profile = this.parent().unwrap().parent().unwrap();
         let name = format!("kubectl-kudo{}", std::env::consts::EXE_SUFFIX);
         let program = profile.join(name);
-        let built = modified(&program);
-        // Building only this program may choose other features of dependencies than building the
+        let programs = [program.clone(), program.with_file_name(MANAGER)];
+        let newest = newest_source();
+        // Building only the programs may choose other features of dependencies than building the
         // workspace did, and take minutes; so it is done only where it must be.
-        if built.is_none_or(|built| newest_source() > built) {
+        if programs
+            .iter()
+            .any(|program| modified(program).is_none_or(|built| newest > built))
+        {
             build(profile);
         }
         program
     })
+}
+
+/// The manager's program, beside the other one.
+pub(crate) fn manager_program() -> PathBuf {
+    program().with_file_name(MANAGER)
 }
 
 fn build(profile: &Path) {
@@ -242,21 +254,14 @@ fn build(profile: &Path) {
     };
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into());
     let status = Command::new(cargo)
-        .args([
-            "build",
-            "--quiet",
-            "--package",
-            "kudo",
-            "--bin",
-            "kubectl-kudo",
-        ])
+        .args(["build", "--quiet", "--package", "kudo", "--bins"])
         .args(["--profile", name])
         .arg("--target-dir")
         .arg(profile.parent().unwrap())
         .current_dir(repository())
         .status()
         .unwrap();
-    assert!(status.success(), "kubectl-kudo cannot be built");
+    assert!(status.success(), "the programs cannot be built");
 }
 
 fn newest_source() -> SystemTime {

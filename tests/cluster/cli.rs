@@ -2,7 +2,7 @@
 //! it follows a plan. Where the manager's part matters only by what it records, the test records it.
 
 #[path = "../cli/environment.rs"]
-mod environment;
+pub(crate) mod environment;
 #[path = "../cli/packages.rs"]
 mod packages;
 

@@ -6,7 +6,7 @@ mod faults;
 mod outcome;
 mod scenarios;
 mod trap;
-mod witness;
+pub(crate) mod witness;
 
 use std::collections::BTreeSet;
 use std::env;

@@ -36,8 +36,8 @@ fn writes_left(
         namespace: namespace.name(),
     };
     let parameters = admission::resolve(&BTreeMap::new(), definition).unwrap();
-    let renderer = Renderer::new(Limits::default());
-    let rendered = render_plan(&renderer, definition, identity, plan, &parameters).unwrap();
+    let engine = Renderer::new(Limits::default());
+    let rendered = render_plan(&engine, definition, identity, plan, &parameters).unwrap();
     let open = rendered
         .iter()
         .filter(|step| !complete.contains(step.step.as_str()));

@@ -15,13 +15,13 @@ use tokio::task::JoinSet;
 use crate::harness::TestNamespace;
 
 /// Sees every object that is ever made in a namespace.
-pub(super) struct Witness {
+pub(crate) struct Witness {
     seen: Arc<Mutex<BTreeMap<String, BTreeSet<String>>>>,
     tasks: JoinSet<()>,
 }
 
 impl Witness {
-    pub(super) fn of(namespace: &TestNamespace) -> Self {
+    pub(crate) fn of(namespace: &TestNamespace) -> Self {
         let mut witness = Self {
             seen: Arc::default(),
             tasks: JoinSet::new(),
@@ -56,7 +56,7 @@ impl Witness {
         });
     }
 
-    pub(super) fn made_twice(&self) -> Vec<String> {
+    pub(crate) fn made_twice(&self) -> Vec<String> {
         let seen = self.seen.lock().unwrap();
         let twice = seen.iter().filter(|(_, uids)| uids.len() > 1);
         twice
