@@ -199,6 +199,14 @@ pub(crate) enum Error {
         needed: String,
         found: String,
     },
+    /// A plan applies a kind that the cluster does not serve.
+    #[error("{template} renders a {kind} of {api_version}, which the cluster does not serve")]
+    UnknownKind {
+        kind: String,
+        api_version: String,
+        template: String,
+        nearest: Option<String>,
+    },
     /// The package is of another operator than the instance.
     #[error("instance {instance} is of operator {found:?}, the package of {package:?}")]
     OtherOperator {

@@ -13,6 +13,7 @@ mod error;
 mod exit;
 mod follow;
 mod home;
+mod kinds;
 mod listing;
 mod output;
 mod parameters;

@@ -49,7 +49,7 @@ impl fmt::Display for InstanceKey {
 }
 
 /// Group, version and kind from an object's own `apiVersion` and `kind`.
-pub(crate) fn gvk_of(object: &Value) -> Option<Gvk> {
+pub fn gvk_of(object: &Value) -> Option<Gvk> {
     let api_version = object.get("apiVersion")?.as_str()?;
     let kind = object.get("kind")?.as_str()?;
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));

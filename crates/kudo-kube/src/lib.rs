@@ -26,7 +26,7 @@ pub use client::{ConnectError, ConnectOptions, Connected, Meter, connect};
 pub use cluster::{Cluster, ClusterOptions, KindError};
 pub use discovery::{Discovery, Kind, ResolveError, Scope};
 pub use health::{Health, health};
-pub use identity::{Gvk, InstanceKey, ObjectKey};
+pub use identity::{Gvk, InstanceKey, ObjectKey, gvk_of};
 pub use inventory::Inventory;
 pub use observed::{Changes, Observed, ObservedOptions, Record};
 pub use runner::{Execution, KubeRunner};

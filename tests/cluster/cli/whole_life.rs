@@ -96,19 +96,22 @@ async fn install_update_upgrade_trigger_uninstall() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_kind_that_the_server_does_not_know() {
+async fn a_kind_that_what_runs_may_define_later_is_waited_for() {
     let setting = Setting::new().await;
     let _manager = TestManager::start(&[&setting.namespace]);
-    let text = super::packages::CONFIG.replace("kind: ConfigMap", "kind: ConfgMap");
-    setting
-        .environment
-        .write("small/templates/config.yaml", &text);
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: defines-widgets}\nspec:\n  containers:\n  \
+               - {name: c, image: 'simulate.kudo.dev/ready:1'}\n";
+    let widget = "apiVersion: widgets.example.com/v1\nkind: Widget\nmetadata: {name: '{{ .Params.SECRET }}-{{ \
+         .Params.COUNT }}-{{ .Params.GREETING }}'}\n";
+    setting.environment.write(
+        "small/templates/config.yaml",
+        &format!("{pod}---\n{widget}"),
+    );
     let outcome = setting.run("install ./small -p SECRET=x --wait --wait-time 3");
-    // The kind may be defined later: the plan goes on trying.
     let outcome = outcome.expect_code(4);
     assert!(
         outcome.stderr.contains("step main/config is tried again: "),
         "{outcome}"
     );
-    assert!(outcome.stderr.contains("ConfgMap"), "{outcome}");
+    assert!(outcome.stderr.contains("Widget"), "{outcome}");
 }

@@ -115,6 +115,36 @@ async fn another_instance_shares_operator_and_version() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_kind_that_the_cluster_does_not_serve_is_refused_before_anything_is_written() {
+    let setting = Setting::new().await;
+    let cases = [
+        ("v1", "ConfigMip", "Hint: did you mean \"ConfigMap\"?\n"),
+        (
+            "widgets.example.com/v1",
+            "Widget",
+            "Hint: see what there is with: kubectl api-resources; what defines widgets.example.com/v1 is to be \
+             installed first\n",
+        ),
+    ];
+    for (api_version, kind, hint) in cases {
+        let text = CONFIG
+            .replace("apiVersion: v1", &format!("apiVersion: {api_version}"))
+            .replace("kind: ConfigMap", &format!("kind: {kind}"));
+        setting
+            .environment
+            .write("small/templates/config.yaml", &text);
+        let outcome = setting.run("install ./small -p SECRET=x").expect_code(1);
+        assert_eq!(
+            outcome.stderr,
+            format!(
+                "Error: config.yaml renders a {kind} of {api_version}, which the cluster does not serve\n{hint}"
+            )
+        );
+    }
+    assert_eq!(everything(&setting).await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_instance_that_exists_stays_as_it_is() {
     let setting = Setting::new().await;
     setting.install();

@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::arguments::VersionChoice;
 use crate::cluster::Session;
 use crate::error::{Error, Named};
+use crate::kinds;
 use crate::output::Output;
 use crate::versions::kubernetes_fits;
 
@@ -135,8 +136,10 @@ pub(crate) fn check_parameters(
 }
 
 /// Renders a plan as the manager will, so that a value or a template that breaks it is refused
-/// before anything is written. A plan that does not exist is not this function's to refuse.
-pub(crate) fn check_renders(
+/// before anything is written, and so is a kind that the cluster does not serve. A plan that does
+/// not exist is not this function's to refuse.
+pub(crate) async fn check_plan(
+    session: &Session,
     definition: &OperatorDefinition,
     instance: InstanceIdentity<'_>,
     plan: &str,
@@ -145,15 +148,9 @@ pub(crate) fn check_renders(
     if !definition.plans.contains_key(plan) {
         return Ok(());
     }
-    render_plan(
-        &Renderer::new(Limits::default()),
-        definition,
-        instance,
-        plan,
-        values,
-    )
-    .map(drop)
-    .map_err(Error::from)
+    let renderer = Renderer::new(Limits::default());
+    let steps = render_plan(&renderer, definition, instance, plan, values)?;
+    kinds::check(session, &steps).await
 }
 
 /// The plan that an upgrade to this version runs.

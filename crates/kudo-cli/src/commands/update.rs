@@ -8,7 +8,7 @@ use kudo_package::OperatorDefinition;
 use kudo_template::InstanceIdentity;
 use serde_json::{Value, json};
 
-use super::operator_version::{check_parameters, check_renders, definition_of, update_plans};
+use super::operator_version::{check_parameters, check_plan, definition_of, update_plans};
 use crate::arguments::{Format, Global, ParameterArgs, WaitArgs};
 use crate::cluster::Session;
 use crate::error::Error;
@@ -67,7 +67,7 @@ pub(crate) async fn run(
         namespace: &session.namespace,
     };
     for plan in update_plans(&definition, changed.keys()) {
-        check_renders(&definition, identity, plan, &values)?;
+        check_plan(&session, &definition, identity, plan, &values).await?;
     }
 
     let named = session.named(name);

@@ -7,7 +7,7 @@ use kudo_template::InstanceIdentity;
 use serde_json::{Value, json};
 
 use super::operator_version::{
-    Provision, check_kubernetes, check_parameters, check_renders, definition_of, upgrade_plan,
+    Provision, check_kubernetes, check_parameters, check_plan, definition_of, upgrade_plan,
     warn_of_choice,
 };
 use super::update::{change, changes};
@@ -75,9 +75,16 @@ pub(crate) async fn run(
         name,
         namespace: &session.namespace,
     };
-    check_renders(definition, identity, upgrade_plan(definition), &values)?;
     let needed = package.manifest.kubernetes_version.as_deref();
     check_kubernetes(&session, &definition.operator_name, needed).await?;
+    check_plan(
+        &session,
+        definition,
+        identity,
+        upgrade_plan(definition),
+        &values,
+    )
+    .await?;
     let provision = Provision::plan(&session, &package).await?;
 
     provision.write(&session, output).await?;

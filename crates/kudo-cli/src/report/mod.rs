@@ -249,6 +249,18 @@ fn judge(error: &Error) -> (ExitStatus, Vec<String>) {
             Exit::Failed,
             hint("the operator says so in operator.yaml, kubernetesVersion"),
         ),
+        Error::UnknownKind {
+            nearest,
+            api_version,
+            ..
+        } => (
+            Exit::Failed,
+            or_else_hint(nearest.as_deref(), || {
+                format!(
+                    "see what there is with: kubectl api-resources; what defines {api_version} is to be installed first"
+                )
+            }),
+        ),
         Error::OtherOperator { .. } => (
             Exit::Usage,
             hint("install the package as an instance of its own"),

@@ -13,7 +13,7 @@ use super::{InstallArgs, create_instance, instance_name, refuse_existing, wait};
 use crate::arguments::{Format, Global};
 use crate::cluster::Session;
 use crate::commands::operator_version::{
-    check_kubernetes, check_parameters, check_renders, definition_of,
+    check_kubernetes, check_parameters, check_plan, definition_of,
 };
 use crate::error::Error;
 use crate::listing::print_objects;
@@ -37,9 +37,9 @@ pub(super) async fn install(
         name: &name,
         namespace: &session.namespace,
     };
-    check_renders(&definition, identity, DEPLOY_PLAN, &values)?;
     let needed = operator.map(|operator| operator.spec.kubernetes_version);
     check_kubernetes(&session, &definition.operator_name, needed.as_deref()).await?;
+    check_plan(&session, &definition, identity, DEPLOY_PLAN, &values).await?;
     refuse_existing(&session, &name, &version.name_any()).await?;
 
     let instance = instance_of(&session, &name, &version, &definition, given);

@@ -16,7 +16,7 @@ use kudo_package::OperatorDefinition;
 use kudo_template::InstanceIdentity;
 
 use super::operator_version::{
-    Provision, check_kubernetes, check_parameters, check_renders, warn_of_choice,
+    Provision, check_kubernetes, check_parameters, check_plan, warn_of_choice,
 };
 use crate::arguments::{Format, Global, ParameterArgs, VersionChoice, WaitArgs};
 use crate::cluster::Session;
@@ -101,20 +101,27 @@ pub(crate) async fn run(
     };
 
     let session = Session::open(global).await?;
+    let needed = package.manifest.kubernetes_version.as_deref();
+    check_kubernetes(&session, &package.definition.operator_name, needed).await?;
     if !arguments.skip_instance {
         let identity = InstanceIdentity {
             name: &instance_name,
             namespace: &session.namespace,
         };
-        check_renders(&package.definition, identity, DEPLOY_PLAN, &values)?;
+        check_plan(
+            &session,
+            &package.definition,
+            identity,
+            DEPLOY_PLAN,
+            &values,
+        )
+        .await?;
     }
     let namespace = if arguments.create_namespace {
         namespace::missing(&session, &package, &instance_name, &values).await?
     } else {
         None
     };
-    let needed = package.manifest.kubernetes_version.as_deref();
-    check_kubernetes(&session, &package.definition.operator_name, needed).await?;
     let version = convert::operator_version(&package, &session.namespace).name_any();
     if !arguments.skip_instance {
         refuse_existing(&session, &instance_name, &version).await?;
