@@ -55,7 +55,9 @@ pub(super) fn next(pod: &Pod, behaviour: &Behaviour) -> Option<(Duration, Step)>
             .scheduling_gates
             .as_ref()
             .is_some_and(|gates| !gates.is_empty());
-        return (!gated).then_some((Duration::ZERO, Step::Bind));
+        let scheduler = spec.scheduler_name.as_deref().unwrap_or_default();
+        let ours = matches!(scheduler, "" | "default-scheduler");
+        return (ours && !gated).then_some((Duration::ZERO, Step::Bind));
     }
     let (current, target) = (stage(pod), target(pod, behaviour.outcome));
     if current == target || matches!(current, Stage::Succeeded | Stage::Failed) {
@@ -174,10 +176,12 @@ mod tests {
         let unbound = json!({ "spec": { "containers": [] } });
         let gated = json!({ "spec": { "containers": [], "schedulingGates": [{ "name": "g" }] } });
         let foreign = json!({ "spec": { "containers": [], "nodeName": "other" } });
+        let scheduled = json!({ "spec": { "containers": [], "schedulerName": "other" } });
         for (pod, outcome, delay, expected) in [
             (unbound, Outcome::Ready, now, Some((now, Step::Bind))),
             (gated, Outcome::Ready, now, None),
             (foreign, Outcome::Ready, now, None),
+            (scheduled, Outcome::Ready, now, None),
             (pending(), Outcome::Ready, now, report(now, Ready)),
             (pending(), Outcome::Ready, DELAY, report(now, Running)),
             (running(), Outcome::Ready, DELAY, report(DELAY, Ready)),

@@ -1,0 +1,115 @@
+//! The two servers that all cases of a run share.
+
+use std::env;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use kube::client::Body;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use kudo_simcluster::control_plane::{ControlPlane, ControlPlaneOptions};
+use kudo_simcluster::kubelet::{KubeletError, PodOptions, simulate_pods};
+use serde_json::Value;
+use tokio::runtime::{Handle, Runtime};
+
+use crate::versions::Version;
+
+/// Names a kubeconfig of another real cluster to compare with; none is started then.
+const KUBECONFIG_VARIABLE: &str = "KUDO_TEST_KUBECONFIG";
+
+/// A server, whichever.
+pub(crate) struct Server {
+    pub(crate) name: &'static str,
+    pub(crate) client: Client,
+    pub(crate) version: Version,
+    /// How long anything may take that is waited for.
+    pub(crate) patience: Duration,
+}
+
+/// What a case is played on.
+pub(crate) struct Servers {
+    pub(crate) real: Server,
+    pub(crate) embedded: Option<Server>,
+    runtime: Handle,
+    /// Ends with the process that owns it.
+    _control_plane: Option<ControlPlane>,
+}
+
+/// The servers, started by whoever asks first.
+pub(crate) fn servers() -> &'static Servers {
+    static SERVERS: OnceLock<Servers> = OnceLock::new();
+    SERVERS.get_or_init(|| {
+        let (send, receive) = mpsc::channel();
+        std::thread::spawn(move || {
+            let runtime = Runtime::new().unwrap();
+            runtime.block_on(async {
+                send.send(Servers::start().await).unwrap();
+                std::future::pending::<()>().await;
+            });
+        });
+        receive.recv().expect("the servers start")
+    })
+}
+
+impl Servers {
+    async fn start() -> Self {
+        let existing = env::var_os(KUBECONFIG_VARIABLE).map(PathBuf::from);
+        let control_plane = if existing.is_some() {
+            None
+        } else {
+            let started = ControlPlane::start(ControlPlaneOptions::default()).await;
+            Some(started.unwrap_or_else(|error| {
+                panic!("{error}\nhint: `cargo xtask control-plane build` makes the programs")
+            }))
+        };
+        let started = control_plane.as_ref().map(|c| c.kubeconfig().to_owned());
+        let kubeconfig = existing.or(started).unwrap();
+        let parsed = Kubeconfig::read_from(&kubeconfig).unwrap();
+        let options = KubeConfigOptions::default();
+        let mut config = Config::from_custom_kubeconfig(parsed, &options)
+            .await
+            .unwrap();
+        // An error is an answer here.
+        config.default_retry = false;
+        let client = Client::try_from(config).unwrap();
+        spawn_kubelet(client.clone());
+        Self {
+            real: Server::new("the real server", client, Duration::from_mins(1)).await,
+            embedded: None,
+            runtime: Handle::current(),
+            _control_plane: control_plane,
+        }
+    }
+
+    /// Runs a future to its end from a thread outside of any runtime.
+    pub(crate) fn run<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+}
+
+impl Server {
+    async fn new(name: &'static str, client: Client, patience: Duration) -> Self {
+        let request = http::Request::get("/version").body(Body::empty()).unwrap();
+        let answer = client.send(request).await.unwrap();
+        let answer = answer.into_body().collect_bytes().await.unwrap();
+        let answer: Value = serde_json::from_slice(&answer).unwrap();
+        let version = Version::of_server(&answer);
+        Self {
+            name,
+            client,
+            version,
+            patience,
+        }
+    }
+}
+
+fn spawn_kubelet(client: Client) {
+    tokio::spawn(async {
+        match simulate_pods(client, PodOptions::default()).await {
+            Err(KubeletError::RealNodes { .. }) => {}
+            ended => panic!("the simulated kubelet ended: {ended:?}"),
+        }
+    });
+}
