@@ -157,6 +157,9 @@ fn link(schema: &Value) -> TypeRef {
             let atomic = schema["x-kubernetes-map-type"]
                 .as_str()
                 .map(|kind| kind == "atomic");
+            // What the documents leave open is owned as a whole.
+            let open = matches!(special(name), Some(Type::Any));
+            let atomic = if open { Some(true) } else { atomic };
             reference(&Arc::from(name), atomic)
         }
         None => TypeRef::new(convert("", schema)),

@@ -1,0 +1,445 @@
+//! Values seen with their types: which paths they have, how two of them differ, how they merge.
+//!
+//! The rules are those of structured-merge-diff: a list or map that is atomic is one leaf; items of
+//! other lists are told apart by keys or by value; what has no declared type is granular if it is an
+//! object and atomic if it is a list.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::set::{FieldSet, shown};
+use crate::schema::{Scalar, Topology, Type, TypeRef};
+
+/// What differs between two values.
+#[derive(Debug, Default)]
+pub(super) struct Comparison {
+    pub(super) added: FieldSet,
+    pub(super) modified: FieldSet,
+    pub(super) removed: FieldSet,
+}
+
+/// How a value of a type is walked.
+enum Shape<'a> {
+    Leaf,
+    Map,
+    List(&'a TypeRef, &'a Topology),
+}
+
+fn shape<'a>(ty: &'a TypeRef, value: &Value) -> Shape<'a> {
+    if ty.is_atomic() {
+        return Shape::Leaf;
+    }
+    match (ty.get(), value) {
+        (Type::List { items, topology }, Value::Array(_)) => Shape::List(items, topology),
+        (Type::Object(_) | Type::Map { .. } | Type::Any, Value::Object(_)) => Shape::Map,
+        _ => Shape::Leaf,
+    }
+}
+
+/// The type below a key; what has none may be anything.
+pub(super) fn child(ty: &TypeRef, key: &str) -> TypeRef {
+    ty.child(key).cloned().unwrap_or_else(TypeRef::any)
+}
+
+/// The path element of a list's item.
+pub(super) fn item_element(items: &TypeRef, topology: &Topology, item: &Value) -> String {
+    let Topology::Map(keys) = topology else {
+        return format!("v:{item}");
+    };
+    let found: BTreeMap<&String, Value> = keys
+        .iter()
+        .filter_map(|key| {
+            let value = item.get(key).cloned();
+            let value = value.or_else(|| items.field(key)?.key_default.clone())?;
+            Some((key, value))
+        })
+        .collect();
+    let found: Map<String, Value> = found
+        .into_iter()
+        .map(|(key, value)| (key.clone(), value))
+        .collect();
+    format!("k:{}", Value::Object(found))
+}
+
+/// Every path that a value has.
+pub(super) fn field_set(ty: &TypeRef, value: &Value) -> FieldSet {
+    let mut set = FieldSet::default();
+    collect(ty, value, &mut Vec::new(), &mut set);
+    set
+}
+
+fn collect(ty: &TypeRef, value: &Value, path: &mut Vec<String>, set: &mut FieldSet) {
+    match (shape(ty, value), value) {
+        (Shape::Map, Value::Object(map)) => {
+            for (key, value) in map {
+                path.push(format!("f:{key}"));
+                collect(&child(ty, key), value, path, set);
+                let is_empty = value.is_null() || value.as_object().is_some_and(Map::is_empty);
+                if is_empty || ty.field(key).is_none() {
+                    set.insert(path);
+                }
+                path.pop();
+            }
+        }
+        (Shape::List(items, topology), Value::Array(list)) => {
+            let elements: Vec<String> = list
+                .iter()
+                .map(|item| item_element(items, topology, item))
+                .collect();
+            for (element, item) in elements.iter().zip(list) {
+                path.push(element.clone());
+                set.insert(path);
+                // Items that are there twice are owned as they are, with nothing below them.
+                if elements.iter().filter(|other| *other == element).count() == 1 {
+                    collect(items, item, path, set);
+                }
+                path.pop();
+            }
+        }
+        _ => set.insert(path),
+    }
+}
+
+/// What differs between two values of a type.
+pub(super) fn compare(ty: &TypeRef, old: &Value, new: &Value) -> Comparison {
+    let mut comparison = Comparison::default();
+    differ(ty, Some(old), Some(new), &mut Vec::new(), &mut comparison);
+    comparison
+}
+
+fn differ(
+    ty: &TypeRef,
+    old: Option<&Value>,
+    new: Option<&Value>,
+    path: &mut Vec<String>,
+    comparison: &mut Comparison,
+) {
+    let Some(either) = new.or(old) else { return };
+    let is_empty = |value: Option<&Value>| match value {
+        None | Some(Value::Null) => true,
+        Some(Value::Object(map)) => map.is_empty(),
+        Some(Value::Array(list)) => list.is_empty(),
+        Some(_) => false,
+    };
+    let both_shapes = match (old, new) {
+        (Some(old), Some(new)) => {
+            old.is_object() == new.is_object() && old.is_array() == new.is_array()
+        }
+        _ => true,
+    };
+    let leaf = || is_empty(old) && is_empty(new) || !both_shapes;
+    match shape(ty, either) {
+        Shape::Leaf => {
+            return differ_leaf(old, new, path, comparison);
+        }
+        _ if leaf() => return differ_leaf(old, new, path, comparison),
+        Shape::Map => {
+            let map = |value: Option<&Value>| value.and_then(Value::as_object).cloned();
+            let (old, new) = (map(old).unwrap_or_default(), map(new).unwrap_or_default());
+            let mut keys: Vec<&String> = old.keys().chain(new.keys()).collect();
+            keys.sort_unstable();
+            keys.dedup();
+            for key in keys {
+                path.push(format!("f:{key}"));
+                differ(
+                    &child(ty, key),
+                    old.get(key),
+                    new.get(key),
+                    path,
+                    comparison,
+                );
+                path.pop();
+            }
+        }
+        Shape::List(items, topology) => {
+            let old = by_element(items, topology, old);
+            let new = by_element(items, topology, new);
+            let mut elements: Vec<&String> = old.keys().chain(new.keys()).collect();
+            elements.sort_unstable();
+            elements.dedup();
+            for element in elements {
+                path.push(element.clone());
+                let found = (old.get(element), new.get(element));
+                differ_items(items, found, path, comparison);
+                path.pop();
+            }
+        }
+    }
+    match (old, new) {
+        (None, _) => comparison.added.insert(path),
+        (_, None) => comparison.removed.insert(path),
+        _ => {}
+    }
+}
+
+fn differ_items(
+    items: &TypeRef,
+    (old, new): (Option<&Vec<&Value>>, Option<&Vec<&Value>>),
+    path: &mut Vec<String>,
+    comparison: &mut Comparison,
+) {
+    let one = |list: Option<&Vec<&Value>>| match list.map(Vec::as_slice) {
+        Some([one]) => Some((*one).clone()),
+        _ => None,
+    };
+    let many = |list: Option<&Vec<&Value>>| list.is_some_and(|list| list.len() > 1);
+    match (many(old), many(new)) {
+        (false, false) => differ(
+            items,
+            one(old).as_ref(),
+            one(new).as_ref(),
+            path,
+            comparison,
+        ),
+        (true, true) => {
+            if old != new {
+                comparison.modified.insert(path);
+            }
+        }
+        (true, false) => {
+            differ(items, None, one(new).as_ref(), path, comparison);
+            comparison.removed.insert(path);
+        }
+        (false, true) => {
+            differ(items, one(old).as_ref(), None, path, comparison);
+            comparison.added.insert(path);
+        }
+    }
+}
+
+fn differ_leaf(
+    old: Option<&Value>,
+    new: Option<&Value>,
+    path: &[String],
+    comparison: &mut Comparison,
+) {
+    match (old, new) {
+        (None, Some(_)) => comparison.added.insert(path),
+        (Some(_), None) => comparison.removed.insert(path),
+        (Some(old), Some(new)) if old != new => comparison.modified.insert(path),
+        _ => {}
+    }
+}
+
+fn by_element<'a>(
+    items: &TypeRef,
+    topology: &Topology,
+    list: Option<&'a Value>,
+) -> BTreeMap<String, Vec<&'a Value>> {
+    let mut found: BTreeMap<String, Vec<&Value>> = BTreeMap::new();
+    for item in list.and_then(Value::as_array).into_iter().flatten() {
+        let element = item_element(items, topology, item);
+        found.entry(element).or_default().push(item);
+    }
+    found
+}
+
+/// Merges what an applier says into what is there.
+pub(super) fn merge(ty: &TypeRef, live: Option<&Value>, config: Option<&Value>) -> Option<Value> {
+    let (Some(old), Some(new)) = (live, config) else {
+        return config.or(live).cloned();
+    };
+    match (shape(ty, new), old, new) {
+        (Shape::Map, Value::Object(old), Value::Object(new)) => {
+            let mut merged = old.clone();
+            for (key, value) in new {
+                let value = merge(&child(ty, key), old.get(key), Some(value));
+                merged.extend(value.map(|value| (key.clone(), value)));
+            }
+            Some(Value::Object(merged))
+        }
+        (Shape::List(items, topology), Value::Array(old), Value::Array(new)) => {
+            Some(Value::Array(merge_lists(items, topology, old, new)))
+        }
+        _ => Some(new.clone()),
+    }
+}
+
+/// Items that only one side has keep their place among its own; shared items are in the order of
+/// the configuration.
+fn merge_lists(items: &TypeRef, topology: &Topology, old: &[Value], new: &[Value]) -> Vec<Value> {
+    let element = |item: &Value| item_element(items, topology, item);
+    let left: Vec<(String, &Value)> = old.iter().map(|item| (element(item), item)).collect();
+    let right: Vec<(String, &Value)> = new.iter().map(|item| (element(item), item)).collect();
+    let on_right = |key: &str| right.iter().any(|(other, _)| other == key);
+    let on_left = |key: &str| {
+        let mut found = left.iter().filter(|(other, _)| other == key);
+        match (found.next(), found.next()) {
+            (Some((_, item)), None) => Some(*item),
+            _ => None,
+        }
+    };
+    let mut shared = right
+        .iter()
+        .map(|(key, _)| key)
+        .filter(|key| left.iter().any(|(other, _)| other == *key));
+    let mut next_shared = shared.next();
+    let mut merged = Vec::new();
+    let mut taken: Vec<&String> = Vec::new();
+    let (mut l, mut r) = (0, 0);
+    while l < left.len() || r < right.len() {
+        if let (Some((key, _)), Some((other, item))) = (left.get(l), right.get(r)) {
+            if key == other {
+                taken.push(key);
+                merged.extend(merge(items, on_left(key), Some(item)));
+                (l, r) = (l + 1, r + 1);
+                next_shared = shared.next();
+                continue;
+            }
+            if on_right(key) && next_shared.is_some_and(|next| next != key) {
+                l += 1;
+                continue;
+            }
+        }
+        if let Some((key, item)) = left.get(l) {
+            if !on_right(key) {
+                merged.push((*item).clone());
+                l += 1;
+                continue;
+            }
+            if taken.contains(&key) {
+                l += 1;
+            }
+        }
+        if let Some((key, item)) = right.get(r) {
+            taken.push(key);
+            merged.extend(merge(items, on_left(key), Some(item)));
+            r += 1;
+            if next_shared == Some(key) {
+                next_shared = shared.next();
+            }
+        }
+    }
+    merged
+}
+
+/// The value without what `set` has; lists and objects that become empty are gone.
+pub(super) fn remove(ty: &TypeRef, value: &Value, set: &FieldSet) -> Option<Value> {
+    match (shape(ty, value), value) {
+        (Shape::Map, Value::Object(map)) => {
+            let mut kept = Map::new();
+            for (key, value) in map {
+                let element = format!("f:{key}");
+                if set.has(&element) {
+                    continue;
+                }
+                match set.below(&element) {
+                    Some(below) => {
+                        // What was an object or list and is now empty is null, as upstream has it.
+                        let value = remove(&child(ty, key), value, below);
+                        kept.extend(value.map(|value| (key.clone(), value)));
+                    }
+                    None => {
+                        kept.insert(key.clone(), value.clone());
+                    }
+                }
+            }
+            (!kept.is_empty() || map.is_empty()).then_some(Value::Object(kept))
+        }
+        (Shape::List(items, topology), Value::Array(list)) => {
+            let kept: Vec<Value> = list
+                .iter()
+                .filter_map(|item| {
+                    let element = item_element(items, topology, item);
+                    if set.has(&element) {
+                        return None;
+                    }
+                    match set.below(&element) {
+                        Some(below) => remove(items, item, below),
+                        None => Some(item.clone()),
+                    }
+                })
+                .collect();
+            (!kept.is_empty() || list.is_empty()).then_some(Value::Array(kept))
+        }
+        _ => Some(value.clone()),
+    }
+}
+
+/// What does not fit the type, each with its path; duplicates in lists are among it.
+pub(super) fn problems(ty: &TypeRef, value: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    check(ty, value, "", &mut found);
+    found
+}
+
+fn check(ty: &TypeRef, value: &Value, path: &str, found: &mut Vec<String>) {
+    let go = crate::patch::go_print(value);
+    match (ty.get(), value) {
+        (Type::Any, _) | (_, Value::Null) => {}
+        (Type::Object(_) | Type::Map { .. }, Value::Object(map)) => {
+            for (key, value) in map {
+                let path = format!("{path}.{key}");
+                match ty.child(key) {
+                    Some(ty) => check(ty, value, &path, found),
+                    None => found.push(format!("{path}: field not declared in schema")),
+                }
+            }
+        }
+        (Type::Object(_) | Type::Map { .. }, _) => {
+            found.push(format!("{path}: expected map, got &{{{go}}}"));
+        }
+        (Type::List { items, topology }, Value::Array(list)) => {
+            let mut seen = Vec::new();
+            for (index, item) in list.iter().enumerate() {
+                let element = match topology {
+                    Topology::Atomic => format!("i:{index}"),
+                    _ => item_element(items, topology, item),
+                };
+                if element == "k:{}" {
+                    found.push(format!("{path}: element {index}: associative list with keys has an element that omits all key fields {} (and doesn't have default values for any key fields)", keys(topology)));
+                    continue;
+                }
+                let below = format!("{path}{}", shown(&element));
+                if seen.contains(&element) {
+                    let element = shown(&element);
+                    found.push(format!("{path}: duplicate entries for key {element}"));
+                }
+                seen.push(element);
+                check(items, item, &below, found);
+            }
+        }
+        (Type::List { .. }, _) => found.push(format!("{path}: expected list, got &{{{go}}}")),
+        (Type::Scalar(scalar), _) => {
+            let expected = match (scalar, value) {
+                (
+                    Scalar::Untyped | Scalar::IntOrString | Scalar::Quantity,
+                    Value::String(_) | Value::Number(_),
+                )
+                | (Scalar::Untyped, Value::Bool(_)) => return,
+                (Scalar::Int32 | Scalar::Int64 | Scalar::Float, Value::Number(_)) => return,
+                (Scalar::Boolean, Value::Bool(_)) => return,
+                (
+                    Scalar::Text | Scalar::Bytes | Scalar::Time | Scalar::MicroTime,
+                    Value::String(_),
+                ) => return,
+                (Scalar::Int32 | Scalar::Int64 | Scalar::Float, Value::String(_)) => {
+                    "numeric (int or float), got string".to_owned()
+                }
+                (Scalar::Int32 | Scalar::Int64 | Scalar::Float, Value::Bool(_)) => {
+                    "numeric (int or float), got bool".to_owned()
+                }
+                (Scalar::Int32 | Scalar::Int64 | Scalar::Float, _) => {
+                    "numeric (int or float)".to_owned()
+                }
+                (Scalar::Boolean, _) => {
+                    format!("boolean, got &value.valueUnstructured{{Value:{value}}}")
+                }
+                (Scalar::Untyped | Scalar::IntOrString | Scalar::Quantity, _) => {
+                    "any scalar".to_owned()
+                }
+                _ => format!("string, got &value.valueUnstructured{{Value:{value}}}"),
+            };
+            found.push(format!("{path}: expected {expected}"));
+        }
+    }
+}
+
+fn keys(topology: &Topology) -> String {
+    let keys = match topology {
+        Topology::Map(keys) => keys.iter().map(|key| format!("{key:?}")).collect(),
+        _ => Vec::new(),
+    };
+    format!("[{}]", keys.join(" "))
+}
