@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use kudo_package::yaml::{self, YamlError};
-use serde_json::Value;
+use kudo_package::parameter::{ValuesError, values_from_yaml};
+use kudo_package::yaml::YamlError;
 
 use crate::arguments::ParameterArgs;
 
@@ -36,20 +36,12 @@ pub(crate) enum ParameterInputError {
         source: YamlError,
     },
     /// A file holds something else than a map of names to values.
-    #[error("{}: expected a map of parameter names to values, found {found}", path.display())]
-    NotAMap {
+    #[error("{}: {source}", path.display())]
+    NoValues {
         /// Path given.
         path: PathBuf,
-        /// What it holds.
-        found: &'static str,
-    },
-    /// A value is null, which no parameter can be.
-    #[error("{}: parameter {name:?} has no value", path.display())]
-    Null {
-        /// Path given.
-        path: PathBuf,
-        /// Name of the parameter.
-        name: String,
+        /// Why.
+        source: ValuesError,
     },
 }
 
@@ -87,43 +79,13 @@ fn from_argument(argument: &str) -> Result<(&str, &str), ParameterInputError> {
 }
 
 fn from_yaml(path: &Path, text: &str) -> Result<BTreeMap<String, String>, ParameterInputError> {
-    let value = yaml::parse(text).map_err(|source| ParameterInputError::NotYaml {
-        path: path.to_owned(),
-        source,
-    })?;
-    let found = match value {
-        Value::Null => return Ok(BTreeMap::new()),
-        Value::Object(map) => {
-            return map
-                .into_iter()
-                .map(|(name, value)| match stored_text(&value) {
-                    Some(text) => Ok((name, text)),
-                    None => Err(ParameterInputError::Null {
-                        path: path.to_owned(),
-                        name,
-                    }),
-                })
-                .collect();
+    values_from_yaml(text).map_err(|error| {
+        let path = path.to_owned();
+        match error {
+            ValuesError::NotYaml(source) => ParameterInputError::NotYaml { path, source },
+            source => ParameterInputError::NoValues { path, source },
         }
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "a list",
-    };
-    Err(ParameterInputError::NotAMap {
-        path: path.to_owned(),
-        found,
     })
-}
-
-/// A value as instances store it: scalars as they print, lists and maps as YAML; null is nothing.
-fn stored_text(value: &Value) -> Option<String> {
-    match value {
-        Value::Null => None,
-        Value::String(text) => Some(text.clone()),
-        Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
-        Value::Array(_) | Value::Object(_) => Some(yaml::to_string(value)),
-    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use kudo_package::OperatorDefinition;
 use kudo_plan::{
     Observer, Options, PlanGraph, PlanState, Status, StepRef, TaskFailure, TaskRunner, execute,
 };
+use kudo_template::pipes::duplicate_pipe_key;
 use serde_json::Value;
 use tokio::task::JoinHandle;
 
@@ -21,10 +22,12 @@ use crate::admission;
 use crate::clock::RuntimeClock;
 use crate::context::Context;
 use crate::decide::Start;
+use crate::dependencies::{self, Cycle};
 use crate::gate::RequestGate;
 use crate::recorder::Recorder;
 use crate::status::from_recorded;
 use crate::turn::Turn;
+use crate::versions::VersionKey;
 use crate::writer::{WriteError, Writer};
 
 /// How long requests under way may take when a plan is stopped.
@@ -246,6 +249,13 @@ fn build(job: &Job) -> Result<Built, Box<Refused>> {
         let message = format!("could not find required plan: {:?}", job.plan);
         return Err(refuse("InvalidPlan", message));
     };
+    if let Some(key) = duplicate_pipe_key(&job.definition, &job.plan) {
+        let message = format!("plan {:?} has two pipes with the key {key:?}", job.plan);
+        return Err(refuse("InvalidPlan", message));
+    }
+    if let Some(cycle) = cycle(job) {
+        return Err(refuse("CircularDependency", cycle.to_string()));
+    }
     let parameters = admission::resolve(parameters(job), &job.definition)
         .map_err(|problems| refuse("InvalidParams", admission::join(&problems)))?;
     let tasks: BTreeSet<&str> = job
@@ -269,6 +279,15 @@ fn build(job: &Job) -> Result<Built, Box<Refused>> {
         graph,
         state,
         parameters: Arc::new(parameters),
+    })
+}
+
+/// A child that would install its own parent, sooner or later.
+fn cycle(job: &Job) -> Option<Cycle> {
+    let namespace = &job.key.namespace;
+    dependencies::cycle(&job.definition, |name| {
+        let key = VersionKey::recorded(name, namespace);
+        job.context.definitions.get(&key).definition().cloned()
     })
 }
 

@@ -12,6 +12,7 @@ mod command;
 pub mod conditions;
 mod context;
 pub mod decide;
+pub mod dependencies;
 pub mod election;
 pub mod events;
 mod execution;

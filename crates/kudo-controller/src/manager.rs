@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
 use kube::Client;
-use kudo_kube::{Cluster, ClusterOptions, Meter};
+use kudo_kube::{Cluster, ClusterOptions, CopyFiles, Meter};
 use kudo_template::{Limits, Renderer};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -30,7 +30,7 @@ const DRAIN: Duration = Duration::from_secs(5);
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// How a manager works.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ManagerOptions {
     /// Namespaces whose instances it looks after; empty means all.
     pub namespaces: Vec<String>,
@@ -42,6 +42,11 @@ pub struct ManagerOptions {
     pub limits: Limits,
     /// What ends the work on the spot: the end of a term as leader.
     pub fence: Option<Fence>,
+    /// Image of the container that keeps the pod of a Pipe task until its files are copied; `None` means
+    /// the default.
+    pub waiter_image: Option<String>,
+    /// Copies files out of such pods; `None` means by `exec` over the API server.
+    pub files: Option<Arc<dyn CopyFiles>>,
 }
 
 impl Default for ManagerOptions {
@@ -52,6 +57,8 @@ impl Default for ManagerOptions {
             meter: None,
             limits: Limits::default(),
             fence: None,
+            waiter_image: None,
+            files: None,
         }
     }
 }
@@ -76,12 +83,16 @@ impl Manager {
     pub fn new(client: Client, options: ManagerOptions) -> Self {
         let gate = RequestGate::new(options.workers).behind(options.fence);
         let client = gate.client(client);
-        let cluster = Cluster::new(
+        let mut cluster = Cluster::new(
             client.clone(),
             ClusterOptions {
                 namespaces: options.namespaces.clone(),
+                waiter_image: options.waiter_image.clone(),
             },
         );
+        if let Some(files) = options.files {
+            cluster.files = files;
+        }
         let health = Health::default();
         for namespace in spans(&options.namespaces) {
             for what in WATCHED {

@@ -11,7 +11,8 @@ use kube::ResourceExt;
 use kudo_api::Instance;
 use kudo_api::instance::{InstanceStatus, InventoryEntry};
 use kudo_kube::delete::{Deleted, Owner, Target, delete};
-use kudo_kube::inventory::entry_of;
+use kudo_kube::inventory::is_pipe_pod;
+use kudo_kube::runner::entries_of;
 use kudo_kube::{Gvk, Inventory};
 use kudo_package::OperatorDefinition;
 use kudo_template::{InstanceIdentity, render_plan};
@@ -44,13 +45,18 @@ pub(crate) struct Pruned {
 }
 
 impl Pruned {
-    /// Takes what is gone out of the record, and the upgrade's mark if all is done.
-    pub(crate) fn record(&self, status: &mut InstanceStatus) {
+    /// Takes what is gone out of the record.
+    pub(crate) fn take_out(&self, status: &mut InstanceStatus) {
         let mut inventory = Inventory::new(std::mem::take(&mut status.inventory));
         for entry in &self.removed {
             inventory.remove(entry);
         }
         status.inventory = inventory.to_vec();
+    }
+
+    /// Takes what is gone out of the record, and the upgrade's mark if all is done.
+    pub(crate) fn record(&self, status: &mut InstanceStatus) {
+        self.take_out(status);
         if self.problem.is_none() {
             status.upgraded_from = None;
         }
@@ -90,6 +96,16 @@ pub(crate) async fn prune(
         );
     }
     delete_all(context, instance, &leftovers).await
+}
+
+/// The pods of Pipe tasks that an instance has left behind.
+pub(crate) fn leftover_pods(instance: &Instance) -> Vec<InventoryEntry> {
+    let status = instance.status.iter();
+    status
+        .flat_map(|status| &status.inventory)
+        .filter(|entry| is_pipe_pod(entry))
+        .cloned()
+        .collect()
 }
 
 /// Deletes objects by their entries, as far as they are this instance's, and waits for them for a while.
@@ -173,12 +189,8 @@ fn everything(
         let steps = render_plan(&context.renderer, definition, identity, plan, &parameters)
             .map_err(|error| format!("plan {plan:?}: {error}"))?;
         // What is rendered to be deleted counts, too: when to delete it is for its plan to say.
-        let objects = steps
-            .iter()
-            .flat_map(|step| &step.tasks)
-            .flat_map(|task| &task.documents)
-            .flat_map(|document| &document.objects);
-        rendered.extend(objects.filter_map(|object| entry_of(object, Some(&namespace), plan)));
+        let tasks = steps.iter().flat_map(|step| &step.tasks);
+        rendered.extend(tasks.flat_map(|task| entries_of(task, &namespace, plan)));
     }
     Ok(rendered)
 }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::Client;
+use kudo_template::pipe_pod::WAITER_IMAGE;
 
+use crate::copy::{CopyFiles, ExecCopy};
 use crate::discovery::{Discovery, Kind, ResolveError};
 use crate::error::{Cause, cause};
 use crate::identity::Gvk;
@@ -22,6 +24,10 @@ pub struct Cluster {
     pub observed: Observed,
     /// Knows what of the cluster provides volumes and addresses.
     pub provisioners: Provisioners,
+    /// Copies files out of the pods of Pipe tasks.
+    pub files: Arc<dyn CopyFiles>,
+    /// Image of the container that keeps such a pod until its files are copied.
+    pub waiter_image: Arc<str>,
 }
 
 /// Pause between two attempts to list a kind that was just defined.
@@ -50,6 +56,8 @@ impl KindError {
 pub struct ClusterOptions {
     /// Namespaces to watch; empty means all.
     pub namespaces: Vec<String>,
+    /// Image of the container that keeps the pod of a Pipe task; `None` means the default.
+    pub waiter_image: Option<String>,
 }
 
 impl Cluster {
@@ -66,6 +74,12 @@ impl Cluster {
                 },
             ),
             provisioners: Provisioners::new(client.clone()),
+            files: Arc::new(ExecCopy),
+            waiter_image: options
+                .waiter_image
+                .as_deref()
+                .unwrap_or(WAITER_IMAGE)
+                .into(),
             client,
         }
     }

@@ -80,11 +80,37 @@ pub enum DeleteError {
 /// Deletes an object and waits until it is gone, however long its finalizers take. May be dropped at any
 /// time and called again.
 pub async fn delete(cluster: &Cluster, target: &Target) -> Result<Deleted, DeleteError> {
+    match work(cluster, target).await? {
+        Some(work) => work.run().await,
+        None => Ok(Deleted::Absent),
+    }
+}
+
+/// Asks for an object's deletion and does not wait for its end. An object that is gone, or whose place
+/// another one has taken, is fine.
+pub async fn begin_delete(cluster: &Cluster, target: &Target) -> Result<(), DeleteError> {
+    let Some(work) = work(cluster, target).await? else {
+        return Ok(());
+    };
+    let known = cluster.observed.get(&work.key);
+    let uid = known.as_ref().map(|record| record.uid.to_string());
+    match work.send(uid.as_deref()).await {
+        Ok(_) => Ok(()),
+        Err(error) if cause(&error) == Cause::Conflict && uid.is_some() => Ok(()),
+        Err(error) => Err(work.failed(&error)),
+    }
+}
+
+/// What is to be done; nothing where the cluster does not serve the kind.
+async fn work<'a>(
+    cluster: &'a Cluster,
+    target: &'a Target,
+) -> Result<Option<Work<'a>>, DeleteError> {
     let described = format!("{} {:?}", target.kind.kind, target.name);
     let kind = match cluster.kind(&target.kind).await {
         Ok(kind) if kind.deletable => kind,
-        Ok(_) => return Ok(Deleted::Absent),
-        Err(error) if error.is_unknown() => return Ok(Deleted::Absent),
+        Ok(_) => return Ok(None),
+        Err(error) if error.is_unknown() => return Ok(None),
         Err(cause) => {
             return Err(DeleteError::Kind {
                 object: described,
@@ -97,13 +123,12 @@ pub async fn delete(cluster: &Cluster, target: &Target) -> Result<Deleted, Delet
         kind: target.kind.clone(),
         name: target.name.clone(),
     };
-    let work = Work {
+    Ok(Some(Work {
         cluster,
         kind,
         target,
         key,
-    };
-    work.run().await
+    }))
 }
 
 /// What the server says to a deletion.

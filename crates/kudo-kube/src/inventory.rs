@@ -116,6 +116,12 @@ pub fn holds_others(entry: &InventoryEntry) -> bool {
     )
 }
 
+/// Whether the object is the pod of a Pipe task, which is of no use once its task has ended.
+pub fn is_pipe_pod(entry: &InventoryEntry) -> bool {
+    let suffix = format!(".{}", kudo_template::pipes::POD);
+    entry.group.is_empty() && entry.kind == "Pod" && entry.name.ends_with(&suffix)
+}
+
 /// What tells the object apart from the others of its instance.
 pub fn identity(entry: &InventoryEntry) -> Identity {
     (entry.group.clone(), entry.kind.clone(), entry.name.clone())
@@ -254,6 +260,14 @@ mod tests {
         assert!(inventory.remove(&entry("Secret", "a", "deploy")));
         assert!(!inventory.remove(&entry("Secret", "a", "deploy")));
         assert!(!inventory.is_empty() && inventory.contains(&entry("ConfigMap", "a", "x")));
+    }
+
+    #[test]
+    fn pods_of_pipe_tasks_are_known_by_their_names() {
+        let pod = "inst.deploy.main.step.task.pipepod";
+        assert!(is_pipe_pod(&entry("Pod", pod, "deploy")));
+        assert!(!is_pipe_pod(&entry("Pod", "pipepod", "deploy")));
+        assert!(!is_pipe_pod(&entry("Secret", pod, "deploy")));
     }
 
     #[test]

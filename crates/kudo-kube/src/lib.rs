@@ -9,6 +9,7 @@
 pub mod apply;
 pub mod client;
 mod cluster;
+pub mod copy;
 pub mod delete;
 pub mod dependencies;
 pub mod discovery;
@@ -24,6 +25,7 @@ pub mod runner;
 
 pub use client::{ConnectError, ConnectOptions, Connected, Meter, connect};
 pub use cluster::{Cluster, ClusterOptions, KindError};
+pub use copy::CopyFiles;
 pub use discovery::{Discovery, Kind, ResolveError, Scope};
 pub use health::{Health, health};
 pub use identity::{Gvk, InstanceKey, ObjectKey, gvk_of};

@@ -1,10 +1,12 @@
 //! Parameters: their definitions, and the values that an instance gives them.
 
+mod file;
 mod resolve;
 
 use std::fmt;
 use std::str::FromStr;
 
+pub use self::file::{ValuesError, stored_text, values_from_yaml};
 pub use self::resolve::{ParameterError, check_value, parse_bool, resolve};
 pub use crate::suggest::nearest;
 

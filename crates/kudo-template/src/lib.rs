@@ -26,6 +26,7 @@ mod value;
 pub mod error;
 pub mod limits;
 pub mod objects;
+pub mod pipe_pod;
 pub mod pipes;
 pub mod renderer;
 pub mod task;

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use kudo_package::parameter::{ValuesError, values_from_yaml};
 use kudo_package::{OperatorDefinition, PipeFile, Task, TaskSpec, suggest, yaml};
 
 use crate::error::RenderError;
 use crate::objects::{ObjectError, objects};
+use crate::pipe_pod::{self, PipePodProblem};
 use crate::pipes::{pipe_artifact_name, pipe_names, pipe_pod_name};
 use crate::renderer::Renderer;
 use crate::values::Values;
@@ -62,11 +64,13 @@ pub enum Action {
         /// Package name, path or URL.
         package: String,
         /// Name of the child instance; by default `parent-operator`.
-        instance_name: Option<String>,
+        instance: String,
         /// App version asked for.
         app_version: Option<String>,
         /// Operator version asked for.
         operator_version: Option<String>,
+        /// What the parameter file gives the child.
+        parameters: BTreeMap<String, String>,
     },
     /// Do nothing, or fail on demand.
     Dummy {
@@ -167,13 +171,25 @@ pub enum RenderTaskError {
         /// Its value.
         value: String,
     },
-    /// The template of a Pipe task does not render to exactly one pod.
-    #[error("task {task:?}: template {template:?} must render to exactly one Pod")]
+    /// The template of a Pipe task does not render to a pod that files can be copied out of.
+    #[error("task {task:?}: template {template:?}: {problem}")]
     PipePod {
         /// Name of the task.
         task: String,
         /// Name of the template.
         template: String,
+        /// What is wrong with it.
+        problem: PipePodProblem,
+    },
+    /// The parameter file of a `KudoOperator` task does not render to parameter values.
+    #[error("task {task:?}: parameter file {template:?}: {problem}")]
+    ParameterFile {
+        /// Name of the task.
+        task: String,
+        /// Name of the template.
+        template: String,
+        /// What is wrong with it.
+        problem: ValuesError,
     },
 }
 
@@ -348,13 +364,18 @@ impl Rendering<'_> {
                 operator_version,
                 parameter_file,
             } => {
+                let documents = self.parameter_file(parameter_file.as_deref())?;
+                let instance = instance_name
+                    .clone()
+                    .unwrap_or_else(|| format!("{}-{package}", self.instance.name));
                 let action = Action::Operator {
                     package: package.clone(),
-                    instance_name: instance_name.clone(),
+                    instance,
                     app_version: app_version.clone(),
                     operator_version: operator_version.clone(),
+                    parameters: self.child_parameters(&documents)?,
                 };
-                (action, self.parameter_file(parameter_file.as_deref())?)
+                (action, documents)
             }
             TaskSpec::Dummy {
                 want_err,
@@ -424,12 +445,15 @@ impl Rendering<'_> {
     fn pipe(&self, template: &str, pipe: &[PipeFile]) -> Result<Rendered, RenderTaskError> {
         let text = self.render(template, &self.values)?;
         let pod_name = pipe_pod_name(self.instance.name, self.address, &self.task.name);
-        let pod = single_object(template, &text, "Pod", &pod_name)?.ok_or_else(|| {
-            RenderTaskError::PipePod {
-                task: self.task.name.clone(),
-                template: template.to_owned(),
-            }
-        })?;
+        let problem = |problem| RenderTaskError::PipePod {
+            task: self.task.name.clone(),
+            template: template.to_owned(),
+            problem,
+        };
+        let pod = single_object(template, &text, "Pod", &pod_name)
+            .map_err(|error| problem(PipePodProblem::Unreadable(error)))?
+            .ok_or_else(|| problem(PipePodProblem::NotOnePod))?;
+        pipe_pod::check(&pod, pipe).map_err(problem)?;
         let artifacts = pipe.iter().map(|file| PipeArtifact {
             name: pipe_artifact_name(self.instance.name, self.address, &self.task.name, &file.key),
             file: file.clone(),
@@ -444,6 +468,20 @@ impl Rendering<'_> {
             objects: vec![pod],
         };
         Ok((action, vec![document]))
+    }
+
+    fn child_parameters(
+        &self,
+        documents: &[RenderedTemplate],
+    ) -> Result<BTreeMap<String, String>, RenderTaskError> {
+        let Some(document) = documents.first() else {
+            return Ok(BTreeMap::new());
+        };
+        values_from_yaml(&document.text).map_err(|problem| RenderTaskError::ParameterFile {
+            task: self.task.name.clone(),
+            template: document.template.clone(),
+            problem,
+        })
     }
 
     /// Parameters of a child instance, which know nothing of the step that installs it.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use kudo_package::package::parameter_address;
+use kudo_package::parameter::values_from_yaml;
 use kudo_package::verify::{self, Rule};
 use kudo_package::yaml::Mark;
 use kudo_package::{Diagnostic, Location, Package, TaskSpec, ValueType, parameter, suggest};
@@ -13,6 +14,7 @@ use crate::error::{RenderError, RenderErrorKind};
 use crate::go::Place;
 use crate::limits::Limits;
 use crate::objects::{ObjectError, objects};
+use crate::pipe_pod::{self, PipePodProblem};
 use crate::pipes::pipe_names;
 use crate::references::{Reference, References};
 use crate::renderer::Renderer;
@@ -370,30 +372,38 @@ fn values(
     values
 }
 
-/// The kind of an object that gets its name where it is used: the pod of a Pipe task, and the manifest
-/// of the namespace that an installation creates.
-fn kind_named_later(package: &Package, template: &str) -> Option<&'static str> {
-    if is_pipe_pod(package, template) {
-        return Some("Pod");
-    }
-    let manifest = package.manifest.namespace_manifest.as_deref();
-    (manifest == Some(template)).then_some("Namespace")
-}
-
 fn check_objects(package: &Package, template: &str, text: &str) -> Option<Diagnostic> {
-    if is_parameter_file(package, template) {
-        return None;
-    }
-    let failure = match kind_named_later(package, template) {
-        Some(kind) => match single_object(template, text, kind, "name") {
+    let failure = if is_parameter_file(package, template) {
+        values_from_yaml(text).err()?.to_string()
+    } else if is_pipe_pod(package, template) {
+        pipe_pod_failure(package, template, text)?
+    } else if package.manifest.namespace_manifest.as_deref() == Some(template) {
+        match single_object(template, text, "Namespace", "name") {
             Ok(Some(_)) => return None,
-            Ok(None) => format!("must render to exactly one {kind}"),
+            Ok(None) => "must render to exactly one Namespace".to_owned(),
             Err(error) => object_failure(&error),
-        },
-        None => object_failure(&objects(template, text).err()?),
+        }
+    } else {
+        object_failure(&objects(template, text).err()?)
     };
     let location = Location::file(format!("templates/{template}"));
     Some(Diagnostic::error(RENDERS.name, failure).at(location))
+}
+
+/// What is wrong with a pod, for the first task that runs it and finds something wrong.
+fn pipe_pod_failure(package: &Package, template: &str, text: &str) -> Option<String> {
+    let pod = match single_object(template, text, "Pod", "name") {
+        Ok(Some(pod)) => pod,
+        Ok(None) => return Some(PipePodProblem::NotOnePod.to_string()),
+        Err(error) => return Some(object_failure(&error)),
+    };
+    package.definition.tasks.iter().find_map(|task| {
+        let TaskSpec::Pipe { pod: name, pipe } = &task.spec else {
+            return None;
+        };
+        let problem = (name == template).then(|| pipe_pod::check(&pod, pipe).err())??;
+        Some(format!("task {:?}: {problem}", task.name))
+    })
 }
 
 /// The message without the template's name, which the location tells.

@@ -24,9 +24,7 @@ pub(super) fn parameter_input(error: &ParameterInputError) -> (ExitStatus, Vec<S
             ExitStatus::Usage,
             hint("write -p NAME=VALUE, for example -p NODE_COUNT=3"),
         ),
-        ParameterInputError::NotYaml { .. }
-        | ParameterInputError::NotAMap { .. }
-        | ParameterInputError::Null { .. } => (
+        ParameterInputError::NotYaml { .. } | ParameterInputError::NoValues { .. } => (
             ExitStatus::Usage,
             hint("a parameter file is YAML with a line `NAME: value` for each parameter"),
         ),
@@ -103,7 +101,7 @@ pub(super) fn render(error: &RenderTaskError) -> (ExitStatus, Vec<String>) {
         RenderTaskError::Render(error) => {
             (ExitStatus::Failed, did_you_mean(error.nearest.as_deref()))
         }
-        RenderTaskError::Objects(_) => (
+        RenderTaskError::Objects(_) | RenderTaskError::ParameterFile { .. } => (
             ExitStatus::Failed,
             hint(
                 "see the text with: kubectl kudo package render PACKAGE --raw, and the same parameters",

@@ -33,6 +33,22 @@ impl Actor {
         }
     }
 
+    /// Deletes the pods that Pipe tasks have left behind.
+    pub(super) async fn sweep(&mut self, observed: &Observed) -> Result<Next, ReconcileError> {
+        self.stop_running().await;
+        let pods = prune::leftover_pods(&observed.instance);
+        let swept = prune::delete_all(&self.context, &observed.instance, &pods).await;
+        let write = observed.writer.status(Basis::Latest, |status| {
+            swept.take_out(status);
+            Ok(())
+        });
+        write.await?;
+        match swept.problem {
+            Some(problem) => Err(problem.into()),
+            None => Ok(Next::Again),
+        }
+    }
+
     async fn record_pruned(
         &self,
         observed: &Observed,

@@ -189,6 +189,7 @@ impl Actor {
             Action::Resume { plan, uid } => self.resume(observed, &plan, &uid, turn).await,
             Action::ClearRequest => self.clear_request(observed).await,
             Action::Prune => self.prune(observed).await,
+            Action::Sweep => self.sweep(observed).await,
             Action::FinishDeletion { skipped_cleanup } => {
                 self.finish_deletion(observed, skipped_cleanup).await
             }
@@ -259,6 +260,7 @@ const fn name_of(action: &Action) -> &'static str {
         Action::Resume { .. } => "resume",
         Action::ClearRequest => "clear_request",
         Action::Prune => "prune",
+        Action::Sweep => "sweep",
         Action::FinishDeletion { .. } => "finish_deletion",
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser};
+use kudo_template::pipe_pod::WAITER_IMAGE;
 
 use crate::election::{Timing, TimingError};
 use crate::logging::LogFormat;
@@ -55,6 +56,10 @@ pub(super) struct Arguments {
     /// Address at which to serve /healthz and /readyz; "0" serves none
     #[arg(long, env = "KUDO_PROBE_ADDRESS", default_value = "0.0.0.0:8081", value_parser = address)]
     pub(super) probe_address: Address,
+    /// Image of the container that keeps the pod of a Pipe task until its files are copied; it needs sh,
+    /// sleep and tar
+    #[arg(long, env = "KUDO_PIPE_IMAGE", value_name = "IMAGE", default_value = WAITER_IMAGE)]
+    pub(super) pipe_image: String,
     /// What a line of the log looks like
     #[arg(long, env = "KUDO_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub(super) log_format: LogFormat,

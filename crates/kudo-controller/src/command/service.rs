@@ -137,6 +137,7 @@ impl Service {
             ManagerOptions {
                 namespaces: self.arguments.namespaces.clone(),
                 workers: self.arguments.workers,
+                waiter_image: Some(self.arguments.pipe_image.clone()),
                 meter: Some(self.meter.clone()),
                 fence: term.map(|term| term.fence().clone()),
                 ..ManagerOptions::default()

@@ -1,6 +1,7 @@
 //! Decisions about an instance that is not being deleted.
 
 use kudo_api::instance::Accepted;
+use kudo_kube::inventory::is_pipe_pod;
 use kudo_package::OperatorDefinition;
 
 use super::{Action, Decision, Lookup, Observation, Preparation, Start, Subject};
@@ -119,6 +120,9 @@ fn decide_change(
 fn when_settled(subject: &Subject<'_>, definition: Option<&OperatorDefinition>) -> Action {
     if subject.is_request_over() {
         return Action::ClearRequest;
+    }
+    if subject.status.inventory.iter().any(is_pipe_pod) {
+        return Action::Sweep;
     }
     let Some(definition) = definition else {
         return Action::Idle;

@@ -83,6 +83,8 @@ pub enum Action {
     ClearRequest,
     /// Delete what the operator version before the accepted one left behind.
     Prune,
+    /// Delete the pods that Pipe tasks of an ended plan have left behind.
+    Sweep,
     /// Remove what only the inventory reaches, then let the instance go.
     FinishDeletion {
         /// Why the cleanup plan, which the instance was waiting for, does not run.

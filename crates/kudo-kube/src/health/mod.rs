@@ -83,6 +83,14 @@ pub fn health_of(group: &str, kind: &str, object: &Value) -> Health {
     }
 }
 
+/// Why an instance of KUDO is not acted upon as its spec says; `None` for all other kinds.
+pub(crate) fn refusal_of(group: &str, kind: &str, object: &Value) -> Option<String> {
+    let judged = Judged { kind, object };
+    ((group, kind) == (kudo_api::GROUP, "Instance"))
+        .then(|| instances::refusal(judged))
+        .flatten()
+}
+
 /// Whether the health of a kind can be read off its metadata alone, so that a watch need not carry
 /// the content.
 pub fn needs_content(group: &str, kind: &str) -> bool {

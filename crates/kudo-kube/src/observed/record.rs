@@ -6,7 +6,7 @@ use kudo_api::names::{
 };
 use serde_json::Value;
 
-use crate::health::{Health, health_of};
+use crate::health::{Health, health_of, refusal_of};
 use crate::identity::{Gvk, annotation, label, name_of, text};
 
 /// What is remembered of an object; its content is not.
@@ -21,7 +21,7 @@ pub struct Record {
     /// Name of the instance that its labels tell; of a cluster-scoped object they do not tell the
     /// instance's namespace.
     pub instance: Option<Box<str>>,
-    /// The controller that owns it.
+    /// The controller that owns it; of a child instance its parent, which is no controller.
     pub controller: Option<Box<Controller>>,
     /// Which step of which execution applied it last.
     pub applied_by: Option<Box<AppliedBy>>,
@@ -33,6 +33,8 @@ pub struct Record {
     pub kept: bool,
     /// Its health.
     pub health: Health,
+    /// Of an instance: why the manager does not act upon its spec.
+    pub refused: Option<Box<str>>,
 }
 
 /// The controller among an object's owners.
@@ -74,6 +76,7 @@ impl Record {
             legacy: annotation(object, LAST_APPLIED_ANNOTATION).is_some(),
             kept: annotation(object, PRUNE_ANNOTATION) == Some("false"),
             health: health_of(&kind.group, &kind.kind, object),
+            refused: refusal_of(&kind.group, &kind.kind, object).map(Into::into),
         }
     }
 
@@ -107,12 +110,20 @@ fn controller_of(object: &Value) -> Option<Box<Controller>> {
     let owners = object.pointer("/metadata/ownerReferences")?.as_array()?;
     let controller = owners
         .iter()
-        .find(|owner| owner.get("controller") == Some(&Value::Bool(true)))?;
+        .find(|owner| owner.get("controller") == Some(&Value::Bool(true)))
+        .or_else(|| owners.iter().find(|owner| is_instance(owner)))?;
     Some(Box::new(Controller {
         kind: text(controller, "/kind").into(),
         name: text(controller, "/name").into(),
         uid: text(controller, "/uid").into(),
     }))
+}
+
+fn is_instance(owner: &Value) -> bool {
+    let group = text(owner, "/apiVersion")
+        .split_once('/')
+        .map(|(group, _)| group);
+    group == Some(kudo_api::GROUP) && text(owner, "/kind") == "Instance"
 }
 
 fn applied_by(object: &Value) -> Option<Box<AppliedBy>> {

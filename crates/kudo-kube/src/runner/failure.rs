@@ -2,6 +2,7 @@
 
 use kudo_plan::{StepRef, TaskFailure};
 use kudo_template::RenderTaskError;
+use kudo_template::pipe_pod::PipePodProblem;
 
 use crate::apply::ApplyError;
 
@@ -21,6 +22,8 @@ pub(super) mod reasons {
     pub(crate) const TOGGLE: &str = "ToggleTaskError";
     /// A Pipe task failed.
     pub(crate) const PIPE: &str = "PipeTaskError";
+    /// The template of a Pipe task's pod does not render to YAML.
+    pub(crate) const UNMARSHAL: &str = "ResourceUnmarshalError";
     /// The cluster finds an object invalid, or could not be asked.
     pub(crate) const VALIDATION: &str = "ResourceValidationError";
     /// An object has failed for good.
@@ -58,7 +61,12 @@ impl Site {
             RenderTaskError::ToggleMissing { .. } | RenderTaskError::ToggleValue { .. } => {
                 reasons::TOGGLE
             }
-            RenderTaskError::PipePod { .. } => reasons::PIPE,
+            RenderTaskError::PipePod {
+                problem: PipePodProblem::Unreadable(_),
+                ..
+            } => reasons::UNMARSHAL,
+            RenderTaskError::PipePod { .. } => reasons::VALIDATION,
+            RenderTaskError::ParameterFile { .. } => reasons::RENDERING,
         };
         self.fatal(reason, error.to_string())
     }

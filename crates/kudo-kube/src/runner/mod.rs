@@ -5,17 +5,24 @@
 //! prepared across retries, so that random functions give one value per execution; after a restart, what
 //! the execution had applied already is recognised by its annotations and left as it is.
 
+mod artifact;
+mod child;
 mod failure;
 mod order;
+mod pipe;
 mod work;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use kudo_api::instance::InventoryEntry;
 use kudo_package::{OperatorDefinition, TaskSpec};
 use kudo_plan::{StepRef, TaskFailure, TaskRunner};
-use kudo_template::{Action, InstanceIdentity, RenderedTask, Renderer, StepAddress, render_task};
-use serde_json::Value;
+use kudo_template::{
+    Action, InstanceIdentity, RenderedTask, RenderedTemplate, Renderer, StepAddress, pipe_pod,
+    render_task,
+};
+use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
 use crate::dependencies::{Digest, Reference, digest};
@@ -116,16 +123,13 @@ impl KubeRunner {
         }
         let site = Site::new(step, name);
         let mut rendered = self.render(&site, step, name)?;
-        for document in &mut rendered.documents {
-            // A step may wait for long; the objects are all that it needs.
-            document.text = String::new();
-        }
+        self.complete(&site, step, &mut rendered)?;
         let objects = rendered
             .documents
             .iter()
             .flat_map(|document| &document.objects);
         for object in objects {
-            if rendered.action == Action::Apply {
+            if rendered.action != Action::Delete {
                 self.announce(object);
             }
             if let Some(reference) = Reference::to(object) {
@@ -134,6 +138,11 @@ impl KubeRunner {
                     _ => digest(object),
                 };
                 self.state().digests.insert(reference, content);
+            }
+        }
+        if let Action::Pipe { artifacts, .. } = &rendered.action {
+            for artifact in artifacts {
+                self.announce(&artifact::stub(artifact));
             }
         }
         let progress = Progress::Prepared(Arc::new(rendered));
@@ -182,6 +191,39 @@ impl KubeRunner {
         .map_err(|error| site.rendering(&error))
     }
 
+    /// Makes the objects of a task what they will be in the cluster, as far as the task's kind asks for
+    /// more than its templates say.
+    fn complete(
+        &self,
+        site: &Site,
+        step: &StepRef<'_>,
+        rendered: &mut RenderedTask,
+    ) -> Result<(), TaskFailure> {
+        for document in &mut rendered.documents {
+            // A step may wait for long; the objects are all that it needs.
+            document.text = String::new();
+        }
+        match &rendered.action {
+            Action::Pipe { .. } => {
+                let documents = rendered.documents.iter_mut();
+                for pod in documents.flat_map(|document| &mut document.objects) {
+                    *pod = pipe_pod::complete(pod, &self.cluster.waiter_image);
+                }
+            }
+            Action::Operator { .. } => {
+                let task = &rendered.task;
+                let child = child::child_of(site, step, task, &self.execution, &rendered.action)?;
+                rendered.documents = vec![RenderedTemplate {
+                    template: String::new(),
+                    text: String::new(),
+                    objects: vec![child],
+                }];
+            }
+            Action::Apply | Action::Delete | Action::Dummy { .. } => {}
+        }
+        Ok(())
+    }
+
     /// Notes that an object is about to be applied: in the inventory, and if it defines a kind, the scope
     /// that kind will have.
     fn announce(&self, object: &Value) {
@@ -190,6 +232,8 @@ impl KubeRunner {
         // A kind that nobody knows yet counts as cluster-scoped, so that the instance is not let go
         // before its record was worked off; the entry is put right when the kind is known.
         let namespace = match scope {
+            // Children are of a kind that this process may not have asked for yet.
+            None if is_instance(object) => Some(self.execution.instance.namespace.as_str()),
             Some(Scope::Namespaced) => Some(self.execution.instance.namespace.as_str()),
             Some(Scope::Cluster) | None => None,
         };
@@ -217,6 +261,32 @@ impl TaskRunner for KubeRunner {
         }
         Ok(())
     }
+}
+
+/// What a task has or had in the cluster, all of it in a namespace, as the inventory names it.
+pub fn entries_of(task: &RenderedTask, namespace: &str, plan: &str) -> Vec<InventoryEntry> {
+    let documents = task.documents.iter();
+    let mut objects: Vec<Value> = documents
+        .flat_map(|document| &document.objects)
+        .cloned()
+        .collect();
+    match &task.action {
+        Action::Pipe { artifacts, .. } => objects.extend(artifacts.iter().map(artifact::stub)),
+        Action::Operator { instance, .. } => objects.push(json!({
+            "apiVersion": kudo_api::API_VERSION,
+            "kind": "Instance",
+            "metadata": { "name": instance },
+        })),
+        Action::Apply | Action::Delete | Action::Dummy { .. } => {}
+    }
+    let entries = objects.iter();
+    entries
+        .filter_map(|object| entry_of(object, Some(namespace), plan))
+        .collect()
+}
+
+fn is_instance(object: &Value) -> bool {
+    gvk_of(object).is_some_and(|gvk| gvk.group == kudo_api::GROUP && gvk.kind == "Instance")
 }
 
 fn path_of(step: &StepRef<'_>, task: &str) -> TaskPath {

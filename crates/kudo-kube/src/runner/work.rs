@@ -28,16 +28,16 @@ use crate::provision;
 const IN_FLIGHT: usize = 16;
 
 pub(super) struct TaskWork<'a> {
-    runner: &'a KubeRunner,
+    pub(super) runner: &'a KubeRunner,
     step: &'a StepRef<'a>,
     path: TaskPath,
-    site: Site,
+    pub(super) site: Site,
     rendered: &'a RenderedTask,
 }
 
 /// An object that was sent, or found to be there. It may be awaited for long, so little of it is kept.
-struct Sent {
-    key: ObjectKey,
+pub(super) struct Sent {
+    pub(super) key: ObjectKey,
     /// Whether anything is to be awaited.
     awaited: bool,
     /// The API group that the object adds kinds to.
@@ -75,19 +75,19 @@ impl<'a> TaskWork<'a> {
             Action::Dummy { done: true, .. } => Ok(()),
             // Upstream runs such a task over and over, and it is never done.
             Action::Dummy { .. } => std::future::pending().await,
-            Action::Pipe { .. } => Err(self
-                .site
-                .fatal(reasons::PIPE, "Pipe tasks are not supported yet")),
-            Action::Operator { .. } => Err(self
-                .site
-                .fatal(reasons::BUILD, "KudoOperator tasks are not supported yet")),
+            Action::Pipe { artifacts, .. } => self.pipe(artifacts).await,
+            Action::Operator { .. } => self.install_child().await,
         }
     }
 
-    fn wave(&self, wave: Wave) -> impl Iterator<Item = &'a Value> {
+    /// The objects of the task in its order.
+    pub(super) fn objects(&self) -> impl Iterator<Item = &'a Value> + use<'a> {
         let documents = self.rendered.documents.iter();
-        documents
-            .flat_map(|document| &document.objects)
+        documents.flat_map(|document| &document.objects)
+    }
+
+    fn wave(&self, wave: Wave) -> impl Iterator<Item = &'a Value> {
+        self.objects()
             .filter(move |object| Wave::of(object) == wave)
     }
 
@@ -115,11 +115,21 @@ impl<'a> TaskWork<'a> {
         self.until_healthy(&sent).await
     }
 
-    async fn apply_one(&self, object: &Value) -> Result<Sent, TaskFailure> {
+    /// Enhances an object and applies it.
+    pub(super) async fn apply_one(&self, object: &Value) -> Result<Sent, TaskFailure> {
         let kind = self.resolve(object).await?;
-        let mut desired = self.enhanced(object, &kind)?;
-        self.note(&kind, &desired);
-        let key = key_of(&kind, &desired);
+        let desired = self.enhanced(object, &kind)?;
+        self.send(desired, &kind).await
+    }
+
+    /// Applies an object that is as it should be in the cluster, but for the hash of what it reads.
+    pub(super) async fn send(
+        &self,
+        mut desired: Value,
+        kind: &Arc<Kind>,
+    ) -> Result<Sent, TaskFailure> {
+        self.note(kind, &desired);
+        let key = key_of(kind, &desired);
         let by = self.applied_by();
         let contested = self.runner.is_contested(&key, &self.path);
         let observed = &self.runner.cluster.observed;
@@ -130,7 +140,7 @@ impl<'a> TaskWork<'a> {
             self.add_hash(&mut desired).await?;
             let application = Application {
                 desired: &desired,
-                kind: &kind,
+                kind,
                 by: &by,
                 instance_uid: &self.runner.execution.instance_uid,
                 contested,
@@ -142,7 +152,7 @@ impl<'a> TaskWork<'a> {
             }
         };
         self.runner.applied(&key, &self.path);
-        let awaited = kind.watchable && self.is_awaited(&kind, &desired, answer.as_ref()).await;
+        let awaited = kind.watchable && self.is_awaited(kind, &desired, answer.as_ref()).await;
         let defines = (kind_of(&desired) == "CustomResourceDefinition")
             .then(|| text(&desired, "/spec/group").to_owned());
         Ok(Sent {
@@ -180,7 +190,7 @@ impl<'a> TaskWork<'a> {
             .map_err(|error| self.site.fatal(reasons::ENHANCEMENT, error.to_string()))
     }
 
-    fn applied_by(&self) -> AppliedBy {
+    pub(super) fn applied_by(&self) -> AppliedBy {
         AppliedBy {
             plan: self.step.plan.into(),
             phase: self.step.phase.into(),
@@ -211,7 +221,7 @@ impl<'a> TaskWork<'a> {
     }
 
     /// Finds the object's kind and makes sure that it is watched.
-    async fn resolve(&self, object: &Value) -> Result<Arc<Kind>, TaskFailure> {
+    pub(super) async fn resolve(&self, object: &Value) -> Result<Arc<Kind>, TaskFailure> {
         let named = || format!("{} {:?}", kind_of(object), name_of(object));
         let Some(gvk) = gvk_of(object) else {
             return Err(self.site.fatal(reasons::RENDERING, "an object has no kind"));
@@ -287,7 +297,7 @@ impl<'a> TaskWork<'a> {
         }
     }
 
-    async fn until_healthy(&self, sent: &[Sent]) -> Result<(), TaskFailure> {
+    pub(super) async fn until_healthy(&self, sent: &[Sent]) -> Result<(), TaskFailure> {
         let awaited = sent.iter().filter(|sent| sent.awaited);
         let waits: FuturesUnordered<_> = awaited.map(|sent| self.until_one_healthy(sent)).collect();
         waits.try_collect().await

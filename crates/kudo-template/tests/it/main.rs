@@ -12,6 +12,7 @@ mod corpus;
 mod go_cases;
 mod handlebars;
 mod hostile;
+mod pipe_pods;
 mod properties;
 mod tasks;
 mod verify;

@@ -49,7 +49,8 @@ parameters:
     let b = format!(
         "{object}of: {{{{OperatorName}}}} {{{{OperatorVersion}}}} {{{{AppVersion}}}} {{{{Name}}}} {{{{Namespace}}}}\n---\n# nothing\n---\n{object}"
     );
-    let pod = "apiVersion: v1\nkind: Pod\nspec: {x: 1}\n";
+    let pod = "apiVersion: v1\nkind: Pod\nspec:\n  volumes: [{name: out, emptyDir: {}}]\n  \
+               initContainers: [{name: a, volumeMounts: [{name: out, mountPath: /tmp}]}]\n";
     let files = [
         ("operator.yaml", operator),
         ("params.yaml", params),
@@ -147,7 +148,8 @@ fn what_each_kind_of_task_does() {
     );
     let child = run("child", &on).unwrap();
     assert!(
-        matches!(&child.action, Action::Operator { instance_name: Some(name), .. } if name == "kid")
+        matches!(&child.action, Action::Operator { instance, parameters, .. }
+            if instance == "kid" && parameters["A"] == "My_Inst")
     );
     assert_eq!(child.documents[0].text, "A: My_Inst\n");
     assert_eq!(child.documents[0].objects, Vec::<Value>::new());
@@ -209,7 +211,7 @@ fn what_is_not_there() {
     definition
         .templates
         .insert("pod.yaml".to_owned(), "a: b".to_owned());
-    let expected = "task \"Gen-Files\": template \"pod.yaml\" must render to exactly one Pod";
+    let expected = "task \"Gen-Files\": template \"pod.yaml\": must render to exactly one Pod";
     assert_eq!(plan(&definition, "deploy"), expected);
     definition
         .templates

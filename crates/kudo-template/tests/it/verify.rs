@@ -61,7 +61,9 @@ parameters:
 const POD: &str = "
 kind: Pod
 apiVersion: v1
-spec: {}
+spec:
+  volumes: [{name: out, emptyDir: {}}]
+  initContainers: [{name: a, volumeMounts: [{name: out, mountPath: /tmp}]}]
 ";
 
 /// Findings of these rules in the package with this template, as they are shown.
