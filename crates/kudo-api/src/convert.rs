@@ -182,7 +182,8 @@ fn operator_version_spec(definition: &OperatorDefinition) -> OperatorVersionSpec
     }
 }
 
-fn definition_name(definition: &OperatorDefinition) -> String {
+/// Name of the `OperatorVersion` resource of a definition.
+pub fn definition_name(definition: &OperatorDefinition) -> String {
     operator_version_name(
         &definition.operator_name,
         definition.app_version.as_deref(),

@@ -12,6 +12,7 @@
 
 pub mod convert;
 mod crd;
+pub mod dependencies;
 pub mod instance;
 mod lenient;
 pub mod names;

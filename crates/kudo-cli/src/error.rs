@@ -110,6 +110,20 @@ pub(crate) enum Error {
         /// What to print before; nothing where the diagnostics were printed already.
         diagnostics: Vec<Diagnostic>,
     },
+    /// A package that another one depends on is not as it should be.
+    #[error("package {package:?}, which task {task:?} of {parent} installs: {source}")]
+    Dependency {
+        package: String,
+        task: String,
+        parent: String,
+        source: Box<Error>,
+    },
+    /// Packages depend on each other.
+    #[error("operators install each other in a circle: {}", circle.join(" -> "))]
+    DependencyCycle { circle: Vec<String> },
+    /// Two dependencies have one name and one version.
+    #[error("two different packages are called {version}")]
+    DependencyDiffers { version: String },
     /// A template cannot be rendered.
     #[error(transparent)]
     Render(#[from] RenderTaskError),
@@ -256,6 +270,21 @@ pub(crate) enum Error {
     /// Standard output cannot be written.
     #[error("cannot write to standard output: {0}")]
     Output(#[source] std::io::Error),
+}
+
+impl Error {
+    /// The error as one about a dependency; the innermost dependency is the one to tell of.
+    pub(crate) fn of_dependency(self, package: &str, task: &str, parent: &str) -> Self {
+        match self {
+            Self::Dependency { .. } | Self::DependencyCycle { .. } => self,
+            source => Self::Dependency {
+                package: package.to_owned(),
+                task: task.to_owned(),
+                parent: parent.to_owned(),
+                source: Box::new(source),
+            },
+        }
+    }
 }
 
 impl From<HomeError> for Error {

@@ -9,6 +9,7 @@
 mod arguments;
 mod cluster;
 mod commands;
+mod dependencies;
 mod error;
 mod exit;
 mod follow;

@@ -7,6 +7,7 @@ use kudo_package::Package;
 use kudo_repository::{Base, Fetcher, Limits, RepositoryChoice, Request, Resolved, Resolver};
 
 use crate::arguments::{Global, VersionChoice};
+use crate::dependencies::{self, Tree};
 use crate::error::Error;
 use crate::home;
 
@@ -47,14 +48,12 @@ pub(crate) fn load_local(
     argument: &str,
     choice: &VersionChoice,
     global: &Global,
-) -> Result<Package, Error> {
+) -> Result<Resolved, Error> {
     let path = Path::new(argument);
-    let resolved = if choice.repo.is_none() && path.exists() {
-        Resolver::resolve_path(path)?
-    } else {
-        load(argument, choice, global)?
-    };
-    Ok(resolved.package)
+    if choice.repo.is_none() && path.exists() {
+        return Ok(Resolver::resolve_path(path)?);
+    }
+    load(argument, choice, global)
 }
 
 /// The rule that renders with default values. What is to be installed is rendered with the values
@@ -62,23 +61,40 @@ pub(crate) fn load_local(
 const RENDERS_WITH_DEFAULTS: &str = "template-renders";
 
 /// Loads a package and refuses one that breaks rules. Warnings are for `package verify`.
-pub(crate) fn load_verified(
+fn load_verified(
     argument: &str,
     choice: &VersionChoice,
     global: &Global,
 ) -> Result<Resolved, Error> {
     let resolved = load(argument, choice, global)?;
-    let mut errors = kudo_template::verify::verify_package(&resolved.package);
+    refuse_broken(&resolved.package, argument)?;
+    Ok(resolved)
+}
+
+/// Refuses a package that breaks rules.
+pub(crate) fn refuse_broken(package: &Package, origin: &str) -> Result<(), Error> {
+    let mut errors = kudo_template::verify::verify_package(package);
     errors.retain(|found| found.is_error() && found.rule != RENDERS_WITH_DEFAULTS);
     if errors.is_empty() {
-        Ok(resolved)
+        Ok(())
     } else {
         Err(Error::PackageInvalid {
-            path: argument.into(),
+            path: origin.into(),
             errors: errors.len(),
             diagnostics: errors,
         })
     }
+}
+
+/// Loads a package as [`load_verified`] does, and all that it depends on.
+pub(crate) fn load_tree(
+    argument: &str,
+    choice: &VersionChoice,
+    global: &Global,
+) -> Result<Tree, Error> {
+    let root = load_verified(argument, choice, global)?;
+    let resolver = resolver(choice.repo.as_deref(), global)?;
+    dependencies::resolve(root, &resolver)
 }
 
 #[cfg(test)]

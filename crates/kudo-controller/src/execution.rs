@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kudo_api::Instance;
+use kudo_api::dependencies::{self, Cycle};
 use kudo_kube::inventory::SharedInventory;
 use kudo_kube::{Cluster, Execution, InstanceKey, Inventory, KubeRunner};
 use kudo_package::OperatorDefinition;
@@ -22,7 +23,6 @@ use crate::admission;
 use crate::clock::RuntimeClock;
 use crate::context::Context;
 use crate::decide::Start;
-use crate::dependencies::{self, Cycle};
 use crate::gate::RequestGate;
 use crate::recorder::Recorder;
 use crate::status::from_recorded;

@@ -12,7 +12,6 @@ mod command;
 pub mod conditions;
 mod context;
 pub mod decide;
-pub mod dependencies;
 pub mod election;
 pub mod events;
 mod execution;

@@ -106,6 +106,11 @@ impl Resolver {
         }
     }
 
+    /// Whether an argument means files, which can be had without asking anybody.
+    pub fn is_local(package: &str) -> bool {
+        !Place::is_url(package) && is_path(package)
+    }
+
     /// Loads a package from a directory or an archive of this machine.
     pub fn resolve_path(path: &Path) -> Result<Resolved, ResolveError> {
         let origin = path.display().to_string();
@@ -176,7 +181,8 @@ impl Resolver {
     }
 }
 
-/// Whether an argument is a path: it has a separator, begins with a dot, or is an archive's name.
+/// Whether an argument that is no URL is a path: it has a separator, begins with a dot, or is an
+/// archive's name.
 fn is_path(argument: &str) -> bool {
     argument.contains(['/', std::path::MAIN_SEPARATOR])
         || argument.starts_with('.')

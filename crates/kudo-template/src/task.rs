@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use kudo_package::parameter::{ValuesError, values_from_yaml};
 use kudo_package::{OperatorDefinition, PipeFile, Task, TaskSpec, suggest, yaml};
@@ -92,6 +92,17 @@ pub struct PipeArtifact {
     pub file: PipeFile,
 }
 
+impl PipeArtifact {
+    /// The object without its content: enough to tell which one it is.
+    pub fn stub(&self) -> Value {
+        json!({
+            "apiVersion": "v1",
+            "kind": self.file.kind.as_str(),
+            "metadata": { "name": self.name },
+        })
+    }
+}
+
 /// One rendered template.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RenderedTemplate {
@@ -179,7 +190,7 @@ pub enum RenderTaskError {
         /// Name of the template.
         template: String,
         /// What is wrong with it.
-        problem: PipePodProblem,
+        problem: Box<PipePodProblem>,
     },
     /// The parameter file of a `KudoOperator` task does not render to parameter values.
     #[error("task {task:?}: parameter file {template:?}: {problem}")]
@@ -189,7 +200,7 @@ pub enum RenderTaskError {
         /// Name of the template.
         template: String,
         /// What is wrong with it.
-        problem: ValuesError,
+        problem: Box<ValuesError>,
     },
 }
 
@@ -448,7 +459,7 @@ impl Rendering<'_> {
         let problem = |problem| RenderTaskError::PipePod {
             task: self.task.name.clone(),
             template: template.to_owned(),
-            problem,
+            problem: Box::new(problem),
         };
         let pod = single_object(template, &text, "Pod", &pod_name)
             .map_err(|error| problem(PipePodProblem::Unreadable(error)))?
@@ -480,7 +491,7 @@ impl Rendering<'_> {
         values_from_yaml(&document.text).map_err(|problem| RenderTaskError::ParameterFile {
             task: self.task.name.clone(),
             template: document.template.clone(),
-            problem,
+            problem: Box::new(problem),
         })
     }
 

@@ -4,15 +4,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kube::ResourceExt;
+use kudo_api::convert::definition_name;
 use kudo_api::names::{DEPLOY_PLAN, UPDATE_PLAN, UPGRADE_PLAN};
 use kudo_api::{Operator, OperatorVersion, convert};
 use kudo_package::parameter::{self, ParameterError};
 use kudo_package::{OperatorDefinition, Package};
-use kudo_template::{InstanceIdentity, Limits, Renderer, render_plan};
+use kudo_template::{Action, InstanceIdentity, Limits, Renderer, render_plan};
 use serde_json::Value;
 
 use crate::arguments::VersionChoice;
 use crate::cluster::Session;
+use crate::dependencies::Tree;
 use crate::error::{Error, Named};
 use crate::kinds;
 use crate::output::Output;
@@ -31,7 +33,7 @@ impl Provision {
     ///
     /// An operator that exists is left as it is, as upstream does: its description belongs to no
     /// version. An operator version that exists must be the same, for instances rely on it.
-    pub(crate) async fn plan(session: &Session, package: &Package) -> Result<Self, Error> {
+    async fn plan(session: &Session, package: &Package) -> Result<Self, Error> {
         let operator = convert::operator(package, &session.namespace);
         let version = convert::operator_version(package, &session.namespace);
         let operator_name = operator.name_any();
@@ -53,9 +55,14 @@ impl Provision {
         })
     }
 
-    /// The operator version.
-    pub(crate) fn version(&self) -> &OperatorVersion {
-        &self.version
+    /// Compares a package and all that it depends on with the cluster, dependencies first: an operator
+    /// version comes after those that it installs. Writes nothing.
+    pub(crate) async fn plan_tree(session: &Session, tree: &Tree) -> Result<Vec<Self>, Error> {
+        let mut provisions = Vec::new();
+        for package in tree.packages() {
+            provisions.push(Self::plan(session, package).await?);
+        }
+        Ok(provisions)
     }
 
     /// Writes what is not there yet. May be repeated after any failure.
@@ -153,6 +160,48 @@ pub(crate) async fn check_plan(
     kinds::check(session, &steps).await
 }
 
+/// Renders the plan `deploy` as the manager will, and those of the children that it installs: their
+/// parameters are checked before the parent begins to install them.
+pub(crate) fn check_tree(
+    tree: &Tree,
+    definition: &OperatorDefinition,
+    instance: InstanceIdentity<'_>,
+    values: &BTreeMap<String, Value>,
+) -> Result<(), Error> {
+    if !definition.plans.contains_key(DEPLOY_PLAN) {
+        return Ok(());
+    }
+    let renderer = Renderer::new(Limits::default());
+    let steps = render_plan(&renderer, definition, instance, DEPLOY_PLAN, values)?;
+    for task in steps.into_iter().flat_map(|step| step.tasks) {
+        let Action::Operator {
+            package,
+            instance: name,
+            app_version,
+            operator_version,
+            parameters,
+        } = &task.action
+        else {
+            continue;
+        };
+        let app_version = app_version.as_deref();
+        let child = tree.definition(package, app_version, operator_version.as_deref());
+        if let Some(child) = child {
+            let identity = InstanceIdentity {
+                name,
+                namespace: instance.namespace,
+            };
+            check_parameters(child, &BTreeMap::new(), parameters)
+                .and_then(|values| check_tree(tree, child, identity, &values))
+                .map_err(|error| {
+                    let parent = definition_name(definition);
+                    error.of_dependency(package, &task.task, &parent)
+                })?;
+        }
+    }
+    Ok(())
+}
+
 /// The plan that an upgrade to this version runs.
 pub(crate) fn upgrade_plan(definition: &OperatorDefinition) -> &'static str {
     let exists = |plan: &&str| definition.plans.contains_key(*plan);
@@ -211,6 +260,15 @@ pub(crate) async fn check_kubernetes(
         needed: needed.to_owned(),
         found,
     })
+}
+
+/// Refuses a cluster that is older than the package, or one that it depends on, says it needs.
+pub(crate) async fn check_kubernetes_of(session: &Session, tree: &Tree) -> Result<(), Error> {
+    for package in tree.packages() {
+        let needed = package.manifest.kubernetes_version.as_deref();
+        check_kubernetes(session, &package.definition.operator_name, needed).await?;
+    }
+    Ok(())
 }
 
 /// Says so where a version was asked for that a local package does not have: as with upstream, the

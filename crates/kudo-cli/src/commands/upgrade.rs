@@ -2,12 +2,13 @@
 
 use clap::Args;
 use kube::ResourceExt;
+use kudo_api::convert;
 use kudo_package::{OperatorDefinition, Package};
 use kudo_template::InstanceIdentity;
 use serde_json::{Value, json};
 
 use super::operator_version::{
-    Provision, check_kubernetes, check_parameters, check_plan, definition_of, upgrade_plan,
+    Provision, check_kubernetes_of, check_parameters, check_plan, definition_of, upgrade_plan,
     warn_of_choice,
 };
 use super::update::{change, changes};
@@ -61,22 +62,22 @@ pub(crate) async fn run(
 ) -> Result<(), Error> {
     let format = output.format("upgrade", &[Format::Yaml, Format::Json, Format::Name])?;
     let given = parameters::read(&arguments.parameters)?;
-    let package = source::load_verified(&arguments.package, &arguments.choice, global)?.package;
-    warn_of_choice(&arguments.choice, &package, output);
+    let tree = source::load_tree(&arguments.package, &arguments.choice, global)?;
+    let package = &tree.root;
+    warn_of_choice(&arguments.choice, package, output);
 
     let name = &arguments.instance;
     let session = Session::open(global).await?;
     let instance = session.instance(name).await?;
     let version = session.operator_version_of(&instance).await?;
-    check_versions(&session, name, &definition_of(&version)?, &package)?;
+    check_versions(&session, name, &definition_of(&version)?, package)?;
     let definition = &package.definition;
     let values = check_parameters(definition, &instance.spec.parameters, &given)?;
     let identity = InstanceIdentity {
         name,
         namespace: &session.namespace,
     };
-    let needed = package.manifest.kubernetes_version.as_deref();
-    check_kubernetes(&session, &definition.operator_name, needed).await?;
+    check_kubernetes_of(&session, &tree).await?;
     check_plan(
         &session,
         definition,
@@ -85,10 +86,15 @@ pub(crate) async fn run(
         &values,
     )
     .await?;
-    let provision = Provision::plan(&session, &package).await?;
+    let provisions = Provision::plan_tree(&session, &tree).await?;
 
-    provision.write(&session, output).await?;
-    let mut spec = json!({ "operatorVersion": { "name": provision.version().name_any() } });
+    let mut objects: Vec<Value> = Vec::new();
+    for provision in &provisions {
+        provision.write(&session, output).await?;
+        objects.extend(provision.objects());
+    }
+    let version = convert::operator_version(package, &session.namespace);
+    let mut spec = json!({ "operatorVersion": { "name": version.name_any() } });
     let changed = changes(&instance, &given);
     if !changed.is_empty() {
         spec["parameters"] = json!(changed);
@@ -105,7 +111,7 @@ pub(crate) async fn run(
         let what = Follow {
             name,
             awaited,
-            plans: &provision.version().spec.plans,
+            plans: &version.spec.plans,
             limit: arguments.wait.limit(),
             keep_tree: true,
         };
@@ -116,7 +122,6 @@ pub(crate) async fn run(
         answer(&session, output, name, &awaited).await?;
         instance
     };
-    let mut objects: Vec<Value> = provision.objects();
     objects.extend(serde_json::to_value(instance));
     print_objects(output, format, &objects)
 }

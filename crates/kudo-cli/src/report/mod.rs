@@ -57,6 +57,17 @@ fn message(error: &Error) -> String {
         } => {
             return format!("the package {} is invalid:\n{error}", path.display());
         }
+        Error::Dependency {
+            package,
+            task,
+            parent,
+            source,
+        } => {
+            let inner = message(source);
+            return format!(
+                "package {package:?}, which task {task:?} of {parent} installs: {inner}"
+            );
+        }
         Error::Parameters { errors, .. } => {
             let lines: Vec<String> = errors
                 .iter()
@@ -103,6 +114,15 @@ fn judge(error: &Error) -> (ExitStatus, Vec<String>) {
         Error::Format { allowed, .. } => (Exit::Usage, hint(formats(allowed))),
         Error::Flags { hint: text, .. } => (Exit::Usage, hint(*text)),
         Error::Resolve(error) => repository::resolve(error),
+        Error::Dependency { source, .. } => judge(source),
+        Error::DependencyCycle { .. } => (
+            Exit::Failed,
+            hint("take one of the KudoOperator tasks out of the circle"),
+        ),
+        Error::DependencyDiffers { .. } => (
+            Exit::Conflict,
+            hint("raise operatorVersion in the operator.yaml of one of them"),
+        ),
         Error::NotARepository { source, .. } => (
             repository::resolve(source).0,
             hint("add it nevertheless with --skip-check"),

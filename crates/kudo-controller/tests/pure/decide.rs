@@ -1,6 +1,7 @@
 //! Decisions about instances that live.
 
 use kudo_api::Instance;
+use kudo_api::instance::InventoryEntry;
 use kudo_api::names::CLEANUP_FINALIZER;
 use kudo_controller::conditions::Wanted;
 use kudo_controller::decide::{Action, Decision, Lookup, Notice, Observation, decide};
@@ -35,6 +36,7 @@ pub(crate) fn words(decision: &Decision) -> String {
         Action::Resume { plan, uid } => format!("resume {plan} {uid}"),
         Action::ClearRequest => "clear".to_owned(),
         Action::Prune => "prune".to_owned(),
+        Action::Sweep => "sweep".to_owned(),
         Action::FinishDeletion { skipped_cleanup } => {
             let reason = skipped_cleanup.as_deref();
             let reason = reason.map(|r| format!(" ({r})")).unwrap_or_default();
@@ -333,6 +335,31 @@ fn what_an_upgrade_left_behind_is_pruned_in_the_end() {
     changed.spec.plan_execution.plan_name = "deploy".to_owned();
     changed.spec.plan_execution.uid = "v".to_owned();
     assert_eq!(ask_same(&changed, definition), "start deploy v from v0");
+}
+
+#[test]
+fn pods_that_pipe_tasks_left_behind_go_once_nothing_runs() {
+    let after = |state: &str, pod: &str| {
+        let mut instance = instance("").accepted("v1", "").plan("deploy", state, "u");
+        status(&mut instance).inventory = vec![InventoryEntry {
+            version: "v1".to_owned(),
+            kind: "Pod".to_owned(),
+            namespace: Some("ns".to_owned()),
+            name: pod.to_owned(),
+            plan: "deploy".to_owned(),
+            ..InventoryEntry::default()
+        }];
+        instance
+    };
+    let definition = ("deploy", "");
+    let pod = "inst.deploy.phase.step.task.pipepod";
+    assert_eq!(ask_same(&after("FATAL_ERROR", pod), definition), "sweep");
+    assert_eq!(ask_same(&after("COMPLETE", pod), definition), "sweep");
+    assert_eq!(
+        ask_same(&after("IN_PROGRESS", pod), definition),
+        "resume deploy u"
+    );
+    assert_eq!(ask_same(&after("FATAL_ERROR", "pod"), definition), "idle");
 }
 
 #[test]

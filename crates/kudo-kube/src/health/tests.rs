@@ -8,7 +8,7 @@ mod workloads;
 
 use serde_json::{Value, json};
 
-use super::{Health, health, needs_content};
+use super::{Health, health, needs_content, refusal_of};
 
 /// Judges objects of one kind, given as what is merged into the bare object.
 fn check(api_version: &str, kind: &str, cases: &[(&str, Value, &str)]) {
@@ -179,6 +179,29 @@ fn custom_resources_speak_for_themselves() {
 }
 
 #[test]
+fn a_refusal_counts_once_nothing_runs() {
+    let instance = |plan: &str, accepted: &str| {
+        json!({
+            "status": {
+                "planStatus": {"deploy": {"status": plan}},
+                "conditions": [{"type": "Accepted", "status": accepted, "message": "no", "reason": "R"}],
+            },
+        })
+    };
+    let cases = [
+        ("COMPLETE", "False", Some("no (R)")),
+        ("IN_PROGRESS", "False", None),
+        ("COMPLETE", "True", None),
+    ];
+    for (plan, accepted, expected) in cases {
+        let found = refusal_of("kudo.dev", "Instance", &instance(plan, accepted));
+        assert_eq!(found.as_deref(), expected, "{plan} {accepted}");
+    }
+    let other = instance("COMPLETE", "False");
+    assert_eq!(refusal_of("example.com", "Instance", &other), None);
+}
+
+#[test]
 fn instances() {
     let accepted = json!({"operatorVersion": "op-1", "parameters": {"A": "1"}});
     let spec = json!({"operatorVersion": {"name": "op-1"}, "parameters": {"A": "1"}});
@@ -192,6 +215,17 @@ fn instances() {
     changed["spec"]["parameters"]["A"] = json!("2");
     let mut upgraded = ours(json!({"deploy": plan("COMPLETE", "1")}));
     upgraded["spec"]["operatorVersion"]["name"] = json!("op-2");
+    let mut dropped = ours(json!({"deploy": plan("COMPLETE", "1")}));
+    dropped["spec"]["parameters"] = json!({});
+    let mut elsewhere = ours(json!({"deploy": plan("COMPLETE", "1")}));
+    elsewhere["metadata"] = json!({"namespace": "ns"});
+    elsewhere["spec"]["operatorVersion"]["namespace"] = json!("shared");
+    elsewhere["status"]["accepted"]["operatorVersion"] = json!("shared/op-1");
+    let mut own_namespace = ours(json!({"deploy": plan("COMPLETE", "1")}));
+    own_namespace["metadata"] = json!({"namespace": "ns"});
+    own_namespace["spec"]["operatorVersion"]["namespace"] = json!("ns");
+    let mut retried = plan("IN_PROGRESS", "1");
+    retried["phases"] = json!([{"steps": [{"status": "ERROR", "message": "no such class"}]}]);
     let mut scheduled = ours(json!({"deploy": plan("COMPLETE", "1")}));
     scheduled["spec"]["planExecution"] = json!({"planName": "backup", "uid": "u"});
     let mut failed_step = plan("FATAL_ERROR", "3");
@@ -230,6 +264,14 @@ fn instances() {
             ),
             ("accepted, nothing ran", ours(json!({})), "-"),
             ("a parameter changed", changed, untaken),
+            ("a parameter was dropped", dropped, untaken),
+            ("its version is in another namespace", elsewhere, "-"),
+            ("its version's namespace is its own", own_namespace, "-"),
+            (
+                "retrying, with a step's word",
+                ours(json!({"deploy": retried})),
+                "… plan \"deploy\" is IN_PROGRESS: no such class",
+            ),
             ("upgraded", upgraded, untaken),
             ("refused", refused, "… no such plan (Denied)"),
             (

@@ -45,18 +45,9 @@ pub(super) enum EnvFileError {
     },
 }
 
-/// The object without its content: enough to tell which one it is.
-pub(super) fn stub(artifact: &PipeArtifact) -> Value {
-    json!({
-        "apiVersion": "v1",
-        "kind": artifact.file.kind.as_str(),
-        "metadata": { "name": artifact.name },
-    })
-}
-
 /// The object that keeps a file's content.
 pub(super) fn object(artifact: &PipeArtifact, content: &[u8]) -> Result<Value, EnvFileError> {
-    let mut object = stub(artifact);
+    let mut object = artifact.stub();
     let encoded = |bytes: &[u8]| json!(STANDARD.encode(bytes));
     let secret = artifact.file.kind == PipeKind::Secret;
     let (field, entries): (&str, Map<String, Value>) = match &artifact.file.source {

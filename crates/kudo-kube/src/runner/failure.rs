@@ -56,17 +56,16 @@ impl Site {
             RenderTaskError::Render(_)
             | RenderTaskError::Objects(_)
             | RenderTaskError::UnknownTemplate { .. }
-            | RenderTaskError::UnknownPlan { .. } => reasons::RENDERING,
+            | RenderTaskError::UnknownPlan { .. }
+            | RenderTaskError::ParameterFile { .. } => reasons::RENDERING,
             RenderTaskError::UnknownTask { .. } => reasons::UNKNOWN_TASK,
             RenderTaskError::ToggleMissing { .. } | RenderTaskError::ToggleValue { .. } => {
                 reasons::TOGGLE
             }
-            RenderTaskError::PipePod {
-                problem: PipePodProblem::Unreadable(_),
-                ..
-            } => reasons::UNMARSHAL,
-            RenderTaskError::PipePod { .. } => reasons::VALIDATION,
-            RenderTaskError::ParameterFile { .. } => reasons::RENDERING,
+            RenderTaskError::PipePod { problem, .. } => match **problem {
+                PipePodProblem::Unreadable(_) => reasons::UNMARSHAL,
+                _ => reasons::VALIDATION,
+            },
         };
         self.fatal(reason, error.to_string())
     }

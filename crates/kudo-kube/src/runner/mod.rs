@@ -19,8 +19,8 @@ use kudo_api::instance::InventoryEntry;
 use kudo_package::{OperatorDefinition, TaskSpec};
 use kudo_plan::{StepRef, TaskFailure, TaskRunner};
 use kudo_template::{
-    Action, InstanceIdentity, RenderedTask, RenderedTemplate, Renderer, StepAddress, pipe_pod,
-    render_task,
+    Action, InstanceIdentity, PipeArtifact, RenderedTask, RenderedTemplate, Renderer, StepAddress,
+    pipe_pod, render_task,
 };
 use serde_json::{Value, json};
 
@@ -142,7 +142,7 @@ impl KubeRunner {
         }
         if let Action::Pipe { artifacts, .. } = &rendered.action {
             for artifact in artifacts {
-                self.announce(&artifact::stub(artifact));
+                self.announce(&artifact.stub());
             }
         }
         let progress = Progress::Prepared(Arc::new(rendered));
@@ -271,7 +271,7 @@ pub fn entries_of(task: &RenderedTask, namespace: &str, plan: &str) -> Vec<Inven
         .cloned()
         .collect();
     match &task.action {
-        Action::Pipe { artifacts, .. } => objects.extend(artifacts.iter().map(artifact::stub)),
+        Action::Pipe { artifacts, .. } => objects.extend(artifacts.iter().map(PipeArtifact::stub)),
         Action::Operator { instance, .. } => objects.push(json!({
             "apiVersion": kudo_api::API_VERSION,
             "kind": "Instance",

@@ -45,7 +45,7 @@ impl TaskWork<'_> {
     async fn are_kept(&self, artifacts: &[PipeArtifact]) -> Result<bool, TaskFailure> {
         let by = self.applied_by();
         for artifact in artifacts {
-            let object = artifact::stub(artifact);
+            let object = artifact.stub();
             let kind = self.resolve(&object).await?;
             let key = ObjectKey {
                 namespace: Some(self.runner.execution.instance.namespace.clone()),

@@ -1,8 +1,10 @@
 //! `--in-cluster`: another instance of an operator version that is in the cluster already.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use kube::ResourceExt;
+use kudo_api::dependencies::{self, Cycle};
 use kudo_api::names::{self, DEPLOY_PLAN};
 use kudo_api::{Instance, InstanceSpec, ObjectReference, Operator, OperatorVersion};
 use kudo_package::OperatorDefinition;
@@ -29,7 +31,8 @@ pub(super) async fn install(
     given: BTreeMap<String, String>,
 ) -> Result<(), Error> {
     let session = Session::open(global).await?;
-    let (operator, version) = choose(&session, arguments).await?;
+    let all: Vec<OperatorVersion> = session.list().await?;
+    let (operator, version) = choose(&session, arguments, &all).await?;
     let definition = definition_of(&version)?;
     let values = check_parameters(&definition, &BTreeMap::new(), &given)?;
     let name = instance_name(arguments, &definition);
@@ -39,6 +42,7 @@ pub(super) async fn install(
     };
     let needed = operator.map(|operator| operator.spec.kubernetes_version);
     check_kubernetes(&session, &definition.operator_name, needed.as_deref()).await?;
+    check_children(&session, &definition, &all)?;
     check_plan(&session, &definition, identity, DEPLOY_PLAN, &values).await?;
     refuse_existing(&session, &name, &version.name_any()).await?;
 
@@ -55,9 +59,10 @@ pub(super) async fn install(
 async fn choose(
     session: &Session,
     arguments: &InstallArgs,
+    all: &[OperatorVersion],
 ) -> Result<(Option<Operator>, OperatorVersion), Error> {
     let name = arguments.package.as_str();
-    let mut all: Vec<OperatorVersion> = session.list().await?;
+    let mut all: Vec<&OperatorVersion> = all.iter().collect();
     all.retain(|version| version.spec.operator.name.as_deref() == Some(name));
     all.sort_by(|a, b| newest_first(versions_of(a), versions_of(b)));
     let choice = &arguments.choice;
@@ -69,13 +74,47 @@ async fn choose(
             && fits(&choice.app_version, &version.spec.app_version)
     };
     match all.iter().find(|version| fits(version)) {
-        Some(version) => Ok((session.operator(name).await?, version.clone())),
+        Some(version) => Ok((session.operator(name).await?, (*version).clone())),
         None => Err(Error::NoneFits {
             operator: name.to_owned(),
             namespace: session.namespace.clone(),
-            installed: all.iter().map(ResourceExt::name_any).collect(),
+            installed: all.iter().map(|version| version.name_any()).collect(),
         }),
     }
+}
+
+/// The operator versions that this one installs must be there, too, and must not install it in turn.
+fn check_children(
+    session: &Session,
+    definition: &OperatorDefinition,
+    all: &[OperatorVersion],
+) -> Result<(), Error> {
+    let find = |name: &str| {
+        let found = all.iter().find(|version| version.name_any() == name)?;
+        OperatorDefinition::try_from(found).ok().map(Arc::new)
+    };
+    if let Some(Cycle(circle)) = dependencies::cycle(definition, find) {
+        return Err(Error::DependencyCycle { circle });
+    }
+    let mut open = vec![definition.clone()];
+    let mut seen = BTreeSet::new();
+    while let Some(parent) = open.pop() {
+        for child in dependencies::children(&parent) {
+            if !seen.insert(child.clone()) {
+                continue;
+            }
+            match find(&child) {
+                Some(definition) => open.push((*definition).clone()),
+                None => {
+                    return Err(Error::NoOperatorVersion {
+                        version: session.named(&child),
+                        nearest: None,
+                    });
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 fn versions_of(version: &OperatorVersion) -> Versions<'_> {

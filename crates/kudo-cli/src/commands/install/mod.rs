@@ -16,7 +16,7 @@ use kudo_package::OperatorDefinition;
 use kudo_template::InstanceIdentity;
 
 use super::operator_version::{
-    Provision, check_kubernetes, check_parameters, check_plan, warn_of_choice,
+    Provision, check_kubernetes_of, check_parameters, check_plan, check_tree, warn_of_choice,
 };
 use crate::arguments::{Format, Global, ParameterArgs, VersionChoice, WaitArgs};
 use crate::cluster::Session;
@@ -90,8 +90,9 @@ pub(crate) async fn run(
     if arguments.in_cluster {
         return in_cluster::install(arguments, global, output, format, given).await;
     }
-    let package = source::load_verified(&arguments.package, &arguments.choice, global)?.package;
-    warn_of_choice(&arguments.choice, &package, output);
+    let tree = source::load_tree(&arguments.package, &arguments.choice, global)?;
+    let package = &tree.root;
+    warn_of_choice(&arguments.choice, package, output);
     let instance_name = instance_name(arguments, &package.definition);
     let values = if arguments.skip_instance && package.manifest.namespace_manifest.is_none() {
         // With no instance there is nothing that would need the required parameters.
@@ -101,8 +102,7 @@ pub(crate) async fn run(
     };
 
     let session = Session::open(global).await?;
-    let needed = package.manifest.kubernetes_version.as_deref();
-    check_kubernetes(&session, &package.definition.operator_name, needed).await?;
+    check_kubernetes_of(&session, &tree).await?;
     if !arguments.skip_instance {
         let identity = InstanceIdentity {
             name: &instance_name,
@@ -116,29 +116,35 @@ pub(crate) async fn run(
             &values,
         )
         .await?;
+        check_tree(&tree, &package.definition, identity, &values)?;
     }
     let namespace = if arguments.create_namespace {
-        namespace::missing(&session, &package, &instance_name, &values).await?
+        namespace::missing(&session, package, &instance_name, &values).await?
     } else {
         None
     };
-    let version = convert::operator_version(&package, &session.namespace).name_any();
+    let version = convert::definition_name(&package.definition);
     if !arguments.skip_instance {
         refuse_existing(&session, &instance_name, &version).await?;
     }
-    let provision = Provision::plan(&session, &package).await?;
+    let provisions = Provision::plan_tree(&session, &tree).await?;
 
     if let Some(namespace) = namespace {
         namespace::create(&session, &namespace).await?;
         output.result(&format!("namespace {} created", session.namespace))?;
     }
-    provision.write(&session, output).await?;
-    let mut objects = provision.objects();
+    let mut objects = Vec::new();
+    for provision in &provisions {
+        provision.write(&session, output).await?;
+        objects.extend(provision.objects());
+    }
     if !arguments.skip_instance {
-        let instance = convert::instance(&package, &instance_name, &session.namespace, given);
-        let plans = &provision.version().spec.plans;
+        let instance = convert::instance(package, &instance_name, &session.namespace, given);
+        let plans = convert::operator_version(package, &session.namespace)
+            .spec
+            .plans;
         let created = create_instance(&session, output, &instance).await?;
-        let last = wait(arguments, &session, output, &created, plans).await?;
+        let last = wait(arguments, &session, output, &created, &plans).await?;
         objects.extend(serde_json::to_value(last.unwrap_or(created)));
     }
     print_objects(output, format, &objects)

@@ -105,7 +105,9 @@ pub(super) fn run(command: &ListCommand, global: &Global, output: &Output) -> Re
         }
     };
     output.format(name, &[])?;
-    let definition = source::load_local(package, choice, global)?.definition;
+    let definition = source::load_local(package, choice, global)?
+        .package
+        .definition;
     let text = match command {
         ListCommand::Parameters(arguments) => parameters(&definition, arguments),
         ListCommand::Plans(arguments) => plans(&definition, arguments.with_tasks),

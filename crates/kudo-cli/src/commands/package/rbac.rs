@@ -51,7 +51,7 @@ pub(crate) struct RbacArgs {
 pub(super) fn run(arguments: &RbacArgs, global: &Global, output: &Output) -> Result<(), Error> {
     let format = output.format("package rbac", &[Format::Yaml, Format::Json])?;
     let given = parameters::read(&arguments.parameters)?;
-    let package = source::load_local(&arguments.package, &arguments.choice, global)?;
+    let package = source::load_local(&arguments.package, &arguments.choice, global)?.package;
     let definition = &package.definition;
     let values = check_parameters(definition, &BTreeMap::new(), &given)?;
     let namespace = global.namespace.as_deref().unwrap_or("default");

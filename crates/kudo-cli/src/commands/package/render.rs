@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use clap::Args;
 use kudo_api::names;
 use kudo_package::{OperatorDefinition, Task, suggest, yaml};
+use kudo_template::pipe_pod::{self, WAITER_IMAGE};
 use kudo_template::{
-    Action, InstanceIdentity, Limits, RenderTaskError, RenderedTask, Renderer, StepAddress, Values,
-    render_task, step_values,
+    Action, InstanceIdentity, Limits, PipeArtifact, RenderTaskError, RenderedTask,
+    RenderedTemplate, Renderer, StepAddress, Values, render_task, step_values,
 };
 use serde_json::{Value, json};
 
@@ -15,7 +16,7 @@ use crate::arguments::{Format, Global, ParameterArgs, VersionChoice};
 use crate::commands::operator_version::check_parameters;
 use crate::error::Error;
 use crate::output::{Output, Structured};
-use crate::{parameters, source};
+use crate::{dependencies, parameters, source};
 
 /// Print what each step of a package's plans would apply, with no cluster
 #[derive(Debug, Args)]
@@ -76,8 +77,10 @@ struct Rendered {
 pub(super) fn run(arguments: &RenderArgs, global: &Global, output: &Output) -> Result<(), Error> {
     let format = output.format("package render", &[Format::Yaml, Format::Json])?;
     let given = parameters::read(&arguments.parameters)?;
-    let package = source::load_local(&arguments.package, &arguments.choice, global)?;
-    let definition = &package.definition;
+    let mut loaded = source::load_local(&arguments.package, &arguments.choice, global)?;
+    let resolver = source::resolver(arguments.choice.repo.as_deref(), global)?;
+    dependencies::fill_in_local(&mut loaded, &resolver);
+    let definition = &loaded.package.definition;
     let values = check_parameters(definition, &BTreeMap::new(), &given)?;
     let name = match &arguments.instance {
         Some(name) => name.clone(),
@@ -230,8 +233,33 @@ fn documents(
         Action::Operator { .. } => "operator",
         Action::Dummy { .. } => "dummy",
     };
-    let matching = task
-        .documents
+    let mut rendered_documents = task.documents;
+    match &task.action {
+        Action::Pipe { artifacts, .. } => {
+            for document in &mut rendered_documents {
+                let pods = document.objects.iter();
+                let pods: Vec<Value> = pods
+                    .map(|pod| pipe_pod::complete(pod, WAITER_IMAGE))
+                    .collect();
+                let kept = artifacts.iter().map(PipeArtifact::stub);
+                document.objects = pods.into_iter().chain(kept).collect();
+            }
+        }
+        Action::Operator { .. } => {
+            if rendered_documents.is_empty() {
+                rendered_documents.push(RenderedTemplate {
+                    template: String::new(),
+                    text: String::new(),
+                    objects: Vec::new(),
+                });
+            }
+            for document in &mut rendered_documents {
+                document.objects = vec![child_of(&task.action)];
+            }
+        }
+        Action::Apply | Action::Delete | Action::Dummy { .. } => {}
+    }
+    let matching = rendered_documents
         .into_iter()
         .filter(move |document| wanted.is_none_or(|wanted| wanted == document.template));
     matching.map(move |document| Rendered {
@@ -241,6 +269,37 @@ fn documents(
         template: document.template,
         text: document.text,
         objects: document.objects,
+    })
+}
+
+/// The child instance of a `KudoOperator` task. Where the version is up to the package's resolution, only
+/// the operator is named.
+fn child_of(action: &Action) -> Value {
+    let Action::Operator {
+        package,
+        instance,
+        app_version,
+        operator_version,
+        parameters,
+    } = action
+    else {
+        return Value::Null;
+    };
+    let version = match operator_version {
+        Some(version) => names::operator_version_name(package, app_version.as_deref(), version),
+        None => package.clone(),
+    };
+    json!({
+        "apiVersion": kudo_api::API_VERSION,
+        "kind": "Instance",
+        "metadata": {
+            "name": instance,
+            "labels": { names::OPERATOR_LABEL: package },
+        },
+        "spec": {
+            "operatorVersion": { "name": version },
+            "parameters": parameters,
+        },
     })
 }
 
@@ -263,11 +322,18 @@ impl Rendered {
 
     fn as_documents(&self, raw: bool) -> String {
         let StepAddress { plan, phase, step } = &self.address;
+        let template = match self.template.as_str() {
+            "" => String::new(),
+            template => format!(", template {template}"),
+        };
         let head = format!(
-            "---\n# plan {plan}, phase {phase}, step {step}, task {} ({}), template {}\n",
-            self.task, self.action, self.template
+            "---\n# plan {plan}, phase {phase}, step {step}, task {} ({}){template}\n",
+            self.task, self.action
         );
         if raw {
+            if self.template.is_empty() {
+                return String::new();
+            }
             let newline = if self.text.ends_with('\n') { "" } else { "\n" };
             return format!("{head}{}{newline}", self.text);
         }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::arguments::{Format, Global, VersionChoice};
 use crate::error::{Error, count};
 use crate::output::{Output, Structured};
-use crate::source;
+use crate::{dependencies, source};
 
 /// Verify a package: every error and warning, with file, line and column
 #[derive(Debug, Args)]
@@ -32,7 +32,12 @@ pub(crate) struct VerifyArgs {
 pub(super) fn run(arguments: &VerifyArgs, global: &Global, output: &Output) -> Result<(), Error> {
     let format = output.format("package verify", &[Format::Yaml, Format::Json])?;
     let diagnostics = match source::load_local(&arguments.package, &arguments.choice, global) {
-        Ok(package) => kudo_template::verify::verify_package(&package),
+        Ok(loaded) => {
+            let mut found = kudo_template::verify::verify_package(&loaded.package);
+            let resolver = source::resolver(arguments.choice.repo.as_deref(), global)?;
+            found.extend(dependencies::verify_local(&loaded, &resolver));
+            found
+        }
         Err(Error::Package {
             source: PackageErrors::Invalid(diagnostics),
             ..

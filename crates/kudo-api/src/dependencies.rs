@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use kudo_api::names::operator_version_name;
 use kudo_package::{OperatorDefinition, TaskSpec};
+
+use crate::convert::definition_name;
+use crate::names::operator_version_name;
 
 /// A circle of operator versions, each of which installs the next; the first is also the last.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +18,7 @@ impl fmt::Display for Cycle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "the operator version installs itself: {}",
+            "operators install each other in a circle: {}",
             self.0.join(" -> ")
         )
     }
@@ -47,11 +49,7 @@ pub fn cycle(
     definition: &OperatorDefinition,
     find: impl Fn(&str) -> Option<Arc<OperatorDefinition>>,
 ) -> Option<Cycle> {
-    let root = operator_version_name(
-        &definition.operator_name,
-        definition.app_version.as_deref(),
-        &definition.operator_version,
-    );
+    let root = definition_name(definition);
     let mut search = Search {
         find,
         way: vec![root],

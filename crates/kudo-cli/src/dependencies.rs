@@ -1,0 +1,243 @@
+//! The packages that a package installs by its `KudoOperator` tasks, and theirs in turn.
+//!
+//! Everything is resolved before anything is written. In each package the tasks are filled in with what
+//! their packages turned out to be, as the manager knows operator versions by name and version only:
+//! `package: ../child` becomes `package: child` with its versions.
+
+use std::collections::BTreeSet;
+
+use kudo_api::convert::definition_name;
+use kudo_api::dependencies::Cycle;
+use kudo_package::package::operator_address;
+use kudo_package::{Diagnostic, Location, OperatorDefinition, Package, PackageErrors, TaskSpec};
+use kudo_repository::{Base, Request, ResolveError, Resolved, Resolver};
+
+use crate::error::Error;
+use crate::source;
+
+/// A package and all that it depends on.
+pub(crate) struct Tree {
+    /// The package itself.
+    pub(crate) root: Package,
+    /// What it depends on; each comes after what it depends on itself.
+    pub(crate) dependencies: Vec<Package>,
+}
+
+impl Tree {
+    /// All packages, the root last.
+    pub(crate) fn packages(&self) -> impl Iterator<Item = &Package> {
+        self.dependencies.iter().chain([&self.root])
+    }
+
+    /// The definition of an operator version, as a filled-in task names it.
+    pub(crate) fn definition(
+        &self,
+        operator: &str,
+        app_version: Option<&str>,
+        operator_version: Option<&str>,
+    ) -> Option<&OperatorDefinition> {
+        let definitions = self.packages().map(|package| &package.definition);
+        definitions.into_iter().find(|definition| {
+            definition.operator_name == operator
+                && definition.app_version.as_deref() == app_version
+                && Some(definition.operator_version.as_str()) == operator_version
+        })
+    }
+}
+
+/// Resolves all dependencies of a package that is verified already. Dependencies that break rules, that
+/// cannot be had, or that depend on each other in a circle, are refused.
+pub(crate) fn resolve(root: Resolved, resolver: &Resolver) -> Result<Tree, Error> {
+    let mut walk = Walk {
+        resolver,
+        way: Vec::new(),
+        found: Vec::new(),
+    };
+    let Resolved { package, base, .. } = root;
+    let root = walk.visit(package, &base)?;
+    let dependencies = walk.found.into_iter().map(|found| found.filled).collect();
+    Ok(Tree { root, dependencies })
+}
+
+struct Walk<'a> {
+    resolver: &'a Resolver,
+    /// Names of the operator versions from the root to here.
+    way: Vec<String>,
+    found: Vec<Found>,
+}
+
+/// A dependency as it was written, and with its tasks filled in.
+struct Found {
+    written: OperatorDefinition,
+    filled: Package,
+}
+
+impl Walk<'_> {
+    /// Fills in the tasks of a package, after its dependencies were found.
+    fn visit(&mut self, mut package: Package, base: &Base) -> Result<Package, Error> {
+        let parent = definition_name(&package.definition);
+        self.way.push(parent.clone());
+        for task in &mut package.definition.tasks {
+            if let TaskSpec::KudoOperator {
+                package: argument,
+                app_version,
+                operator_version,
+                ..
+            } = &mut task.spec
+            {
+                let request = Request {
+                    package: argument,
+                    app_version: app_version.as_deref(),
+                    operator_version: operator_version.as_deref(),
+                };
+                let child = self
+                    .dependency(&request, base)
+                    .map_err(|error| error.of_dependency(argument, &task.name, &parent))?;
+                *argument = child.operator_name;
+                *app_version = child.app_version;
+                *operator_version = Some(child.operator_version);
+            }
+        }
+        self.way.pop();
+        Ok(package)
+    }
+
+    /// Finds a dependency, with all of its own, and gives what it is.
+    fn dependency(
+        &mut self,
+        request: &Request<'_>,
+        base: &Base,
+    ) -> Result<OperatorDefinition, Error> {
+        let resolved = self.resolver.resolve(request, base)?;
+        let definition = resolved.package.definition.clone();
+        let name = definition_name(&definition);
+        if let Some(start) = self.way.iter().position(|known| *known == name) {
+            let mut circle = self.way[start..].to_vec();
+            circle.push(name);
+            return Err(Error::DependencyCycle { circle });
+        }
+        let known = self
+            .found
+            .iter()
+            .find(|found| definition_name(&found.written) == name);
+        match known {
+            Some(known) if known.written == definition => {}
+            Some(_) => return Err(Error::DependencyDiffers { version: name }),
+            None => {
+                source::refuse_broken(&resolved.package, &resolved.origin)?;
+                let base = resolved.base;
+                let filled = self.visit(resolved.package, &base)?;
+                let written = definition.clone();
+                self.found.push(Found { written, filled });
+            }
+        }
+        Ok(definition)
+    }
+}
+
+/// Fills in the tasks whose packages are files, as far as those can be read: for showing, not for
+/// installing.
+pub(crate) fn fill_in_local(parent: &mut Resolved, resolver: &Resolver) {
+    for task in &mut parent.package.definition.tasks {
+        if let TaskSpec::KudoOperator {
+            package,
+            app_version,
+            operator_version,
+            ..
+        } = &mut task.spec
+            && Resolver::is_local(package)
+            && let Ok(child) = resolver.resolve(&Request::of(package), &parent.base)
+        {
+            let child = child.package.definition;
+            *package = child.operator_name;
+            *app_version = child.app_version;
+            *operator_version = Some(child.operator_version);
+        }
+    }
+}
+
+/// The rule about dependencies.
+const DEPENDENCY: &str = "dependency";
+
+/// What is wrong with the dependencies of a package whose packages are files, and with theirs. Others are
+/// left out: verification asks no server.
+pub(crate) fn verify_local(root: &Resolved, resolver: &Resolver) -> Vec<Diagnostic> {
+    let mut check = Check {
+        resolver,
+        way: Vec::new(),
+        seen: BTreeSet::new(),
+        diagnostics: Vec::new(),
+    };
+    check.visit(root, "");
+    check.diagnostics
+}
+
+struct Check<'a> {
+    resolver: &'a Resolver,
+    way: Vec<String>,
+    seen: BTreeSet<String>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl Check<'_> {
+    /// Looks at the dependencies of a package whose files are named with this prefix.
+    fn visit(&mut self, parent: &Resolved, prefix: &str) {
+        self.way.push(definition_name(&parent.package.definition));
+        for (index, task) in parent.package.definition.tasks.iter().enumerate() {
+            let TaskSpec::KudoOperator { package, .. } = &task.spec else {
+                continue;
+            };
+            if !Resolver::is_local(package) {
+                continue;
+            }
+            let address = operator_address(&format!("tasks/{index}/spec/package"));
+            let place = parent.package.locations.find(&address);
+            let place = place.map(|location| within(prefix, location));
+            match self.resolver.resolve(&Request::of(package), &parent.base) {
+                Ok(child) => self.child(&child, &format!("{prefix}{package}/"), place),
+                Err(ResolveError::Package {
+                    source: PackageErrors::Invalid(found),
+                    ..
+                }) => self.add(&format!("{prefix}{package}/"), found),
+                Err(error) => {
+                    let text = format!("task {:?}: {}", task.name, Error::from(error));
+                    let error = Diagnostic::error(DEPENDENCY, text).at(place);
+                    self.diagnostics.push(error);
+                }
+            }
+        }
+        self.way.pop();
+    }
+
+    fn child(&mut self, child: &Resolved, prefix: &str, place: Option<Location>) {
+        let name = definition_name(&child.package.definition);
+        if let Some(start) = self.way.iter().position(|known| *known == name) {
+            let mut circle = self.way[start..].to_vec();
+            circle.push(name);
+            let text = Cycle(circle).to_string();
+            let error = Diagnostic::error(DEPENDENCY, text).at(place);
+            self.diagnostics.push(error);
+        } else if self.seen.insert(name) {
+            let found = kudo_template::verify::verify_package(&child.package);
+            self.add(prefix, found);
+            self.visit(child, prefix);
+        }
+    }
+
+    fn add(&mut self, prefix: &str, found: Vec<Diagnostic>) {
+        let found = found.into_iter().map(|mut diagnostic| {
+            let location = diagnostic.location.take();
+            diagnostic.location = location.map(|location| within(prefix, location));
+            diagnostic
+        });
+        self.diagnostics.extend(found);
+    }
+}
+
+fn within(prefix: &str, mut location: Location) -> Location {
+    location.file.insert_str(0, prefix);
+    location
+}
+
+#[cfg(test)]
+mod tests;
