@@ -173,7 +173,8 @@ mod tests {
         });
         let operator = Action::Operator {
             package: "child".to_owned(),
-            instance_name: None,
+            instance: String::new(),
+            parameters: std::collections::BTreeMap::new(),
             app_version: None,
             operator_version: None,
         };
