@@ -5,6 +5,7 @@
 //! workspace, and that is said aloud.
 
 mod book;
+mod clients;
 mod reference;
 mod suite;
 
@@ -36,6 +37,9 @@ pub(crate) enum TestError {
     /// There are no programs to test against.
     #[error(transparent)]
     Build(#[from] control_plane::BuildError),
+    /// A client to test with cannot be had.
+    #[error(transparent)]
+    Clients(#[from] clients::ClientsError),
     /// A program failed.
     #[error(transparent)]
     Process(#[from] ProcessError),
@@ -100,6 +104,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, TestError> {
     ensure_component("clippy", "clippy")?;
     if stages.iter().any(|stage| stage.name == "tests") {
         control_plane::ensure_built()?;
+        clients::prepare()?;
     }
     let prepared = begun.elapsed();
     let mut verdicts = Vec::new();
