@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::environment::TestEnvironment;
+use super::environment::TestEnvironment;
 
 /// Answers requests until the test process ends.
 pub(crate) struct FakeServer {

@@ -3,6 +3,7 @@
 
 #![cfg(test)]
 
+mod authoring;
 mod bad_input;
 mod broken_connections;
 #[expect(dead_code, reason = "shared with the tests on a real cluster")]

@@ -3,12 +3,16 @@
 
 #[path = "../cli/environment.rs"]
 pub(crate) mod environment;
+#[path = "../cli/fake_server.rs"]
+#[expect(dead_code, reason = "shared with the tests that need no cluster")]
+mod fake_server;
 #[path = "../cli/packages.rs"]
 mod packages;
 
 mod access;
 mod following;
 mod init;
+mod repositories;
 mod whole_life;
 mod writing;
 

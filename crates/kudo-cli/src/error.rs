@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use kudo_package::edit::EditError;
 use kudo_package::parameter::ParameterError;
 use kudo_package::repository::ListError;
 use kudo_package::{Diagnostic, PackageErrors};
@@ -12,6 +13,7 @@ use kudo_template::RenderTaskError;
 use crate::arguments::Format;
 use crate::follow::PlanFailure;
 use crate::parameters::ParameterInputError;
+use crate::prompt::PromptError;
 use crate::versions::NotAnUpgrade;
 
 /// A name with the namespace it is in.
@@ -74,6 +76,24 @@ pub(crate) enum Error {
     /// The directory to be read or written is none.
     #[error("{:?} is not a proper directory", path.display().to_string())]
     NotADirectory { path: PathBuf },
+    /// Something given is not what it should be.
+    #[error("{what}: {problem}")]
+    Invalid { what: &'static str, problem: String },
+    /// A question was not answered.
+    #[error(transparent)]
+    Prompt(#[from] PromptError),
+    /// A new package would lie within another.
+    #[error("operator.yaml exists in the current directory; a package cannot hold another")]
+    InAPackage,
+    /// There is no package to add to, or there are several.
+    #[error("{}", match found.len() {
+        0 => "there is no operator.yaml in the current directory, nor in one below it",
+        _ => "there is more than one package below the current directory",
+    })]
+    NoPackageHere { found: Vec<PathBuf> },
+    /// A file of a package cannot be added to.
+    #[error("{}: {source}", path.display())]
+    Edit { path: PathBuf, source: EditError },
     /// A directory to be indexed holds no packages.
     #[error("no packages discovered in {}", path.display())]
     NoArchives { path: PathBuf },

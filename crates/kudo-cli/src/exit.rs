@@ -22,7 +22,7 @@ pub enum ExitStatus {
     NotFound,
     /// The thing exists already, or somebody else changed it meanwhile.
     Conflict,
-    /// The cluster cannot be reached, or it does not accept the credentials.
+    /// The cluster or a repository cannot be reached, or does not accept the credentials.
     Unreachable,
     /// Ended by Ctrl-C; what runs in the cluster goes on.
     Interrupted,
@@ -67,7 +67,7 @@ impl ExitStatus {
             Self::TimedOut => "timed out; the plan goes on",
             Self::NotFound => "not found",
             Self::Conflict => "exists already, or was changed by somebody else",
-            Self::Unreachable => "cluster unreachable, or access denied",
+            Self::Unreachable => "cluster or repository unreachable, or access denied",
             Self::Interrupted => "interrupted; the plan goes on",
         }
     }

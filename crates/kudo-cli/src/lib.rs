@@ -19,6 +19,7 @@ mod listing;
 mod output;
 mod parameters;
 mod plan_tree;
+mod prompt;
 mod rbac;
 mod report;
 mod source;

@@ -42,7 +42,7 @@ const RATIO_FREE_BYTES: u64 = 1 << 20;
 pub enum ArchiveError {
     /// Not gzip, or not tar inside, or damaged.
     #[error("not a readable .tgz archive: {0}")]
-    Unreadable(#[source] io::Error),
+    Unreadable(io::Error),
     /// The archive ends too early.
     #[error("the archive is truncated")]
     Truncated,

@@ -23,6 +23,7 @@
 
 pub mod archive;
 pub mod diagnostic;
+pub mod edit;
 pub mod operator;
 pub mod package;
 pub mod parameter;

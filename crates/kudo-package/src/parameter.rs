@@ -2,12 +2,16 @@
 
 mod file;
 mod resolve;
+mod schema;
+mod values;
 
 use std::fmt;
 use std::str::FromStr;
 
 pub use self::file::{ValuesError, stored_text, values_from_yaml};
 pub use self::resolve::{ParameterError, check_value, parse_bool, resolve};
+pub use self::schema::json_schema;
+pub use self::values::{value_of_text, values_file};
 pub use crate::suggest::nearest;
 
 /// One parameter of an operator version.

@@ -3,11 +3,14 @@
 //! The rules here need no template engine; those that do live in `kudo_template::verify` and have
 //! the same type.
 
+mod checks;
 mod manifest;
 mod parameters;
 mod plans;
 mod tasks;
 mod templates;
+
+pub use self::checks::PARAMETER_CHECKS;
 
 use crate::diagnostic::Diagnostic;
 use crate::package::Package;

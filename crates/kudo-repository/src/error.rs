@@ -95,7 +95,7 @@ pub enum ResolveError {
         package: String,
     },
     /// None of several URLs gave the package.
-    #[error("none of the URLs of {package} gives the package: {}", lines(.attempts))]
+    #[error("none of the URLs of {package} gives the package:{}", lines(.attempts))]
     EveryUrl {
         /// Name and versions of the package.
         package: String,

@@ -5,9 +5,11 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 use kudo_api::names::READY_CONDITION;
 use kudo_api::{Instance, Operator, OperatorVersion, Time};
+use kudo_package::parameter::{value_of_text, values_file};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::operator_version::definition_of;
 use crate::arguments::{Format, Global};
 use crate::cluster::Session;
 use crate::error::Error;
@@ -29,11 +31,19 @@ Examples:
   kubectl kudo get all -n db
 
   # Everything as YAML
-  kubectl kudo get all -o yaml")]
+  kubectl kudo get all -o yaml
+
+  # The parameters of an instance, as a values file that makes another one like it
+  kubectl kudo get parameters --instance db > values.yaml
+  kubectl kudo install ./operators/galera --instance db2 -P values.yaml")]
 pub(crate) struct GetArgs {
     /// What to list
     #[arg(value_enum, value_name = "WHAT")]
     what: What,
+
+    /// Name of the instance whose parameters to print as a values file
+    #[arg(long, value_name = "NAME", required_if_eq("what", "parameters"))]
+    instance: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -44,6 +54,8 @@ enum What {
     Operators,
     #[value(alias = "operatorversion")]
     Operatorversions,
+    #[value(alias = "parameter")]
+    Parameters,
     All,
 }
 
@@ -53,6 +65,7 @@ impl What {
             Self::Instances => "instances",
             Self::Operators => "operators",
             Self::Operatorversions => "operatorversions",
+            Self::Parameters => "parameters",
             Self::All => "all",
         }
     }
@@ -77,6 +90,18 @@ pub(crate) async fn run(
     )?;
     let session = Session::open(global).await?;
     let what = arguments.what;
+    match (&arguments.instance, what) {
+        (Some(instance), What::Parameters) => {
+            return parameters(&session, instance, format, output).await;
+        }
+        (Some(_), _) => {
+            return Err(Error::Flags {
+                problem: "--instance goes with `get parameters` only",
+                hint: "leave it out",
+            });
+        }
+        (None, _) => {}
+    }
     let found = read(&session, what).await?;
     if let Some(structured) = Structured::from_format(format) {
         return output.objects(structured, &found.objects());
@@ -95,6 +120,53 @@ pub(crate) async fn run(
     }
 }
 
+/// Prints the parameters of an instance: a values file with comments, or only what was given.
+async fn parameters(
+    session: &Session,
+    name: &str,
+    format: Option<Format>,
+    output: &Output,
+) -> Result<(), Error> {
+    let instance = session.instance(name).await?;
+    let definition = definition_of(&session.operator_version_of(&instance).await?)?;
+    let given = &instance.spec.parameters;
+    match format {
+        Some(Format::Name) => {
+            let names: Vec<&str> = given.keys().map(String::as_str).collect();
+            output.data(&names.join("\n"))
+        }
+        Some(Format::Table) => {
+            let rows = definition.parameters.iter().map(|parameter| {
+                let name = &parameter.name;
+                let value = given.get(name).or(parameter.default.as_ref());
+                let from = if given.contains_key(name) {
+                    "instance"
+                } else {
+                    "default"
+                };
+                vec![
+                    name.clone(),
+                    value.cloned().unwrap_or_default().replace('\n', " "),
+                    value.map_or("", |_| from).to_owned(),
+                ]
+            });
+            let listed = table(&["NAME", "VALUE", "FROM"], rows);
+            output.data(listed.as_deref().unwrap_or("no parameters found"))
+        }
+        format => match Structured::from_format(format) {
+            Some(structured) => {
+                let typed = given.iter().map(|(name, text)| {
+                    let known = definition.parameter(name);
+                    let value_type = known.map(|known| known.value_type).unwrap_or_default();
+                    (name.clone(), value_of_text(value_type, text))
+                });
+                output.value(structured, &Value::Object(typed.collect()))
+            }
+            None => output.data(&values_file(&definition.parameters, given, false)),
+        },
+    }
+}
+
 async fn read(session: &Session, what: What) -> Result<Found, Error> {
     Ok(match what {
         What::Instances => Found {
@@ -109,6 +181,8 @@ async fn read(session: &Session, what: What) -> Result<Found, Error> {
             versions: session.list().await?,
             ..Found::default()
         },
+        // They are an instance's, and printed before it comes to this.
+        What::Parameters => Found::default(),
         What::All => {
             let (operators, versions, instances) =
                 futures::try_join!(session.list(), session.list(), session.list())?;
@@ -138,7 +212,7 @@ fn tree(what: What, found: &Found) -> Tree {
         What::Instances => names(&found.instances),
         What::Operators => names(&found.operators),
         What::Operatorversions => names(&found.versions),
-        What::All => Tree::root(
+        What::All | What::Parameters => Tree::root(
             found
                 .operators
                 .iter()

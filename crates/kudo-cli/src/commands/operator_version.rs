@@ -1,7 +1,7 @@
 //! Bringing a package's Operator and `OperatorVersion` into the cluster: what `install` and
 //! `upgrade` share.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use kube::ResourceExt;
 use kudo_api::convert::definition_name;
@@ -128,9 +128,14 @@ pub(crate) fn check_parameters(
     current: &BTreeMap<String, String>,
     given: &BTreeMap<String, String>,
 ) -> Result<BTreeMap<String, Value>, Error> {
+    let known: HashSet<&str> = definition
+        .parameters
+        .iter()
+        .map(|parameter| parameter.name.as_str())
+        .collect();
     let mut values: BTreeMap<String, String> = current
         .iter()
-        .filter(|(name, _)| definition.parameter(name).is_some())
+        .filter(|(name, _)| known.contains(name.as_str()))
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
     values.extend(

@@ -17,6 +17,7 @@ use kudo_template::RenderTaskError;
 use crate::arguments::Format;
 use crate::error::Error;
 use crate::exit::ExitStatus;
+use crate::prompt::PromptError;
 
 /// What the user sees of an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +68,12 @@ fn message(error: &Error) -> String {
             return format!(
                 "package {package:?}, which task {task:?} of {parent} installs: {inner}"
             );
+        }
+        Error::Package {
+            path,
+            source: PackageErrors::Archive(cause),
+        } => {
+            return format!("the archive {} is refused: {cause}", path.display());
         }
         Error::Parameters { errors, .. } => {
             let lines: Vec<String> = errors
@@ -130,6 +137,25 @@ fn judge(error: &Error) -> (ExitStatus, Vec<String>) {
         Error::TargetExists { flag, .. } => {
             (Exit::Conflict, hint(format!("replace it with {flag}")))
         }
+        Error::Prompt(PromptError::Ended { .. }) => (
+            Exit::Usage,
+            hint("give everything as arguments, see --help; or run it on a terminal"),
+        ),
+        Error::Invalid { .. } | Error::Prompt(PromptError::Answer { .. }) => {
+            (Exit::Usage, vec![])
+        }
+        Error::Prompt(PromptError::Terminal { .. }) => (Exit::Interrupted, vec![]),
+        Error::InAPackage => (Exit::Conflict, hint("change to another directory")),
+        Error::NoPackageHere { found } => (
+            Exit::NotFound,
+            hint(match found.as_slice() {
+                [] => "change to the directory of a package, or make one with: kubectl kudo package new NAME".to_owned(),
+                found => {
+                    let found: Vec<String> = found.iter().map(|path| path.display().to_string()).collect();
+                    format!("change to one of {}", found.join(", "))
+                }
+            }),
+        ),
         Error::NoArchives { .. } => (
             Exit::NotFound,
             hint("make archives of packages with: kubectl kudo package create PACKAGE"),
@@ -159,6 +185,7 @@ fn judge(error: &Error) -> (ExitStatus, Vec<String>) {
         Error::OperatorVersionInvalid { .. }
         | Error::NamespaceManifest { .. }
         | Error::File { .. }
+        | Error::Edit { .. }
         | Error::Runtime(_)
         | Error::Output(_) => (Exit::Failed, vec![]),
         Error::NoHome => (

@@ -64,7 +64,7 @@ fn fetch(error: &FetchError, not_found: &str) -> (ExitStatus, Vec<String>) {
             ),
         ),
         FetchProblem::TimedOut { .. } => (
-            ExitStatus::TimedOut,
+            ExitStatus::Unreachable,
             hint("try again, or allow more time with --request-timeout"),
         ),
         FetchProblem::Unreadable(_)

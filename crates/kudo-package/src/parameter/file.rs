@@ -61,6 +61,8 @@ pub fn stored_text(value: &Value) -> Option<String> {
     match value {
         Value::Null => None,
         Value::String(text) => Some(text.clone()),
+        // Go prints 1.0 as 1.
+        Value::Number(number) if number.is_f64() => number.as_f64().map(|float| float.to_string()),
         Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
         Value::Array(_) | Value::Object(_) => Some(yaml::to_string(value)),
     }

@@ -67,7 +67,7 @@ pub enum FindError {
         available: Vec<String>,
     },
     /// What was asked for has been taken back.
-    #[error("{package} was removed from the repository")]
+    #[error("{package} is marked as removed")]
     Removed {
         /// Name and versions.
         package: String,

@@ -11,12 +11,14 @@
 
 mod archives;
 mod corpus;
+mod edits;
 mod loading;
 mod parameters;
 mod properties;
 mod repository;
 mod sample;
 mod task_fields;
+mod values;
 mod verification;
 mod versions;
 mod yaml_marks;

@@ -119,7 +119,7 @@ fn what_is_not_there_is_not_found() {
             Some("7"),
             "operator \"Foo\" has no operator version 7",
         ),
-        ("Bar", None, "Bar 1.0.0 was removed from the repository"),
+        ("Bar", None, "Bar 1.0.0 is marked as removed"),
     ];
     for (name, operator, expected) in cases {
         let error = index.find(name, None, operator).unwrap_err();

@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 use kudo_package::{OperatorDefinition, Parameter, Plan, Strategy, Task, TaskSpec};
 
+use super::add::package_here;
 use crate::arguments::{Global, VersionChoice};
 use crate::error::Error;
 use crate::listing::table;
@@ -35,9 +36,10 @@ Examples:
   # With their descriptions
   kubectl kudo package list parameters ./operators/galera -d")]
 pub(crate) struct ParametersArgs {
-    /// The package: a directory, a .tgz file, the URL of one, or a name in a repository
+    /// The package: a directory, a .tgz file, the URL of one, or a name in a repository; without it,
+    /// the package in the current directory, or in one below it
     #[arg(value_name = "PACKAGE")]
-    package: String,
+    package: Option<String>,
 
     #[command(flatten)]
     choice: VersionChoice,
@@ -94,18 +96,22 @@ pub(crate) struct TasksArgs {
 
 pub(super) fn run(command: &ListCommand, global: &Global, output: &Output) -> Result<(), Error> {
     let (name, package, choice) = match command {
-        ListCommand::Parameters(ParametersArgs {
-            package, choice, ..
-        }) => ("package list parameters", package, choice),
+        ListCommand::Parameters(arguments) => {
+            let package = match &arguments.package {
+                Some(package) => package.clone(),
+                None => package_here()?.display().to_string(),
+            };
+            ("package list parameters", package, &arguments.choice)
+        }
         ListCommand::Plans(PlansArgs {
             package, choice, ..
-        }) => ("package list plans", package, choice),
+        }) => ("package list plans", package.clone(), choice),
         ListCommand::Tasks(TasksArgs { package, choice }) => {
-            ("package list tasks", package, choice)
+            ("package list tasks", package.clone(), choice)
         }
     };
     output.format(name, &[])?;
-    let definition = source::load_local(package, choice, global)?
+    let definition = source::load_local(&package, choice, global)?
         .package
         .definition;
     let text = match command {
@@ -128,7 +134,7 @@ fn parameters(definition: &OperatorDefinition, arguments: &ParametersArgs) -> St
     let listed = if arguments.names {
         table(&["Name"], all.iter().map(name))
     } else if arguments.descriptions {
-        let headings = ["Name", "Default", "Required", "Immutable", "Description"];
+        let headings = ["Name", "Default", "Required", "Immutable", "Descriptions"];
         table(
             &headings,
             all.iter().map(|parameter| {
@@ -204,10 +210,14 @@ fn task_tree(task: &Task) -> Tree {
 
 fn tasks(definition: &OperatorDefinition) -> String {
     let rows = definition.tasks.iter().map(|task| {
+        let templates = task.spec.templates().join(" ");
         vec![
             task.name.clone(),
             task.spec.kind().to_owned(),
-            format!("[{}]", task.spec.templates().join(" ")),
+            match task.spec {
+                TaskSpec::Pipe { .. } => templates,
+                _ => format!("[{templates}]"),
+            },
         ]
     });
     table(&["Name", "Kind", "Resources"], rows).unwrap_or_else(|| "no tasks found".to_owned())

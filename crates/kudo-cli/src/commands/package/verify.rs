@@ -1,6 +1,7 @@
 //! `package verify`: all that is wrong with a package, where, and what to do about it.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
+use kudo_package::verify::{PARAMETER_CHECKS, Rule, verify};
 use kudo_package::{Diagnostic, PackageErrors};
 use serde_json::{Value, json};
 
@@ -18,6 +19,9 @@ Examples:
   # Verify a package
   kubectl kudo package verify ./operators/galera
 
+  # Are the parameters well described too?
+  kubectl kudo package verify ./operators/galera --param-checks all
+
   # For editors and scripts
   kubectl kudo package verify ./operators/galera -o json")]
 pub(crate) struct VerifyArgs {
@@ -27,6 +31,52 @@ pub(crate) struct VerifyArgs {
 
     #[command(flatten)]
     choice: VersionChoice,
+
+    /// Check how parameters are described too; may be given several times, or as `display,hint`
+    #[arg(long, value_name = "CHECK", value_enum, value_delimiter = ',')]
+    param_checks: Vec<ParameterCheck>,
+}
+
+/// What of the parameters to check. (Without a text for each, help stays one line a flag.)
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ParameterCheck {
+    Display,
+    Hint,
+    Desc,
+    Type,
+    #[value(name = "hasgroup")]
+    HasGroup,
+    Groups,
+    All,
+}
+
+impl ParameterCheck {
+    /// The word that asks for it.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Display => "display",
+            Self::Hint => "hint",
+            Self::Desc => "desc",
+            Self::Type => "type",
+            Self::HasGroup => "hasgroup",
+            Self::Groups => "groups",
+            Self::All => "all",
+        }
+    }
+}
+
+/// The rules that the checks asked for add.
+fn extra_rules(checks: &[ParameterCheck]) -> Vec<Rule> {
+    let wanted = |word: &str| {
+        checks
+            .iter()
+            .any(|check| *check == ParameterCheck::All || check.word() == word)
+    };
+    PARAMETER_CHECKS
+        .iter()
+        .filter(|(word, _)| wanted(word))
+        .map(|(_, rule)| *rule)
+        .collect()
 }
 
 pub(super) fn run(arguments: &VerifyArgs, global: &Global, output: &Output) -> Result<(), Error> {
@@ -36,6 +86,10 @@ pub(super) fn run(arguments: &VerifyArgs, global: &Global, output: &Output) -> R
             let mut found = kudo_template::verify::verify_package(&loaded.package);
             let resolver = source::resolver(arguments.choice.repo.as_deref(), global)?;
             found.extend(dependencies::verify_local(&loaded, &resolver));
+            found.extend(verify(
+                &loaded.package,
+                &extra_rules(&arguments.param_checks),
+            ));
             found
         }
         Err(Error::Package {
