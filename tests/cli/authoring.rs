@@ -129,7 +129,7 @@ fn additions_leave_the_rest_as_it_is() {
             "array",
             "--default",
             "[80, 443]",
-            "--required=false",
+            "--optional",
         ],
     ];
     for arguments in commands {

@@ -120,11 +120,7 @@ impl Addition<'_> {
         } else {
             "\n"
         };
-        format!(
-            "{text}{newline}{}:\n{}",
-            self.key,
-            yaml::to_string(&self.value)
-        )
+        format!("{text}{newline}{}", self.field(&self.value))
     }
 
     /// The text with the addition inserted at a line, indented as what is there.

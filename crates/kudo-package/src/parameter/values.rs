@@ -118,12 +118,21 @@ fn comment(file: &mut String, text: &str, wrap: bool) {
                     "#".clone_into(&mut written);
                 }
                 written.push(' ');
-                written.push_str(word);
+                written.extend(word.chars().map(printable));
             }
         } else {
             written.push(' ');
             written.push_str(line);
         }
         let _ = writeln!(file, "{}", written.trim_end());
+    }
+}
+
+/// A character as it may stand in a comment: YAML allows no control characters.
+fn printable(c: char) -> char {
+    match c {
+        '\u{fffe}' | '\u{ffff}' => char::REPLACEMENT_CHARACTER,
+        c if c.is_control() => char::REPLACEMENT_CHARACTER,
+        c => c,
     }
 }

@@ -101,9 +101,9 @@ pub(crate) struct ParameterArgs {
     #[arg(long, value_name = "TEXT", requires = "name")]
     hint: Option<String>,
 
-    /// Whether an instance must have a value, given or by default; without it, it must
-    #[arg(long, value_name = "BOOL", requires = "name", num_args = 0..=1, default_missing_value = "true")]
-    required: Option<bool>,
+    /// Let instances go without a value
+    #[arg(long, requires = "name")]
+    optional: bool,
 
     /// Plan that a change runs; without it, `update` or `deploy`
     #[arg(long, value_name = "PLAN", requires = "name")]
@@ -301,7 +301,7 @@ fn parameter(name: &str, arguments: &ParameterArgs) -> Result<Value, Error> {
     add("displayName", text(&arguments.display_name));
     add("description", text(&arguments.description));
     add("hint", text(&arguments.hint));
-    add("required", arguments.required.map(Value::Bool));
+    add("required", arguments.optional.then_some(json!(false)));
     add("trigger", text(&arguments.trigger));
     let choices = &arguments.choices;
     add("enum", (!choices.is_empty()).then(|| json!(choices)));
