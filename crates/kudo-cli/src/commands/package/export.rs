@@ -56,7 +56,7 @@ pub(super) fn schema(
     output: &Output,
 ) -> Result<(), Error> {
     let format = output.format("package export-schema", &[Format::Yaml, Format::Json])?;
-    let package = source::load_local(&arguments.package, &arguments.choice, global)?;
+    let package = source::load_local(&arguments.package, &arguments.choice, global)?.package;
     let structured = Structured::from_format(format).unwrap_or(Structured::Json);
     output.value(structured, &json_schema(&package))
 }
@@ -67,7 +67,7 @@ pub(super) fn values(
     output: &Output,
 ) -> Result<(), Error> {
     output.format("package export-values", &[Format::Yaml])?;
-    let package = source::load_local(&arguments.package, &arguments.choice, global)?;
+    let package = source::load_local(&arguments.package, &arguments.choice, global)?.package;
     let none = BTreeMap::new();
     let file = values_file(&package.definition.parameters, &none, true);
     output.data(&file)
