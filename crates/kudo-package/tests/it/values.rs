@@ -95,7 +95,7 @@ proptest! {
         let given: BTreeMap<String, String> = values
             .into_iter()
             // YAML has no way to write these.
-            .filter(|(_, text)| !text.contains(|c: char| c == '\u{fffe}' || c == '\u{ffff}'))
+            .filter(|(_, text)| !text.contains(['\u{fffe}', '\u{ffff}']))
             .map(|(name, text)| (name.to_owned(), text))
             .collect();
         let file = values_file(&parameters, &given, false);
