@@ -16,6 +16,7 @@ mod leaders;
 mod life;
 mod managers;
 mod refusals;
+mod rights;
 mod smoke;
 mod takeover;
 mod upgrades;

@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
+use crate::cli::environment::TestEnvironment;
 use crate::harness::{SOON, TestNamespace, cluster, eventually, object};
 use crate::instances::{Operator, condition, plan_status};
 use crate::managers::TestManager;
@@ -382,6 +383,8 @@ async fn a_whole_life_with_a_webhook() {
     let map = namespace.api::<ConfigMap>().get("i-a").await.unwrap();
     assert_eq!(map.data.unwrap()["a"], "3");
 
+    the_command_line_tells_of_a_refusal(&namespace);
+
     // With nobody to answer, nothing is stored.
     manager.stop().await;
     webhook.stop();
@@ -394,6 +397,26 @@ async fn a_whole_life_with_a_webhook() {
         "{error}"
     );
     assert_eq!(api.get("i").await.unwrap().spec.parameters["A"], "3");
+}
+
+fn the_command_line_tells_of_a_refusal(namespace: &TestNamespace) {
+    let environment = TestEnvironment::new()
+        .with_kubeconfig(cluster().kubeconfig())
+        .in_namespace(namespace.name());
+    let run = |arguments: &str| {
+        let arguments: Vec<&str> = arguments.split_whitespace().collect();
+        tokio::task::block_in_place(|| environment.run(&arguments))
+    };
+    run("update --instance i -p A=4 --wait").expect_code(0);
+    run("update --instance i -p A=3").expect_code(0);
+    run("plan status --instance i --wait").expect_code(0);
+    run("plan trigger --instance i --name special --wait").expect_code(0);
+    let outcome = run("update --instance i -p A=5 -p B=5").expect_code(3);
+    assert_eq!(
+        outcome.stderr,
+        "Error: the change of instance $NAMESPACE/i was refused: the change triggers several plans at \
+         once: deploy, special\nHint: the instance runs on as it was before the change\n"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

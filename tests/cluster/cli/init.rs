@@ -1,13 +1,19 @@
 //! `init` on a real server. The manager's pod is a simulated one.
 
+use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use k8s_openapi::api::apps::v1::StatefulSet;
-use kube::api::{DynamicObject, ListParams, PostParams};
+use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
+use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::core::GroupVersionKind;
 use kube::{Api, ResourceExt};
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::environment::Outcome;
 use super::{Setting, TestEnvironment};
 use crate::harness::cluster;
+
+const WEBHOOK: &str = "kudo-manager-instance-admission-webhook-config";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_server_takes_every_object_of_a_dry_run() {
@@ -72,17 +78,23 @@ async fn installing_kudo() {
     let outcome = run("init --wait").expect_code(0);
     assert_eq!(
         outcome.stdout,
-        "installed crds\ninstalled namespace\ninstalled service account\n\
+        "installed crds\ninstalled namespace\ninstalled service account\ninstalled webhook\n\
          installed kudo controller\nKUDO is ready\n"
     );
     run("init --verify").expect_code(0);
     let client = cluster().client().await;
     let before = versions(&client).await;
-    run("init").expect_code(0);
+    let again = run("init -v 8").expect_code(0);
     assert_eq!(
         versions(&client).await,
         before,
         "nothing changes the second time"
+    );
+    let writes = ["PATCH", "POST", "PUT", "DELETE"].map(|verb| again.stderr.matches(verb).count());
+    assert_eq!(writes, [0; 4], "and nothing is sent to change it: {again}");
+    assert!(
+        again.stderr.contains("GET"),
+        "requests are told at all: {again}"
     );
 
     let outcome = run("init --kudo-image other:1").expect_code(6);
@@ -104,6 +116,80 @@ async fn installing_kudo() {
         outcome.stderr.contains("the manager runs image other:1"),
         "{outcome}"
     );
+    what_differs_is_told_and_mended(&client, &run).await;
+    an_installation_of_upstreams_is_replaced(&client, &run).await;
+}
+
+async fn what_differs_is_told_and_mended(client: &kube::Client, run: &impl Fn(&str) -> Outcome) {
+    run("init --kudo-image other:1").expect_code(0);
+    let bindings: Api<ClusterRoleBinding> = Api::all(client.clone());
+    let binding = "kudo-manager-rolebinding";
+    bindings
+        .delete(binding, &DeleteParams::default())
+        .await
+        .unwrap();
+    let webhooks: Api<MutatingWebhookConfiguration> = Api::all(client.clone());
+    let patch =
+        json!([{ "op": "replace", "path": "/webhooks/0/failurePolicy", "value": "Ignore" }]);
+    let patch = Patch::Json::<()>(serde_json::from_value(patch).unwrap());
+    webhooks
+        .patch(WEBHOOK, &PatchParams::default(), &patch)
+        .await
+        .unwrap();
+    let outcome = run("init --verify --kudo-image other:1").expect_code(1);
+    for problem in [
+        "clusterrolebinding.rbac.authorization.k8s.io/kudo-manager-rolebinding does not exist",
+        "webhook-config is not as it should be at /webhooks/0/failurePolicy",
+    ] {
+        assert!(outcome.stderr.contains(problem), "{outcome}");
+    }
+    run("init --kudo-image other:1").expect_code(0);
+    run("init --verify --kudo-image other:1").expect_code(0);
+}
+
+/// The names are upstream's, and what its `init` had made for its webhook is in the way.
+async fn an_installation_of_upstreams_is_replaced(
+    client: &kube::Client,
+    run: &impl Fn(&str) -> Outcome,
+) {
+    let secrets: Api<Secret> = Api::namespaced(client.clone(), "kudo-system");
+    let secret: Secret = serde_json::from_value(json!({
+        "metadata": { "name": "kudo-webhook-server-secret" },
+        "type": "kubernetes.io/tls",
+        "data": { "tls.crt": "YQ==", "tls.key": "YQ==" },
+    }))
+    .unwrap();
+    secrets
+        .create(&PostParams::default(), &secret)
+        .await
+        .unwrap();
+    let upstream = "kudobuilder/controller:v0.19.0";
+    let managers: Api<StatefulSet> = Api::namespaced(client.clone(), "kudo-system");
+    let patch = json!([
+        { "op": "replace", "path": "/spec/template/spec/containers/0/image", "value": upstream },
+        { "op": "replace", "path": "/spec/template/spec/containers/0/command", "value": ["/root/manager"] },
+        { "op": "remove", "path": "/spec/template/spec/containers/0/args" },
+    ]);
+    let patch = Patch::Json::<()>(serde_json::from_value(patch).unwrap());
+    let manager = "kudo-controller-manager";
+    managers
+        .patch(manager, &PatchParams::default(), &patch)
+        .await
+        .unwrap();
+    let outcome = run("init").expect_code(6);
+    assert!(outcome.stderr.contains(upstream), "{outcome}");
+    run("init --upgrade --wait").expect_code(0);
+    run("init --verify").expect_code(0);
+    assert!(
+        secrets
+            .get_opt("kudo-webhook-server-secret")
+            .await
+            .unwrap()
+            .is_none()
+    );
+    let manager = managers.get(manager).await.unwrap();
+    let container = &manager.spec.unwrap().template.spec.unwrap().containers[0];
+    assert_eq!(container.command, Some(vec!["kudo-manager".to_owned()]));
 }
 
 /// The resource versions of all that `init` makes, to see that nothing was written.

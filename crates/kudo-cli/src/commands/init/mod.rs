@@ -206,7 +206,7 @@ pub(crate) fn run(arguments: &InitArgs, global: &Global, output: &Output) -> Res
         let mut session = Session::open_unchecked(global).await?;
         session.namespace.clone_from(&choices.namespace);
         if arguments.verify {
-            verify::verify(&session, &choices, arguments.crd_only).await?;
+            verify::verify(&session, &choices, arguments.crd_only, output).await?;
             return output.result("KUDO is installed as it should be");
         }
         if arguments.upgrade {

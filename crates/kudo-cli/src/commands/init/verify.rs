@@ -16,18 +16,20 @@ use super::webhook;
 use crate::cluster::Session;
 use crate::error::Error;
 use crate::listing::resource_name;
+use crate::output::Output;
 
 /// Tells all that is not as it should be.
 pub(super) async fn verify(
     session: &Session,
     choices: &Choices,
     crd_only: bool,
+    output: &Output,
 ) -> Result<(), Error> {
     let mut problems = Vec::new();
     check_crds(session, &mut problems).await?;
     if !crd_only {
         check_account(session, choices, &mut problems).await?;
-        check_others(session, choices, &mut problems).await?;
+        check_others(session, choices, &mut problems, output).await?;
         check_manager(session, choices, &mut problems).await?;
     }
     if problems.is_empty() {
@@ -138,6 +140,7 @@ async fn check_others(
     session: &Session,
     choices: &Choices,
     problems: &mut Vec<String>,
+    output: &Output,
 ) -> Result<(), Error> {
     const CHECKED: [&str; 5] = [
         "CustomResourceDefinition",
@@ -166,7 +169,9 @@ async fn check_others(
             problems.push(format!("{name} is not as it should be at {place}"));
         }
         if webhook::waits(&present) {
-            problems.push(format!("{name} waits for the manager"));
+            output.note(
+                "The webhook is not asked yet: it waits for the manager to have a certificate",
+            );
         }
     }
     Ok(())
