@@ -24,6 +24,11 @@ pub(super) fn difference(wanted: &Value, present: &Value) -> Option<String> {
             })
             .find_map(|place| place)
         }
+        // A schema's `0.0` comes back as `0`.
+        (Value::Number(wanted), Value::Number(present)) => {
+            let same = wanted == present || wanted.as_f64() == present.as_f64();
+            (!same).then(String::new)
+        }
         (wanted, present) => (wanted != present).then(String::new),
     }
 }
@@ -47,6 +52,10 @@ mod tests {
     fn where_objects_differ() {
         let wanted = json!({ "a": { "b": [1, { "c": 2 }] }, "e": {}, "d": "x" });
         let place = |present: Value| difference(&wanted, &present);
+        assert_eq!(
+            difference(&json!({ "minimum": 0.0 }), &json!({ "minimum": 0 })),
+            None
+        );
         assert_eq!(
             place(json!({ "a": { "b": [1, { "c": 2, "more": 3 }] }, "d": "x", "f": 1 })),
             None
