@@ -135,7 +135,7 @@ async fn what_package_rbac_prints_is_enough() {
     let version = namespace.install(&package("galera")).await;
     namespace.instance("db", &version, &[]).await;
     namespace.until_done("db", "deploy").await;
-    namespace.set("db", json!({ "NODE_COUNT": "2" })).await;
+    namespace.set("db", json!({ "NODE_COUNT": "5" })).await;
     namespace.until_done("db", "node_update").await;
     namespace
         .until("db", "is ready", |i| {
