@@ -2,6 +2,7 @@
 //!
 //! - [`control_plane`] starts a real Kubernetes control plane (etcd, API server and controller
 //!   manager) on loopback and ends it with its owner.
+//! - [`controllers`] do a controller manager's work on an API server that has none.
 //! - [`kubelet`] stands in for the nodes that such a control plane lacks: it binds pods and moves
 //!   them to Running and Ready, or lets them fail where an annotation asks for it.
 //! - [`supervised`] is how the programs end with their owner.
@@ -13,6 +14,7 @@
 
 pub mod builtin;
 pub mod control_plane;
+pub mod controllers;
 pub mod field_error;
 pub mod kubelet;
 pub mod managed_fields;

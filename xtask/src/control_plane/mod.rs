@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use kudo_simcluster::control_plane::{ControlPlaneError, client_for};
-use kudo_simcluster::kubelet::{KubeletError, PodOptions, simulate_pods};
+use kudo_simcluster::kubelet::{KubeletError, PodOptions, PodPattern, simulate_pods};
 
 use crate::output;
 pub(crate) use build::{BuildError, ensure_built};
@@ -74,6 +74,15 @@ struct PodArguments {
     /// Time from a pod's deletion until it is gone
     #[arg(long, default_value = "0s", value_parser = crate::duration)]
     termination_delay: Duration,
+    /// Pods that fail: a name, or namespace/name, with * and ?
+    #[arg(long = "fail-pod", value_name = "PATTERN")]
+    fail: Vec<PodPattern>,
+    /// Pods that never become ready: a name, or namespace/name, with * and ?
+    #[arg(long, value_name = "PATTERN")]
+    never_ready: Vec<PodPattern>,
+    /// The number of simulated nodes
+    #[arg(long, default_value_t = 1)]
+    nodes: usize,
 }
 
 impl From<&PodArguments> for PodOptions {
@@ -81,6 +90,10 @@ impl From<&PodArguments> for PodOptions {
         Self {
             delay: arguments.delay,
             termination_delay: arguments.termination_delay,
+            fail: arguments.fail.clone(),
+            never_ready: arguments.never_ready.clone(),
+            nodes: arguments.nodes,
+            ..Self::default()
         }
     }
 }

@@ -94,6 +94,13 @@ fn spawn_server(start: &Start, state: &State) -> Result<Child, RunningError> {
         "--termination-delay",
         &milliseconds(start.pods.termination_delay),
     ]);
+    for pattern in &start.pods.fail {
+        command.arg(format!("--fail-pod={pattern}"));
+    }
+    for pattern in &start.pods.never_ready {
+        command.arg(format!("--never-ready={pattern}"));
+    }
+    command.arg(format!("--nodes={}", start.pods.nodes));
     if start.simulate_pods {
         command.arg("--simulate-pods");
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 
-use super::PodOptions;
+use super::{PodOptions, PodPattern};
 
 /// The pod annotation that names an [`Outcome`].
 pub const OUTCOME_ANNOTATION: &str = "simulate.kudo.dev/outcome";
@@ -77,8 +77,15 @@ impl Behaviour {
         let duration = |annotation: &str, default: Duration| {
             annotated(pod, annotation, parse_duration).unwrap_or(default)
         };
+        let meant = |patterns: &[PodPattern]| patterns.iter().any(|p| p.matches(pod));
+        let asked_from_outside = if meant(&options.fail) {
+            Some(Outcome::Fail)
+        } else {
+            meant(&options.never_ready).then_some(Outcome::NeverReady)
+        };
         Self {
-            outcome: annotated(pod, OUTCOME_ANNOTATION, Outcome::from_name)
+            outcome: asked_from_outside
+                .or_else(|| annotated(pod, OUTCOME_ANNOTATION, Outcome::from_name))
                 .or_else(|| images(pod).find_map(image_outcome))
                 .unwrap_or_else(|| {
                     if is_job_pod(pod) {
@@ -195,6 +202,27 @@ mod tests {
             (annotated("nonsense"), "never-ready"),
         ] {
             assert_eq!(outcome(pod.clone()), expected, "{pod}");
+        }
+    }
+
+    #[test]
+    fn patterns_win_over_what_a_pod_asks_for() {
+        let options = PodOptions {
+            fail: vec!["web-0".parse().unwrap()],
+            never_ready: vec!["web-*".parse().unwrap()],
+            ..PodOptions::default()
+        };
+        for (name, expected) in [
+            ("web-0", "fail"),
+            ("web-1", "never-ready"),
+            ("db-0", "succeed"),
+        ] {
+            let pod: Pod = serde_json::from_value(json!({
+                "metadata": { "name": name, "annotations": { OUTCOME_ANNOTATION: "succeed" } },
+            }))
+            .unwrap();
+            let behaviour = Behaviour::of(&pod, &options);
+            assert_eq!(behaviour.outcome.name(), expected, "{name}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! A simulated kubelet for any API server without nodes.
 //!
-//! It registers one [`NODE`], binds every pod without a node to it (no scheduler runs) and moves
+//! It registers one [`NODE`] or more, binds every pod without a node to one (no scheduler runs) and moves
 //! the pod through the states a real kubelet would report: Running, then Ready, or Succeeded where
 //! a Job owns it. Deleted pods go after their termination delay. Claims are bound, as the volume
 //! controllers need a kubelet too. Nothing runs: only status is written.
@@ -25,6 +25,7 @@
 mod behaviour;
 mod claim;
 mod node;
+mod pattern;
 mod schedule;
 mod stage;
 mod status;
@@ -41,16 +42,40 @@ pub use behaviour::{
     parse_duration,
 };
 pub use node::NODE;
+pub use pattern::PodPattern;
 use schedule::Schedule;
 
+use crate::controllers::Clock;
+
 /// What the simulated kubelet does with pods that ask for nothing special.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct PodOptions {
     /// Time from Running to Ready, or to the end of a Job's pod. With zero, Running and the
     /// outcome are one request.
     pub delay: Duration,
     /// Time from the deletion of a pod to its end.
     pub termination_delay: Duration,
+    /// Pods that fail, whatever they ask for.
+    pub fail: Vec<PodPattern>,
+    /// Pods that never become ready, whatever they ask for.
+    pub never_ready: Vec<PodPattern>,
+    /// The number of nodes, at least one. The first is [`NODE`], the others count on: `simulated-2`.
+    pub nodes: usize,
+    /// The time of day that statuses hold.
+    pub clock: Clock,
+}
+
+impl Default for PodOptions {
+    fn default() -> Self {
+        Self {
+            delay: Duration::ZERO,
+            termination_delay: Duration::ZERO,
+            fail: Vec::new(),
+            never_ready: Vec::new(),
+            nodes: 1,
+            clock: Clock::default(),
+        }
+    }
 }
 
 /// Why the simulated kubelet did not start.
@@ -72,7 +97,7 @@ pub enum KubeletError {
 ///
 /// Watch errors and refused writes are retried with growing pauses and told through `tracing`.
 pub async fn simulate_pods(client: Client, options: PodOptions) -> Result<(), KubeletError> {
-    node::register(&client).await?;
+    node::register(&client, options.nodes).await?;
     let pods = watcher(Api::<Pod>::all(client.clone()), watcher::Config::default());
     let claims = Api::<PersistentVolumeClaim>::all(client.clone());
     let claims = watcher(claims, watcher::Config::default());

@@ -1,4 +1,4 @@
-//! The one node that all simulated pods run on.
+//! The nodes that all simulated pods run on.
 
 use k8s_openapi::api::core::v1::Node;
 use kube::api::{ListParams, Patch, PatchParams, PostParams};
@@ -7,25 +7,48 @@ use serde_json::{Value, json};
 
 use super::KubeletError;
 
-/// The simulated node's name.
+/// The first simulated node's name; further ones count on from it: `simulated-2`.
 pub const NODE: &str = "simulated";
 
-/// Registers the node unless it is there already.
-pub(super) async fn register(client: &Client) -> Result<(), KubeletError> {
+/// The name of a simulated node, counted from nought.
+pub(super) fn name(index: usize) -> String {
+    match index {
+        0 => NODE.to_owned(),
+        index => format!("{NODE}-{}", index + 1),
+    }
+}
+
+/// Whether a node is a simulated one.
+pub(super) fn is_simulated(name: &str) -> bool {
+    let rest = name.strip_prefix(NODE);
+    rest.is_some_and(|rest| {
+        let number = rest.strip_prefix('-').and_then(|n| n.parse::<usize>().ok());
+        rest.is_empty() || number.is_some()
+    })
+}
+
+/// Registers the nodes that are not there already.
+pub(super) async fn register(client: &Client, count: usize) -> Result<(), KubeletError> {
     let nodes: Api<Node> = Api::all(client.clone());
-    let failed = |error: kube::Error| KubeletError::Node(Box::new(error));
-    let existing = nodes
-        .list_metadata(&ListParams::default())
-        .await
-        .map_err(failed)?;
+    let existing = nodes.list_metadata(&ListParams::default()).await;
+    let existing = existing.map_err(failed)?;
     let names: Vec<String> = existing.iter().map(ResourceExt::name_any).collect();
-    if names.iter().any(|name| name == NODE) {
-        return Ok(());
+    let real = names.iter().filter(|name| !is_simulated(name));
+    let real: Vec<String> = real.cloned().collect();
+    if !real.is_empty() {
+        return Err(KubeletError::RealNodes { names: real });
     }
-    if !names.is_empty() {
-        return Err(KubeletError::RealNodes { names });
+    for index in 0..count.max(1) {
+        let name = name(index);
+        if !names.contains(&name) {
+            create(&nodes, &name).await?;
+        }
     }
-    let node = serde_json::from_value(node())
+    Ok(())
+}
+
+async fn create(nodes: &Api<Node>, name: &str) -> Result<(), KubeletError> {
+    let node = serde_json::from_value(node(name))
         .map_err(kube::Error::SerdeError)
         .map_err(failed)?;
     match nodes.create(&PostParams::default(), &node).await {
@@ -37,22 +60,26 @@ pub(super) async fn register(client: &Client) -> Result<(), KubeletError> {
     let untainted = json!({ "spec": { "taints": null } });
     let patch = Patch::Merge(&untainted);
     nodes
-        .patch(NODE, &PatchParams::default(), &patch)
+        .patch(name, &PatchParams::default(), &patch)
         .await
         .map_err(failed)?;
     Ok(())
 }
 
-fn node() -> Value {
+fn failed(error: kube::Error) -> KubeletError {
+    KubeletError::Node(Box::new(error))
+}
+
+fn node(name: &str) -> Value {
     let resources =
         json!({ "cpu": "1000", "memory": "4Ti", "pods": "100000", "ephemeral-storage": "100Ti" });
     json!({
         "apiVersion": "v1",
         "kind": "Node",
         "metadata": {
-            "name": NODE,
+            "name": name,
             "labels": {
-                "kubernetes.io/hostname": NODE,
+                "kubernetes.io/hostname": name,
                 "kubernetes.io/os": "linux",
                 "simulate.kudo.dev/node": "true",
             },
@@ -62,7 +89,7 @@ fn node() -> Value {
             "allocatable": resources,
             "addresses": [
                 { "type": "InternalIP", "address": "127.0.0.1" },
-                { "type": "Hostname", "address": NODE },
+                { "type": "Hostname", "address": name },
             ],
             "conditions": [{
                 "type": "Ready",
@@ -77,4 +104,26 @@ fn node() -> Value {
             },
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn simulated_nodes_are_told_from_real_ones() {
+        for index in [0, 1, 41] {
+            assert!(is_simulated(&name(index)), "{index}");
+        }
+        for other in [
+            "",
+            "simulate",
+            "simulated-",
+            "simulated-x",
+            "simulatedness",
+            "worker-1",
+        ] {
+            assert!(!is_simulated(other), "{other}");
+        }
+    }
 }

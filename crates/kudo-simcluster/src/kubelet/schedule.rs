@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
-use k8s_openapi::jiff::Timestamp;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::runtime::watcher::Event;
 use kube::{Api, Client, ResourceExt};
@@ -15,9 +14,10 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
 
 use super::behaviour::Behaviour;
-use super::node::NODE;
+use super::node;
 use super::stage::{Step, next};
 use super::{PodOptions, claim, status};
+use crate::controllers::{Clock, spelled};
 
 /// Requests at a time; more would only queue at the server.
 const IN_FLIGHT: usize = 32;
@@ -38,6 +38,8 @@ pub(super) struct Schedule {
 struct Planned {
     step: Option<Step>,
     address: Ipv4Addr,
+    /// The node it is on or will be bound to; none if it asks for one that is not simulated.
+    node: Option<String>,
     /// Dropping it calls the step off, but never a request under way: the server might be halfway.
     go_on: Option<oneshot::Sender<()>>,
 }
@@ -111,13 +113,37 @@ impl Schedule {
         });
     }
 
+    /// The node a pod is on or asks for, or the one with the fewest pods.
+    fn choose_node(&self, pod: &Pod) -> Option<String> {
+        let bound = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref());
+        let asked = bound.filter(|name| !name.is_empty()).or(wanted_node(pod));
+        if let Some(asked) = asked {
+            return node::is_simulated(asked).then(|| asked.to_owned());
+        }
+        if self.options.nodes <= 1 {
+            return Some(node::name(0));
+        }
+        let nodes = (0..self.options.nodes).map(node::name);
+        nodes.min_by_key(|node| {
+            let on_it = self.planned.values();
+            on_it.filter(|p| p.node.as_ref() == Some(node)).count()
+        })
+    }
+
     fn plan(&mut self, pod: &Pod) {
         let Some(uid) = pod.uid() else { return };
-        let planned = self.planned.entry(uid).or_insert_with(|| Planned {
-            step: None,
-            address: self.addresses.take(),
-            go_on: None,
-        });
+        if !self.planned.contains_key(&uid) {
+            let planned = Planned {
+                step: None,
+                address: self.addresses.take(),
+                node: self.choose_node(pod),
+                go_on: None,
+            };
+            self.planned.insert(uid.clone(), planned);
+        }
+        let Some(planned) = self.planned.get_mut(&uid) else {
+            return;
+        };
         let behaviour = Behaviour::of(pod, &self.options);
         let (delay, step) = next(pod, &behaviour).unzip();
         if planned.step == step {
@@ -125,7 +151,7 @@ impl Schedule {
         }
         planned.step = step;
         planned.go_on = None;
-        let (Some(delay), Some(step)) = (delay, step) else {
+        let (Some(delay), Some(step), Some(node)) = (delay, step, planned.node.clone()) else {
             return;
         };
         let act = Act {
@@ -133,11 +159,30 @@ impl Schedule {
             permits: Arc::clone(&self.permits),
             pod: pod.clone(),
             address: planned.address,
+            node,
+            clock: self.options.clock,
         };
         let (go_on, called_off) = oneshot::channel();
         planned.go_on = Some(go_on);
         self.tasks.spawn(act.after(delay, step, called_off));
     }
+}
+
+/// The node that a pod's affinity names, as a daemon set's does.
+fn wanted_node(pod: &Pod) -> Option<&str> {
+    let affinity = pod.spec.as_ref()?.affinity.as_ref()?;
+    let required = affinity
+        .node_affinity
+        .as_ref()?
+        .required_during_scheduling_ignored_during_execution
+        .as_ref()?;
+    let fields = required
+        .node_selector_terms
+        .first()?
+        .match_fields
+        .as_ref()?;
+    let name = fields.iter().find(|field| field.key == "metadata.name")?;
+    name.values.as_ref()?.first().map(String::as_str)
 }
 
 /// One step of one pod.
@@ -146,6 +191,8 @@ struct Act {
     permits: Arc<Semaphore>,
     pod: Pod,
     address: Ipv4Addr,
+    node: String,
+    clock: Clock,
 }
 
 impl Act {
@@ -169,14 +216,14 @@ impl Act {
                 let binding = json!({
                     "apiVersion": "v1", "kind": "Binding",
                     "metadata": { "name": name, "uid": self.pod.metadata.uid },
-                    "target": { "apiVersion": "v1", "kind": "Node", "name": NODE },
+                    "target": { "apiVersion": "v1", "kind": "Node", "name": self.node },
                 });
                 let params = PostParams::default();
                 let created = pods.create_subresource("binding", name, &params, &binding);
                 created.await.map(|_: serde_json::Value| ())
             }
             Step::Report(stage) => {
-                let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+                let now = spelled(self.clock.now());
                 let patch = status::patch(&self.pod, stage, &self.address.to_string(), &now);
                 let params = PatchParams::default();
                 pods.patch_status(name, &params, &Patch::Strategic(&patch))

@@ -5,7 +5,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 
 use super::behaviour::{Behaviour, Outcome};
-use super::node::NODE;
+use super::node::is_simulated;
 
 /// What a pod's status says of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub(super) enum Stage {
 /// One request about a pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Bind it to the node.
+    /// Bind it to a node.
     Bind,
     /// Report that stage.
     Report(Stage),
@@ -35,7 +35,7 @@ pub(super) enum Step {
 pub(super) fn next(pod: &Pod, behaviour: &Behaviour) -> Option<(Duration, Step)> {
     let spec = pod.spec.as_ref()?;
     let node = spec.node_name.as_deref().unwrap_or_default();
-    if !node.is_empty() && node != NODE {
+    if !node.is_empty() && !is_simulated(node) {
         return None;
     }
     if pod.metadata.deletion_timestamp.is_some() {
@@ -133,6 +133,7 @@ fn waiting_reason(container: &ContainerStatus) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kubelet::NODE;
     use serde_json::{Value, json};
 
     const DELAY: Duration = Duration::from_secs(2);

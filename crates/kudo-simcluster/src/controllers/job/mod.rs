@@ -1,0 +1,342 @@
+//! Jobs: pods until enough of them have succeeded, or too many have failed.
+//!
+//! The counters of the status never go back, so pods may be removed once they have been counted.
+
+mod indexed;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use k8s_openapi::jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::claiming::claim;
+use super::clock::{left, spelled};
+use super::conditions::{self, Condition, Status, count, text};
+use super::model::{Job, Pod};
+use super::pods::sort_for_deletion;
+use super::replica_set::len;
+use super::template::{create_pod, pod};
+use super::world::{Key, Object, PodRef};
+use super::{Action, Verdict, View};
+use indexed::Indexes;
+
+const FIRST_BACK_OFF: Duration = Duration::from_secs(10);
+const LAST_BACK_OFF: Duration = Duration::from_mins(10);
+
+type JobRef<'a> = Object<'a, Job>;
+
+pub(super) fn observe(view: &View<'_>, key: &Key) -> Verdict {
+    let Some(job) = view.world.get::<Job>(key) else {
+        return Verdict::nothing();
+    };
+    if is_finished(&job.body.status) {
+        return tidy(view, &job);
+    }
+    let claimed = claim::<Pod, _>(view, &job, &job.body.spec.selector);
+    if !claimed.actions.is_empty() {
+        return Verdict::write(claimed.actions);
+    }
+    Sync::new(view, job, claimed.owned).verdict()
+}
+
+/// Whether a job has ended, in whatever way.
+pub(super) fn is_finished(status: &Value) -> bool {
+    conditions::holds(status, "Complete") || conditions::holds(status, "Failed")
+}
+
+/// What is left to do for a finished job: its last pods go, and so does the job once its time to live
+/// is over.
+fn tidy(view: &View<'_>, job: &JobRef<'_>) -> Verdict {
+    let pods = view.world.controlled::<Pod>(job.uid());
+    let active: Vec<PodRef<'_>> = pods.filter(PodRef::is_active).collect();
+    if !active.is_empty() {
+        return Verdict::write(active.iter().map(Action::delete));
+    }
+    let Some(seconds) = job.body.spec.ttl_seconds_after_finished else {
+        return Verdict::nothing();
+    };
+    if job.is_deleting() {
+        return Verdict::nothing();
+    }
+    let status = &job.body.status;
+    let finished = ["Complete", "Failed"]
+        .iter()
+        .filter_map(|kind| conditions::find(status, kind))
+        .find(|condition| condition["status"] == "True")
+        .and_then(|condition| text(condition, "lastTransitionTime").parse().ok());
+    let Some(finished) = finished else {
+        return Verdict::nothing();
+    };
+    let lives = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
+    match left(finished, lives, view.now) {
+        Some(left) => Verdict::nothing().again_after(Some(left)),
+        None => Verdict::write([Action::delete(job)]),
+    }
+}
+
+/// How a job ends.
+enum End {
+    Complete,
+    Failed {
+        reason: &'static str,
+        message: &'static str,
+    },
+}
+
+/// A job with its pods.
+struct Sync<'a> {
+    view: &'a View<'a>,
+    job: JobRef<'a>,
+    pods: Vec<PodRef<'a>>,
+    active: Vec<PodRef<'a>>,
+    indexes: Option<Indexes>,
+    succeeded: i64,
+    failed: i64,
+}
+
+impl<'a> Sync<'a> {
+    fn new(view: &'a View<'a>, job: JobRef<'a>, pods: Vec<PodRef<'a>>) -> Self {
+        let status = &job.body.status;
+        let indexes =
+            (job.body.spec.completion_mode == "Indexed").then(|| Indexes::of(&job, &pods));
+        let ended = |phase: &str| len(pods.iter().filter(|pod| pod.phase() == phase));
+        let succeeded = match &indexes {
+            Some(indexes) => indexes.completed_count(),
+            None => ended("Succeeded").max(count(status, "succeeded")),
+        };
+        let failed = ended("Failed").max(count(status, "failed"));
+        let active: Vec<_> = pods.iter().copied().filter(PodRef::is_active).collect();
+        Self {
+            view,
+            job,
+            pods,
+            active,
+            indexes,
+            succeeded,
+            failed,
+        }
+    }
+
+    fn verdict(&self) -> Verdict {
+        let spec = &self.job.body.spec;
+        if self.job.is_deleting() {
+            return Verdict::nothing();
+        }
+        if let Some(end) = self.end() {
+            return self.finish(&end);
+        }
+        let status = Verdict::write(self.status(None, self.active.len()));
+        if spec.suspend {
+            let mut verdict = status;
+            verdict
+                .actions
+                .extend(self.active.iter().map(Action::delete));
+            return verdict;
+        }
+        let deadline = self.deadline_left();
+        let mut verdict = status.again_after(deadline);
+        let wanted = self.wanted();
+        if self.active.len() > wanted {
+            let mut surplus = self.active.clone();
+            sort_for_deletion(&mut surplus);
+            let count = self.active.len() - wanted;
+            verdict
+                .actions
+                .extend(surplus[..count].iter().map(Action::delete));
+        } else if self.active.len() < wanted {
+            match self.back_off() {
+                Some(wait) => verdict = verdict.again_after(Some(wait)),
+                None => verdict
+                    .actions
+                    .extend(self.create(wanted - self.active.len())),
+            }
+        }
+        verdict
+    }
+
+    /// How many pods should be at work.
+    fn wanted(&self) -> usize {
+        let spec = &self.job.body.spec;
+        let parallelism = i64::from(spec.parallelism.unwrap_or(1));
+        let wanted = match spec.completions {
+            Some(completions) => (i64::from(completions) - self.succeeded).min(parallelism),
+            // Of a work queue: once one has succeeded no more are started.
+            None if self.succeeded > 0 => return self.active.len().min(at_least_none(parallelism)),
+            None => parallelism,
+        };
+        at_least_none(wanted)
+    }
+
+    fn end(&self) -> Option<End> {
+        let spec = &self.job.body.spec;
+        let limit = i64::from(spec.backoff_limit.unwrap_or(6));
+        if self.failed > limit || self.restarts_exceed(limit) {
+            return Some(End::Failed {
+                reason: "BackoffLimitExceeded",
+                message: "Job has reached the specified backoff limit",
+            });
+        }
+        if self.is_past_deadline() {
+            return Some(End::Failed {
+                reason: "DeadlineExceeded",
+                message: "Job was active longer than specified deadline",
+            });
+        }
+        let complete = match spec.completions {
+            Some(completions) => self.succeeded >= i64::from(completions),
+            None => self.succeeded > 0 && self.active.is_empty(),
+        };
+        complete.then_some(End::Complete)
+    }
+
+    /// Containers that are restarted in place count against the limit as well.
+    fn restarts_exceed(&self, limit: i64) -> bool {
+        if self.job.body.spec.template["spec"]["restartPolicy"] != "OnFailure" {
+            return false;
+        }
+        let running = self
+            .active
+            .iter()
+            .filter(|pod| matches!(pod.phase(), "Running" | "Pending"));
+        let restarts: i64 = running.map(|pod| i64::from(pod.restarts())).sum();
+        if limit == 0 {
+            restarts > 0
+        } else {
+            restarts >= limit
+        }
+    }
+
+    fn started(&self) -> Option<Timestamp> {
+        text(&self.job.body.status, "startTime").parse().ok()
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        let seconds = self.job.body.spec.active_deadline_seconds?;
+        Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
+    }
+
+    fn is_past_deadline(&self) -> bool {
+        !self.job.body.spec.suspend
+            && self
+                .started()
+                .zip(self.deadline())
+                .is_some_and(|(started, deadline)| left(started, deadline, self.view.now).is_none())
+    }
+
+    fn deadline_left(&self) -> Option<Duration> {
+        let deadline = self.deadline()?;
+        let started = self.started().unwrap_or(self.view.now);
+        left(started, deadline, self.view.now)
+    }
+
+    /// The pause after failures since the last success: longer with each.
+    fn back_off(&self) -> Option<Duration> {
+        let ended = |phase: &'static str| {
+            let pods = self.pods.iter().filter(move |pod| pod.phase() == phase);
+            pods.map(|pod| pod.finished_at().unwrap_or_else(|| pod.created()))
+        };
+        let success = ended("Succeeded").max();
+        let failures: Vec<Timestamp> = ended("Failed")
+            .filter(|at| success.is_none_or(|success| *at > success))
+            .collect();
+        let last = failures.iter().max()?;
+        let doublings = u32::try_from(failures.len() - 1)
+            .unwrap_or(u32::MAX)
+            .min(16);
+        let pause = FIRST_BACK_OFF.saturating_mul(2_u32.saturating_pow(doublings));
+        left(*last, pause.min(LAST_BACK_OFF), self.view.now)
+    }
+
+    fn create(&self, count: usize) -> Vec<Action> {
+        let job = &self.job;
+        let owner =
+            self.view.world.resources()[job.resource].controller_reference(job.name(), job.uid());
+        let new = || pod(&job.body.spec.template, &owner);
+        match &self.indexes {
+            Some(indexes) => {
+                let free = indexes.free(&self.active).take(count);
+                free.map(|index| indexed::create(job, new(), index))
+                    .collect()
+            }
+            None => std::iter::repeat_with(|| create_pod(job.namespace(), job.name(), new()))
+                .take(count)
+                .collect(),
+        }
+    }
+
+    /// The last status, and the end of the pods still at work.
+    fn finish(&self, end: &End) -> Verdict {
+        let status = self.status(Some(end), 0).into_iter();
+        Verdict::write(status.chain(self.active.iter().map(Action::delete)))
+    }
+
+    fn status(&self, end: Option<&End>, active: usize) -> Option<Action> {
+        let (job, now) = (&self.job, self.view.now);
+        let old = &job.body.status;
+        let suspended = job.body.spec.suspend;
+        let mut conditions = conditions::of(old);
+        let mut add = |kind: &str, reason: &str, message: &str, status: &str| {
+            let condition = Condition {
+                kind,
+                status,
+                reason,
+                message: message.to_owned(),
+            };
+            conditions::set(&mut conditions, &condition, Some("lastProbeTime"), now);
+        };
+        let mut started = text(old, "startTime").to_owned();
+        let mut failed = self.failed;
+        match end {
+            Some(End::Complete) => {
+                let said = "Reached expected number of succeeded pods";
+                add("SuccessCriteriaMet", "CompletionsReached", said, "True");
+                add("Complete", "CompletionsReached", said, "True");
+            }
+            Some(End::Failed { reason, message }) => {
+                add("FailureTarget", reason, message, "True");
+                add("Failed", reason, message, "True");
+                failed += len(self.active.iter());
+            }
+            None if suspended == conditions::holds(old, "Suspended") => {}
+            None if suspended => {
+                add("Suspended", "JobSuspended", "Job suspended", "True");
+                started.clear();
+            }
+            None => {
+                add("Suspended", "JobResumed", "Job resumed", "False");
+                started = spelled(now);
+            }
+        }
+        if started.is_empty() && !suspended {
+            started = spelled(now);
+        }
+        let ready = if end.is_some() {
+            0
+        } else {
+            len(self.active.iter().filter(|pod| pod.is_ready()))
+        };
+        let active = if suspended { 0 } else { active };
+        let mut new = Status::keeping(old, &["uncountedTerminatedPods", "completionTime"])
+            .count("active", i64::try_from(active).unwrap_or(i64::MAX))
+            .count("ready", ready)
+            .count("succeeded", self.succeeded)
+            .count("failed", failed)
+            .list("conditions", conditions);
+        if !started.is_empty() {
+            new = new.with("startTime", started);
+        }
+        if matches!(end, Some(End::Complete)) {
+            new = new.with("completionTime", spelled(now));
+        }
+        if let Some(indexes) = &self.indexes {
+            new = new.with("completedIndexes", json!(indexes.completed()));
+        }
+        Action::status(job, old, &new.done())
+    }
+}
+
+fn at_least_none(number: i64) -> usize {
+    usize::try_from(number).unwrap_or(0)
+}

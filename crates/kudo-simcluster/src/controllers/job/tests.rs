@@ -1,0 +1,288 @@
+//! Tables of jobs.
+
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "documents read best where they are passed"
+)]
+
+use serde_json::{Value, json};
+
+use super::observe;
+use crate::controllers::testing::{Scene, created, deeds, owner, pod, status, told};
+
+fn job(more: Value, state: Value) -> Value {
+    let mut spec = json!({
+        "parallelism": 1, "completions": 1, "backoffLimit": 2,
+        "selector": { "matchLabels": { "job-name": "work" } },
+        "template": {
+            "metadata": { "labels": { "job-name": "work" } },
+            "spec": { "containers": [{ "name": "main" }], "restartPolicy": "Never" },
+        },
+    });
+    let fields = spec.as_object_mut().unwrap();
+    for (name, value) in more.as_object().unwrap() {
+        if value.is_null() {
+            fields.remove(name);
+        } else {
+            fields.insert(name.clone(), value.clone());
+        }
+    }
+    json!({
+        "apiVersion": "batch/v1", "kind": "Job", "metadata": { "name": "work" },
+        "spec": spec, "status": state,
+    })
+}
+
+fn pods(states: &[&str]) -> Vec<Value> {
+    let labels = json!({ "job-name": "work" });
+    let each = states.iter().enumerate();
+    each.map(|(i, state)| pod(&owner("Job", "work"), &format!("work-{i}"), &labels, state))
+        .collect()
+}
+
+fn ended_at(mut pod: Value, time: &str) -> Value {
+    pod["status"]["containerStatuses"] = json!([{
+        "restartCount": 0, "state": { "terminated": { "finishedAt": time } },
+    }]);
+    pod
+}
+
+const STARTED: &str = "2026-01-01T00:59:00Z";
+
+#[test]
+fn pods_until_enough_have_succeeded() {
+    let started = || json!({ "startTime": STARTED });
+    for (what, spec, present, expected) in [
+        ("the first", json!({}), vec![], vec!["create Pod work-"]),
+        ("one is enough", json!({}), vec!["running"], vec![]),
+        (
+            "so many at a time",
+            json!({ "completions": 5, "parallelism": 3 }),
+            vec!["running"],
+            vec!["create Pod work-", "create Pod work-"],
+        ),
+        (
+            "no more than are missing",
+            json!({ "completions": 3, "parallelism": 3 }),
+            vec!["succeeded", "succeeded"],
+            vec!["create Pod work-"],
+        ),
+        (
+            "fewer at a time",
+            json!({ "completions": 5, "parallelism": 1 }),
+            vec!["running", "running"],
+            vec!["delete work-1"],
+        ),
+        (
+            "a queue starts all",
+            json!({ "completions": null, "parallelism": 2 }),
+            vec![],
+            vec!["create Pod work-", "create Pod work-"],
+        ),
+        (
+            "a queue that ends starts none",
+            json!({ "completions": null, "parallelism": 2 }),
+            vec!["succeeded", "running"],
+            vec![],
+        ),
+        (
+            "suspended",
+            json!({ "suspend": true }),
+            vec!["running"],
+            vec!["delete work-0"],
+        ),
+        (
+            "too many failures",
+            json!({ "backoffLimit": 0, "completions": 2, "parallelism": 2 }),
+            vec!["failed", "running"],
+            vec!["delete work-1"],
+        ),
+    ] {
+        let scene = Scene::new()
+            .with(job(spec, started()))
+            .with_all(pods(&present));
+        assert_eq!(deeds(&scene.observe(observe, "work")), expected, "{what}");
+    }
+}
+
+#[test]
+fn failures_are_followed_by_growing_pauses() {
+    for (what, ends, expected) in [
+        ("after one", vec!["2026-01-01T00:59:55Z"], Some(5)),
+        ("over", vec!["2026-01-01T00:59:49Z"], None),
+        (
+            "after two",
+            vec!["2026-01-01T00:59:20Z", "2026-01-01T00:59:50Z"],
+            Some(10),
+        ),
+    ] {
+        let failed = pods(&vec!["failed"; ends.len()]);
+        let failed = failed
+            .into_iter()
+            .zip(ends)
+            .map(|(pod, end)| ended_at(pod, end));
+        let scene = Scene::new()
+            .with(job(json!({}), json!({ "startTime": STARTED })))
+            .with_all(failed);
+        let verdict = scene.observe(observe, "work");
+        assert_eq!(
+            verdict.again.map(|again| again.as_secs()),
+            expected,
+            "{what}"
+        );
+        assert_eq!(
+            created(&verdict).len(),
+            usize::from(expected.is_none()),
+            "{what}"
+        );
+    }
+}
+
+#[test]
+fn a_job_ends_with_conditions() {
+    let started = || json!({ "startTime": STARTED });
+    for (what, spec, present, conditions, counts) in [
+        (
+            "complete",
+            json!({}),
+            vec!["succeeded"],
+            vec![
+                ("SuccessCriteriaMet", "CompletionsReached"),
+                ("Complete", "CompletionsReached"),
+            ],
+            (Some(1), None),
+        ),
+        (
+            "a queue",
+            json!({ "completions": null }),
+            vec!["succeeded", "failed"],
+            vec![
+                ("SuccessCriteriaMet", "CompletionsReached"),
+                ("Complete", "CompletionsReached"),
+            ],
+            (Some(1), Some(1)),
+        ),
+        (
+            "failed",
+            json!({ "backoffLimit": 1 }),
+            vec!["failed", "failed"],
+            vec![
+                ("FailureTarget", "BackoffLimitExceeded"),
+                ("Failed", "BackoffLimitExceeded"),
+            ],
+            (None, Some(2)),
+        ),
+        (
+            "late",
+            json!({ "activeDeadlineSeconds": 60 }),
+            vec!["running"],
+            vec![
+                ("FailureTarget", "DeadlineExceeded"),
+                ("Failed", "DeadlineExceeded"),
+            ],
+            (None, Some(1)),
+        ),
+    ] {
+        let scene = Scene::new()
+            .with(job(spec, started()))
+            .with_all(pods(&present));
+        let written = status(&scene.observe(observe, "work"));
+        let told: Vec<_> = written["conditions"].as_array().unwrap().iter().collect();
+        let told: Vec<_> = told
+            .iter()
+            .map(|c| (c["type"].as_str().unwrap(), c["reason"].as_str().unwrap()))
+            .collect();
+        assert_eq!(told, conditions, "{what}");
+        let counted = (written["succeeded"].as_i64(), written["failed"].as_i64());
+        assert_eq!(counted, counts, "{what}");
+    }
+}
+
+#[test]
+fn restarts_in_place_count_as_failures() {
+    let mut restarted = pods(&["running"]).remove(0);
+    restarted["status"]["containerStatuses"] = json!([{ "restartCount": 2 }]);
+    let mut spec = job(json!({}), json!({ "startTime": STARTED }));
+    spec["spec"]["template"]["spec"]["restartPolicy"] = "OnFailure".into();
+    let written = status(
+        &Scene::new()
+            .with(spec)
+            .with(restarted)
+            .observe(observe, "work"),
+    );
+    assert_eq!(written["conditions"][1]["reason"], "BackoffLimitExceeded");
+}
+
+#[test]
+fn counters_never_go_back() {
+    let state = json!({ "startTime": STARTED, "succeeded": 2, "failed": 1 });
+    let scene = Scene::new()
+        .with(job(json!({ "completions": 3 }), state))
+        .with_all(pods(&["running"]));
+    let written = status(&scene.observe(observe, "work"));
+    assert_eq!(written, json!({ "active": 1 }));
+}
+
+#[test]
+fn an_indexed_job_fills_the_gaps() {
+    let indexed = json!({ "completionMode": "Indexed", "completions": 4, "parallelism": 4 });
+    let mut present = pods(&["succeeded", "running", "failed"]);
+    for (pod, index) in present.iter_mut().zip([0, 2, 3]) {
+        let annotation = json!({ "batch.kubernetes.io/job-completion-index": index.to_string() });
+        pod["metadata"]["annotations"] = annotation;
+        *pod = ended_at(pod.clone(), "2026-01-01T00:00:00Z");
+    }
+    let state = json!({ "startTime": STARTED });
+    let scene = Scene::new().with(job(indexed, state)).with_all(present);
+    let verdict = scene.observe(observe, "work");
+    assert_eq!(
+        deeds(&verdict),
+        ["create Pod work-1-", "create Pod work-3-"]
+    );
+    assert_eq!(status(&verdict)["completedIndexes"], "0");
+    let pod = created(&verdict)[0];
+    assert_eq!(pod["spec"]["hostname"], "work-1");
+    assert_eq!(
+        pod["spec"]["containers"][0]["env"][0]["name"],
+        "JOB_COMPLETION_INDEX"
+    );
+}
+
+#[test]
+fn suspension_is_told_and_ends_with_a_new_start() {
+    let suspended = json!([{ "type": "Suspended", "status": "True", "reason": "JobSuspended" }]);
+    let scene = Scene::new().with(job(json!({}), json!({ "conditions": suspended })));
+    let written = status(&scene.observe(observe, "work"));
+    assert_eq!(written["startTime"], crate::controllers::testing::NOW);
+    assert_eq!(written["conditions"][0]["reason"], "JobResumed");
+    let scene = Scene::new().with(job(
+        json!({ "suspend": true }),
+        json!({ "startTime": STARTED }),
+    ));
+    let written = status(&scene.observe(observe, "work"));
+    assert_eq!(written["startTime"], Value::Null);
+    assert_eq!(written["conditions"][0]["reason"], "JobSuspended");
+}
+
+#[test]
+fn a_finished_job_lives_as_long_as_it_may() {
+    let done = |ttl: Value| {
+        let conditions = json!([{
+            "type": "Complete", "status": "True", "lastTransitionTime": "2026-01-01T00:59:30Z",
+        }]);
+        job(
+            json!({ "ttlSecondsAfterFinished": ttl }),
+            json!({ "conditions": conditions }),
+        )
+    };
+    for (ttl, expected, again) in [
+        (Value::Null, vec![], None),
+        (json!(20), vec!["delete work"], None),
+        (json!(0), vec!["delete work"], None),
+        (json!(40), vec![], Some(10)),
+    ] {
+        let verdict = Scene::new().with(done(ttl)).observe(observe, "work");
+        assert_eq!(told(&verdict), expected);
+        assert_eq!(verdict.again.map(|again| again.as_secs()), again);
+    }
+}
