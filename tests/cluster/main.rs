@@ -5,6 +5,7 @@
 
 #![cfg(test)]
 
+mod children;
 mod cli;
 mod deletion;
 mod failures;
@@ -15,6 +16,7 @@ mod kill;
 mod leaders;
 mod life;
 mod managers;
+mod pipes;
 mod refusals;
 mod rights;
 mod smoke;

@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use kudo_controller::logging::{self, LogFormat};
 use kudo_controller::{Manager, ManagerOptions};
 use kudo_kube::client::{Admission, Gate, RequestInfo};
-use kudo_kube::{ConnectOptions, Meter, connect};
+use kudo_kube::{ConnectOptions, CopyFiles, Meter, connect};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -33,6 +33,19 @@ impl TestManager {
 
     /// Starts one whose writes pass a gate.
     pub(crate) fn start_with(namespaces: &[&TestNamespace], gate: Option<Arc<dyn Gate>>) -> Self {
+        Self::begin(namespaces, gate, None)
+    }
+
+    /// Starts one that copies files out of pods in this way.
+    pub(crate) fn start_copying(namespaces: &[&TestNamespace], files: Arc<dyn CopyFiles>) -> Self {
+        Self::begin(namespaces, None, Some(files))
+    }
+
+    fn begin(
+        namespaces: &[&TestNamespace],
+        gate: Option<Arc<dyn Gate>>,
+        files: Option<Arc<dyn CopyFiles>>,
+    ) -> Self {
         if let Ok(level) = std::env::var(LOG_VARIABLE) {
             logging::start(LogFormat::Text, &level).unwrap();
         }
@@ -46,6 +59,7 @@ impl TestManager {
         let shutdown = CancellationToken::new();
         let options = ManagerOptions {
             namespaces: namespaces.iter().map(|n| n.name().to_owned()).collect(),
+            files,
             ..ManagerOptions::default()
         };
         let task = runtime.spawn(run(meter.clone(), options, shutdown.clone()));

@@ -5,7 +5,7 @@
 mod faults;
 mod outcome;
 mod scenarios;
-mod trap;
+pub(crate) mod trap;
 pub(crate) mod witness;
 
 use std::collections::BTreeSet;

@@ -10,7 +10,7 @@ use crate::managers::Log;
 
 /// Where the manager dies.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Moment {
+pub(crate) enum Moment {
     /// The write is not sent.
     Before,
     /// The write has its effect, but its answer is never seen.
@@ -18,18 +18,18 @@ pub(super) enum Moment {
 }
 
 /// Stops time at a write: from then on nothing is sent, and no answer comes.
-pub(super) struct Trap {
+pub(crate) struct Trap {
     point: usize,
     moment: Moment,
     begun: AtomicUsize,
     answered: AtomicUsize,
     sprung: AtomicBool,
-    pub(super) at: Notify,
+    pub(crate) at: Notify,
     log: Log,
 }
 
 impl Trap {
-    pub(super) fn new(point: usize, moment: Moment) -> Self {
+    pub(crate) fn new(point: usize, moment: Moment) -> Self {
         Self {
             point,
             moment,
