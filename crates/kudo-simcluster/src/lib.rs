@@ -1,5 +1,6 @@
 //! Clusters on one machine, for tests, demonstrations and package authors.
 //!
+//! - [`cluster`] is a Kubernetes-compatible API server in this process.
 //! - [`control_plane`] starts a real Kubernetes control plane (etcd, API server and controller
 //!   manager) on loopback and ends it with its owner.
 //! - [`controllers`] do a controller manager's work on an API server that has none.
@@ -12,13 +13,27 @@
 //!
 //! The crate knows nothing of KUDO's own types; it works with any operator.
 
+mod admission;
 pub mod builtin;
+mod chance;
+mod clock;
+pub mod cluster;
 pub mod control_plane;
 pub mod controllers;
+mod crd;
+mod discovery;
 pub mod field_error;
+mod http;
+mod kinds;
 pub mod kubelet;
 pub mod managed_fields;
 pub mod patch;
+mod rbac;
 pub mod schema;
+mod selector;
+mod store;
 pub mod structural;
 pub mod supervised;
+mod table;
+mod verbs;
+mod watch;

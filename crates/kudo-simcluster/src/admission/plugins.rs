@@ -1,0 +1,213 @@
+//! What the server's own admission adds, and the addresses and ports that it gives.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::cluster::Server;
+use crate::field_error::FieldError;
+use crate::http::Call;
+use crate::http::status::Refusal;
+use crate::kinds::Shown;
+
+/// Ports that nodes open for services.
+const NODE_PORTS: std::ops::RangeInclusive<i64> = 30_000..=32_767;
+
+impl Server {
+    /// Sets what every cluster's admission sets in new objects.
+    pub(crate) fn plug_in(&self, shown: &Shown, object: &mut Value) {
+        match shown.kind.kind.as_str() {
+            "Pod" => pod(object),
+            "Namespace" => {
+                let name = object["metadata"]["name"].clone();
+                object["metadata"]["labels"]["kubernetes.io/metadata.name"] = name;
+                let finalizers = object["spec"]["finalizers"].as_array();
+                let has = finalizers.is_some_and(|list| list.iter().any(|f| f == "kubernetes"));
+                if !has {
+                    let mut list = finalizers.cloned().unwrap_or_default();
+                    list.push("kubernetes".into());
+                    object["spec"]["finalizers"] = list.into();
+                }
+                object["status"] = json!({ "phase": "Active" });
+            }
+            "PersistentVolumeClaim" => self.claim(object),
+            _ => {}
+        }
+    }
+
+    /// A claim that names no class gets the default one.
+    fn claim(&self, claim: &mut Value) {
+        if !claim["spec"]["storageClassName"].is_null() {
+            return;
+        }
+        let classes = self.store.list("storageclasses.storage.k8s.io", "", None);
+        let default = classes.objects.iter().find(|class| {
+            let annotations = &class.bare()["metadata"]["annotations"];
+            annotations["storageclass.kubernetes.io/is-default-class"] == "true"
+        });
+        if let Some(class) = default {
+            claim["spec"]["storageClassName"] = (*class.name).into();
+        }
+    }
+}
+
+fn pod(pod: &mut Value) {
+    let spec = &mut pod["spec"];
+    if spec["serviceAccountName"]
+        .as_str()
+        .is_none_or(str::is_empty)
+    {
+        spec["serviceAccountName"] = "default".into();
+        spec["serviceAccount"] = "default".into();
+    }
+    if spec["priority"].is_null() {
+        spec["priority"] = 0.into();
+        spec["preemptionPolicy"] = "PreemptLowerPriority".into();
+    }
+    let mut tolerations = spec["tolerations"].as_array().cloned().unwrap_or_default();
+    for key in [
+        "node.kubernetes.io/not-ready",
+        "node.kubernetes.io/unreachable",
+    ] {
+        let tolerated = tolerations.iter().any(|toleration| {
+            let effect = toleration["effect"].as_str().unwrap_or_default();
+            (toleration["key"] == key || toleration["key"].as_str().is_none_or(str::is_empty))
+                && (effect == "NoExecute" || effect.is_empty())
+        });
+        if !tolerated {
+            tolerations.push(json!({
+                "key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300,
+            }));
+        }
+    }
+    spec["tolerations"] = tolerations.into();
+}
+
+impl Call {
+    /// Gives a new service its address and its ports.
+    pub(crate) fn assign_on_create(
+        &self,
+        shown: &Shown,
+        object: &mut Value,
+    ) -> Result<(), Refusal> {
+        if shown.kind.kind != "Service" || !shown.version().group.is_empty() {
+            return Ok(());
+        }
+        self.assign(shown, object)
+    }
+
+    pub(crate) fn assign_on_update(
+        &self,
+        shown: &Shown,
+        old: &Value,
+        object: &mut Value,
+    ) -> Result<(), Refusal> {
+        if shown.kind.kind != "Service" || !shown.version().group.is_empty() {
+            return Ok(());
+        }
+        let fixed = |service: &Value| service["spec"]["type"] != "ExternalName";
+        if fixed(object)
+            && fixed(old)
+            && object["spec"]["clusterIP"]
+                .as_str()
+                .is_none_or(str::is_empty)
+        {
+            for field in ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"] {
+                if !old["spec"][field].is_null() {
+                    object["spec"][field] = old["spec"][field].clone();
+                }
+            }
+        }
+        self.assign(shown, object)
+    }
+
+    fn assign(&self, shown: &Shown, service: &mut Value) -> Result<(), Refusal> {
+        let kind = service["spec"]["type"]
+            .as_str()
+            .unwrap_or("ClusterIP")
+            .to_owned();
+        if kind == "ExternalName" {
+            return Ok(());
+        }
+        let name = service["metadata"]["name"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        let own = service["metadata"]["uid"].clone();
+        let others: Vec<Value> = {
+            let services = self.server.store.list("services", "", None).objects;
+            let services = services.iter().map(|service| service.bare());
+            services
+                .filter(|service| service["metadata"]["uid"] != own)
+                .collect()
+        };
+        let taken: BTreeSet<String> = others
+            .iter()
+            .filter_map(|service| service["spec"]["clusterIP"].as_str().map(ToOwned::to_owned))
+            .collect();
+        let address = service["spec"]["clusterIP"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        if address.is_empty() {
+            service["spec"]["clusterIP"] = self.free_address(&taken).into();
+        } else if address != "None" && taken.contains(&address) {
+            let detail =
+                format!("failed to allocate IP {address}: provided IP is already allocated");
+            let ips = json!([address]);
+            let error = FieldError::invalid("spec.clusterIPs", &ips, detail);
+            Self::refuse_invalid(shown, &name, &[error])?;
+        }
+        let address = service["spec"]["clusterIP"].clone();
+        let spec = &mut service["spec"];
+        if spec["clusterIPs"].as_array().is_none_or(Vec::is_empty) {
+            spec["clusterIPs"] = json!([address]);
+        }
+        let has_selector = spec["selector"].as_object().is_some_and(|s| !s.is_empty());
+        if spec["ipFamilies"].is_null() && (address != "None" || has_selector) {
+            spec["ipFamilies"] = json!(["IPv4"]);
+        }
+        if spec["ipFamilyPolicy"].is_null() && (address != "None" || has_selector) {
+            spec["ipFamilyPolicy"] = "SingleStack".into();
+        }
+        if kind == "NodePort" || kind == "LoadBalancer" {
+            self.assign_ports(service, &others);
+        }
+        Ok(())
+    }
+
+    fn free_address(&self, taken: &BTreeSet<String>) -> String {
+        let start = self.server.chance.number() % 65_000;
+        let free = (0..65_000).map(|step| {
+            let number = 10 + (start + step) % 65_000;
+            format!("10.96.{}.{}", number / 256, number % 256)
+        });
+        free.into_iter()
+            .find(|address| !taken.contains(address))
+            .unwrap_or_default()
+    }
+
+    fn assign_ports(&self, service: &mut Value, others: &[Value]) {
+        let ports_of = |service: &Value| -> Vec<i64> {
+            let ports = service["spec"]["ports"].as_array().into_iter().flatten();
+            ports.filter_map(|port| port["nodePort"].as_i64()).collect()
+        };
+        let mut taken: BTreeSet<i64> = others.iter().flat_map(&ports_of).collect();
+        taken.extend(ports_of(service));
+        let ports = service["spec"]["ports"].as_array_mut();
+        for port in ports.into_iter().flatten() {
+            if port["nodePort"].as_i64().unwrap_or(0) != 0 {
+                continue;
+            }
+            let span = NODE_PORTS.end() - NODE_PORTS.start() + 1;
+            let start = i64::try_from(self.server.chance.number() % 2768).unwrap_or_default();
+            let free = (0..span)
+                .map(|step| NODE_PORTS.start() + (start + step) % span)
+                .find(|port| !taken.contains(port));
+            if let Some(free) = free {
+                taken.insert(free);
+                port["nodePort"] = free.into();
+            }
+        }
+    }
+}

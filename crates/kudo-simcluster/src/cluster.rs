@@ -1,0 +1,263 @@
+//! The embedded cluster: its start, and clients for it.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use http::{HeaderMap, Request};
+use jiff::Timestamp;
+use kube::Client;
+use serde_json::json;
+
+use crate::chance::Chance;
+use crate::clock::Clock;
+use crate::http::serve;
+pub use crate::http::serve::{ServeError, Serving};
+use crate::http::status::Refusal;
+use crate::kinds::{Registry, Shown, builtin};
+use crate::rbac::User;
+use crate::store::Store;
+
+/// How an embedded cluster is.
+#[derive(Clone, Debug)]
+pub struct SimOptions {
+    /// Makes uids and generated names a function of this number.
+    pub seed: Option<u64>,
+    /// The time at the start; the wall clock's if it is not given.
+    pub time: Option<Timestamp>,
+    /// How many changes of each kind a watch may lag behind.
+    pub window: usize,
+    /// Watches that may be open at once.
+    pub watches: usize,
+    /// Whether roles and bindings are enforced for service accounts.
+    pub rbac: bool,
+}
+
+impl Default for SimOptions {
+    fn default() -> Self {
+        Self {
+            seed: None,
+            time: None,
+            window: 1024,
+            watches: 4096,
+            rbac: false,
+        }
+    }
+}
+
+/// A Kubernetes-compatible API server in this process. Clones are the same cluster.
+///
+/// It has no threads and no tasks of its own: what it does it does while it answers.
+///
+/// ```no_run
+/// # async fn example() -> kube::Result<()> {
+/// use kudo_simcluster::cluster::{SimCluster, SimOptions};
+///
+/// let cluster = SimCluster::start(SimOptions::default());
+/// println!("{}", cluster.client().apiserver_version().await?.git_version);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct SimCluster {
+    server: Arc<Server>,
+}
+
+/// What all requests share.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) clock: Clock,
+    pub(crate) chance: Chance,
+    pub(crate) store: Store,
+    pub(crate) options: SimOptions,
+    pub(crate) watches: Arc<tokio::sync::Semaphore>,
+    registry: RwLock<Arc<Registry>>,
+    /// Tokens and whose they are.
+    tokens: Mutex<Vec<(String, User)>>,
+    webhooks: crate::admission::Callers,
+}
+
+impl SimCluster {
+    /// Starts a cluster with what every cluster has at its beginning.
+    pub fn start(options: SimOptions) -> Self {
+        let time = options.time.unwrap_or_else(Timestamp::now);
+        let server = Server {
+            clock: Clock::new(time),
+            chance: Chance::new(options.seed),
+            store: Store::new(options.window.max(1)),
+            watches: Arc::new(tokio::sync::Semaphore::new(options.watches)),
+            options,
+            registry: RwLock::new(Arc::new(Registry::new(builtin(), 0))),
+            tokens: Mutex::default(),
+            webhooks: crate::admission::Callers::default(),
+        };
+        server.seed_objects();
+        Self {
+            server: Arc::new(server),
+        }
+    }
+
+    /// A client in this process, with all rights and no socket. It must be made within a runtime.
+    pub fn client(&self) -> Client {
+        self.client_of(User::admin())
+    }
+
+    fn client_of(&self, user: User) -> Client {
+        let server = Arc::clone(&self.server);
+        let service = tower::service_fn(move |request: Request<kube::client::Body>| {
+            let (server, user) = (Arc::clone(&server), user.clone());
+            async move { serve::in_process(server, request, user).await }
+        });
+        Client::new(service, "default")
+    }
+
+    /// A client in this process that acts as a service account.
+    pub fn client_as_service_account(&self, namespace: &str, name: &str) -> Client {
+        self.client_of(User::service_account(namespace, name))
+    }
+
+    /// Lets whoever has this token in with all rights.
+    pub fn add_admin_token(&self, token: impl Into<String>) {
+        self.server.add_token(token.into(), User::admin());
+    }
+
+    /// Listens on an address for HTTP with a certificate and its key (PEM).
+    pub async fn serve(
+        &self,
+        address: SocketAddr,
+        certificate: &str,
+        key: &str,
+    ) -> Result<Serving, ServeError> {
+        serve::tls(Arc::clone(&self.server), address, certificate, key).await
+    }
+
+    /// Listens on an address for plain HTTP.
+    pub async fn serve_plain(&self, address: SocketAddr) -> Result<Serving, ServeError> {
+        serve::plain(Arc::clone(&self.server), address).await
+    }
+
+    /// The cluster's time.
+    pub fn now(&self) -> Timestamp {
+        self.server.clock.now()
+    }
+
+    /// The newest resource version.
+    pub fn resource_version(&self) -> u64 {
+        self.server.store.version()
+    }
+}
+
+impl Server {
+    pub(crate) fn registry(&self) -> Arc<Registry> {
+        Arc::clone(&self.registry.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn set_registry(&self, registry: Registry) {
+        let mut current = self
+            .registry
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *current = Arc::new(registry);
+    }
+
+    pub(crate) fn webhooks(&self) -> &crate::admission::Callers {
+        &self.webhooks
+    }
+
+    pub(crate) fn add_token(&self, token: String, user: User) {
+        let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        tokens.push((token, user));
+    }
+
+    /// Whose token it is.
+    pub(crate) fn owner_of(&self, token: &str) -> Option<User> {
+        let tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = tokens.iter().find(|(known, _)| known == token);
+        found.map(|(_, user)| user.clone())
+    }
+
+    /// Who sends a request: whom its token names, or else whom the connection stands for.
+    pub(crate) fn user(&self, headers: &HeaderMap, given: Option<User>) -> Result<User, Refusal> {
+        let header = headers.get(http::header::AUTHORIZATION);
+        let text = header
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
+        let user = match text.strip_prefix("Bearer ") {
+            Some(token) => self
+                .owner_of(token.trim())
+                .ok_or_else(Refusal::unauthorized)?,
+            None => given.ok_or_else(Refusal::unauthorized)?,
+        };
+        Ok(user.impersonating(headers))
+    }
+
+    fn seed_objects(&self) {
+        let registry = self.registry();
+        let put = |storage: &str, mut object: serde_json::Value| {
+            let Some(shown) = registry.stored(storage) else {
+                return;
+            };
+            self.stamp(&shown, &mut object);
+            crate::builtin::default(shown.gvk(), &mut object);
+            // Nothing else is there yet.
+            let _ = self.store.create(&shown.kind.storage, object);
+        };
+        for name in ["default", "kube-node-lease", "kube-public", "kube-system"] {
+            put(
+                "namespaces",
+                json!({
+                    "metadata": { "name": name, "labels": { "kubernetes.io/metadata.name": name } },
+                    "spec": { "finalizers": ["kubernetes"] },
+                    "status": { "phase": "Active" },
+                }),
+            );
+        }
+        put(
+            "services",
+            json!({
+                "metadata": {
+                    "name": "kubernetes", "namespace": "default",
+                    "labels": { "component": "apiserver", "provider": "kubernetes" },
+                },
+                "spec": {
+                    "clusterIP": "10.96.0.1", "clusterIPs": ["10.96.0.1"], "type": "ClusterIP",
+                    "ipFamilies": ["IPv4"], "ipFamilyPolicy": "SingleStack",
+                    "sessionAffinity": "None", "internalTrafficPolicy": "Cluster",
+                    "ports": [{ "name": "https", "port": 443, "protocol": "TCP", "targetPort": 6443 }],
+                },
+                "status": { "loadBalancer": {} },
+            }),
+        );
+        for (name, value) in [
+            ("system-cluster-critical", 2_000_000_000),
+            ("system-node-critical", 2_000_001_000),
+        ] {
+            put(
+                "priorityclasses.scheduling.k8s.io",
+                json!({
+                    "metadata": { "name": name, "generation": 1 },
+                    "value": value, "preemptionPolicy": "PreemptLowerPriority",
+                }),
+            );
+        }
+        crate::rbac::seed(&put);
+    }
+
+    /// Gives a new object what the server alone gives.
+    pub(crate) fn stamp(&self, shown: &Shown, object: &mut serde_json::Value) {
+        let metadata = &mut object["metadata"];
+        metadata["uid"] = self.chance.uid().into();
+        metadata["creationTimestamp"] = self.clock.text().into();
+        if shown.kind.strategy.generation {
+            metadata["generation"] = 1.into();
+        }
+        if let Some(metadata) = metadata.as_object_mut() {
+            for field in [
+                "deletionTimestamp",
+                "deletionGracePeriodSeconds",
+                "selfLink",
+            ] {
+                metadata.remove(field);
+            }
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! From an HTTP request to an answer: one handler for clients in this process and for sockets.
+
+pub(crate) mod answer;
+pub(crate) mod path;
+pub(crate) mod serve;
+pub(crate) mod status;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
+use http::{HeaderMap, Method, Request, Response};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use std::sync::{Mutex, PoisonError};
+
+use self::answer::Body;
+use self::path::{Query, Route, route};
+use self::status::Refusal;
+use crate::cluster::Server;
+use crate::rbac::User;
+
+/// No body may be larger.
+const BODY_LIMIT: usize = 3 * 1024 * 1024;
+/// No JSON may be nested deeper than `serde_json` reads; a guard against what is built from it.
+pub(crate) const JSON: &str = "application/json";
+
+/// One request, read.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) server: Arc<Server>,
+    pub(crate) method: Method,
+    pub(crate) query: Query,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    pub(crate) user: User,
+    /// Told in headers, each once.
+    warnings: Mutex<BTreeSet<String>>,
+}
+
+impl Call {
+    pub(crate) fn warn(&self, text: String) {
+        let mut warnings = self.warnings.lock().unwrap_or_else(PoisonError::into_inner);
+        warnings.insert(text);
+    }
+
+    pub(crate) fn header(&self, name: http::HeaderName) -> &str {
+        let value = self.headers.get(name).and_then(|value| value.to_str().ok());
+        value.unwrap_or_default()
+    }
+
+    pub(crate) fn accept(&self) -> &str {
+        self.header(ACCEPT)
+    }
+
+    /// The media type of the body, without parameters.
+    pub(crate) fn content_type(&self) -> &str {
+        let whole = self.header(CONTENT_TYPE);
+        whole.split(';').next().unwrap_or_default().trim()
+    }
+
+    /// Who writes, where the request does not say: the program's name.
+    pub(crate) fn manager(&self) -> String {
+        if let Some(name) = self.query.get("fieldManager") {
+            return name.to_owned();
+        }
+        let agent = self.header(USER_AGENT);
+        let name = agent.split('/').next().unwrap_or_default();
+        if name.is_empty() { "unknown" } else { name }.to_owned()
+    }
+}
+
+impl Server {
+    /// Answers a request. `user` is who sends it, if the connection tells.
+    pub(crate) async fn answer<B>(
+        self: Arc<Self>,
+        mut request: Request<B>,
+        user: Option<User>,
+    ) -> Response<Body>
+    where
+        B: http_body::Body,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let upgrade = request
+            .extensions_mut()
+            .remove::<hyper::upgrade::OnUpgrade>();
+        let (parts, body) = request.into_parts();
+        let user = match self.user(&parts.headers, user) {
+            Ok(user) => user,
+            Err(refusal) => return answer::refusal(&refusal),
+        };
+        let body = match Limited::new(body, BODY_LIMIT).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(error) if error.is::<LengthLimitError>() => {
+                let message = format!("Request entity too large: limit is {BODY_LIMIT}");
+                let refusal = Refusal::new(413, "RequestEntityTooLarge", message);
+                return answer::refusal(&refusal);
+            }
+            Err(_) => return answer::refusal(&Refusal::bad_request("unexpected EOF")),
+        };
+        let call = Call {
+            server: self,
+            method: parts.method,
+            query: Query::parse(parts.uri.query().unwrap_or_default()),
+            headers: parts.headers,
+            body,
+            user,
+            warnings: Mutex::default(),
+        };
+        let answered = call.dispatch(parts.uri.path(), upgrade).await;
+        let mut response = answered.unwrap_or_else(|refusal| answer::refusal(&refusal));
+        let warnings = call
+            .warnings
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        answer::add_warnings(&mut response, warnings);
+        response
+    }
+}
+
+impl Call {
+    async fn dispatch(
+        &self,
+        path: &str,
+        upgrade: Option<hyper::upgrade::OnUpgrade>,
+    ) -> Result<Response<Body>, Refusal> {
+        match route(path) {
+            Route::Resource(path) => self.resource(path, upgrade).await,
+            other => {
+                self.authorize_path(path)?;
+                if self.method != Method::GET && self.method != Method::HEAD {
+                    return Err(Refusal::method_not_allowed());
+                }
+                Ok(self.discover(&other))
+            }
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! One version of one object.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use super::Key;
+use crate::kinds::{Shown, convert};
+
+/// An object as it is stored: immutable, shared with the log and with whoever reads it.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) namespace: Arc<str>,
+    pub(crate) name: Arc<str>,
+    pub(crate) version: u64,
+    labels: Box<[(Box<str>, Box<str>)]>,
+    /// A JSON object without `apiVersion` and `kind`.
+    text: Bytes,
+}
+
+/// Where an object is stored.
+pub(super) fn key(object: &Value) -> Key {
+    let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default();
+    (text("namespace").into(), text("name").into())
+}
+
+impl Entry {
+    /// Takes an object in its stored version and gives it its number.
+    pub(super) fn new(mut object: Value, version: u64) -> Self {
+        if let Some(members) = object.as_object_mut() {
+            members.remove("apiVersion");
+            members.remove("kind");
+        }
+        object["metadata"]["resourceVersion"] = version.to_string().into();
+        let (namespace, name) = key(&object);
+        let labels = object["metadata"]["labels"].as_object();
+        let labels = labels.into_iter().flatten().filter_map(|(name, value)| {
+            let value = value.as_str()?;
+            Some((name.as_str().into(), value.into()))
+        });
+        Self {
+            namespace,
+            name,
+            version,
+            labels: labels.collect(),
+            text: object.to_string().into(),
+        }
+    }
+
+    pub(crate) fn key(&self) -> Key {
+        (Arc::clone(&self.namespace), Arc::clone(&self.name))
+    }
+
+    pub(crate) fn label(&self, name: &str) -> Option<&str> {
+        let found = self.labels.iter().find(|(known, _)| &**known == name);
+        found.map(|(_, value)| &**value)
+    }
+
+    /// The object in its stored version, without `apiVersion` and `kind`.
+    pub(crate) fn bare(&self) -> Value {
+        serde_json::from_slice(&self.text).unwrap_or_default()
+    }
+
+    /// The object as a version shows it.
+    pub(crate) fn object(&self, shown: &Shown) -> Value {
+        let mut object = self.bare();
+        if shown.converts() {
+            convert::from_stored(&shown.kind.storage, &shown.version().group, &mut object);
+        }
+        object["apiVersion"] = shown.api_version().into();
+        object["kind"] = shown.kind.kind.as_str().into();
+        object
+    }
+
+    /// Writes the text of `object` behind what is there.
+    pub(crate) fn write(&self, shown: &Shown, to: &mut Vec<u8>) {
+        if shown.converts() {
+            to.extend_from_slice(self.object(shown).to_string().as_bytes());
+            return;
+        }
+        to.extend_from_slice(b"{\"kind\":\"");
+        to.extend_from_slice(shown.kind.kind.as_bytes());
+        to.extend_from_slice(b"\",\"apiVersion\":\"");
+        to.extend_from_slice(shown.api_version().as_bytes());
+        to.extend_from_slice(b"\",");
+        to.extend_from_slice(self.text.get(1..).unwrap_or_default());
+    }
+
+    /// Writes the text of the object as an item of a list: only custom ones say their kind there.
+    pub(crate) fn write_item(&self, shown: &Shown, to: &mut Vec<u8>) {
+        if shown.kind.strategy.custom {
+            self.write(shown, to);
+        } else if shown.converts() {
+            let mut object = self.object(shown);
+            if let Some(members) = object.as_object_mut() {
+                members.remove("apiVersion");
+                members.remove("kind");
+            }
+            to.extend_from_slice(object.to_string().as_bytes());
+        } else {
+            to.extend_from_slice(&self.text);
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! The objects, and a window of what happened to them.
+//!
+//! An object is kept as the JSON text it is served as, without `apiVersion` and `kind`, so that every
+//! version of a kind costs a prefix. One counter numbers all writes. A watch is a place in its kind's
+//! log: who reads too slowly for the log's bounds has lost its place, and nothing is kept for it.
+
+mod entry;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde_json::Value;
+use tokio::sync::watch;
+
+pub(crate) use entry::Entry;
+
+/// Namespace, empty where there is none, and name.
+pub(crate) type Key = (Arc<str>, Arc<str>);
+
+/// What happened to an object.
+#[derive(Clone, Debug)]
+pub(crate) struct Change {
+    pub(crate) version: u64,
+    /// As it was before; none for a creation.
+    pub(crate) before: Option<Arc<Entry>>,
+    /// As it is now; for a deletion as it was at last, with the deletion's version.
+    pub(crate) after: Arc<Entry>,
+    pub(crate) deleted: bool,
+}
+
+/// Why nothing was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// There is one of that name.
+    Exists,
+    /// It is no longer as it was read.
+    Stale,
+}
+
+#[derive(Debug)]
+struct Collection {
+    objects: BTreeMap<Key, Arc<Entry>>,
+    log: VecDeque<Change>,
+    /// The version of the newest change that the log has lost.
+    lost: u64,
+    wake: watch::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    version: u64,
+    collections: HashMap<Arc<str>, Collection>,
+}
+
+/// All objects of a cluster.
+#[derive(Debug)]
+pub(crate) struct Store {
+    state: Mutex<State>,
+    /// How many changes of a kind are remembered.
+    window: usize,
+}
+
+/// Objects of one kind at one time.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    pub(crate) version: u64,
+    pub(crate) objects: Vec<Arc<Entry>>,
+}
+
+/// What a log has told since a version.
+#[derive(Debug)]
+pub(crate) enum News {
+    Changes(Vec<Change>, u64),
+    /// The log does not reach back so far; its oldest version.
+    Lost(u64),
+}
+
+impl Store {
+    pub(crate) fn new(window: usize) -> Self {
+        let state = State {
+            version: 1,
+            ..State::default()
+        };
+        Self {
+            state: Mutex::new(state),
+            window,
+        }
+    }
+
+    pub(crate) fn version(&self) -> u64 {
+        self.state().version
+    }
+
+    pub(crate) fn get(&self, storage: &str, namespace: &str, name: &str) -> Option<Arc<Entry>> {
+        let key: Key = (namespace.into(), name.into());
+        let state = self.state();
+        state.collections.get(storage)?.objects.get(&key).cloned()
+    }
+
+    /// The objects of a kind in a namespace, or in all, in the order of their keys, after one of them.
+    pub(crate) fn list(&self, storage: &str, namespace: &str, after: Option<&Key>) -> Snapshot {
+        let state = self.state();
+        let version = state.version;
+        let Some(collection) = state.collections.get(storage) else {
+            let objects = Vec::new();
+            return Snapshot { version, objects };
+        };
+        let first: Key = (namespace.into(), "".into());
+        let start = match after {
+            Some(key) if *key > first => std::ops::Bound::Excluded(key.clone()),
+            _ => std::ops::Bound::Included(first),
+        };
+        let objects = collection
+            .objects
+            .range((start, std::ops::Bound::Unbounded))
+            .take_while(|(key, _)| namespace.is_empty() || *key.0 == *namespace)
+            .map(|(_, entry)| Arc::clone(entry))
+            .collect();
+        Snapshot { version, objects }
+    }
+
+    pub(crate) fn create(&self, storage: &Arc<str>, object: Value) -> Result<Arc<Entry>, Refused> {
+        let mut state = self.state();
+        let key = entry::key(&object);
+        if state.collection(storage).objects.contains_key(&key) {
+            return Err(Refused::Exists);
+        }
+        let version = state.next();
+        let entry = Arc::new(Entry::new(object, version));
+        self.commit(&mut state, storage, None, &entry, false);
+        Ok(entry)
+    }
+
+    /// Writes an object that was read as `before`.
+    pub(crate) fn replace(
+        &self,
+        storage: &Arc<str>,
+        before: &Arc<Entry>,
+        object: Value,
+    ) -> Result<Arc<Entry>, Refused> {
+        self.change(storage, before, object, false)
+    }
+
+    /// Removes an object that was read as `before`; `last` is how it was at last.
+    pub(crate) fn remove(
+        &self,
+        storage: &Arc<str>,
+        before: &Arc<Entry>,
+        last: Value,
+    ) -> Result<Arc<Entry>, Refused> {
+        self.change(storage, before, last, true)
+    }
+
+    fn change(
+        &self,
+        storage: &Arc<str>,
+        before: &Arc<Entry>,
+        object: Value,
+        deleted: bool,
+    ) -> Result<Arc<Entry>, Refused> {
+        let mut state = self.state();
+        let key = before.key();
+        let current = state.collection(storage).objects.get(&key);
+        if current.is_none_or(|current| current.version != before.version) {
+            return Err(Refused::Stale);
+        }
+        let version = state.next();
+        let entry = Arc::new(Entry::new(object, version));
+        self.commit(&mut state, storage, Some(before), &entry, deleted);
+        Ok(entry)
+    }
+
+    fn commit(
+        &self,
+        state: &mut State,
+        storage: &Arc<str>,
+        before: Option<&Arc<Entry>>,
+        after: &Arc<Entry>,
+        deleted: bool,
+    ) {
+        let collection = state.collection(storage);
+        if deleted {
+            collection.objects.remove(&after.key());
+        } else {
+            collection.objects.insert(after.key(), Arc::clone(after));
+        }
+        collection.log.push_back(Change {
+            version: after.version,
+            before: before.cloned(),
+            after: Arc::clone(after),
+            deleted,
+        });
+        if collection.log.len() > self.window
+            && let Some(lost) = collection.log.pop_front()
+        {
+            collection.lost = lost.version;
+        }
+        collection.wake.send_replace(after.version);
+    }
+
+    /// Tells when a kind's log grows.
+    pub(crate) fn subscribe(&self, storage: &Arc<str>) -> watch::Receiver<u64> {
+        self.state().collection(storage).wake.subscribe()
+    }
+
+    /// What happened to a kind after a version, and the version up to which that is all.
+    pub(crate) fn since(&self, storage: &Arc<str>, version: u64) -> News {
+        let mut state = self.state();
+        let latest = state.version;
+        let collection = state.collection(storage);
+        if version < collection.lost {
+            return News::Lost(collection.lost);
+        }
+        let start = collection
+            .log
+            .partition_point(|change| change.version <= version);
+        let changes = collection.log.range(start..).cloned().collect();
+        News::Changes(changes, latest)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn next(&mut self) -> u64 {
+        self.version += 1;
+        self.version
+    }
+
+    fn collection(&mut self, storage: &Arc<str>) -> &mut Collection {
+        self.collections
+            .entry(Arc::clone(storage))
+            .or_insert_with(|| Collection {
+                objects: BTreeMap::new(),
+                log: VecDeque::new(),
+                lost: 0,
+                wake: watch::Sender::new(0),
+            })
+    }
+}

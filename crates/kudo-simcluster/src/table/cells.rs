@@ -1,0 +1,342 @@
+//! Cells that are made from more than one field.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::age;
+
+pub(super) fn or_none(value: &Value) -> Value {
+    match value.as_str() {
+        None | Some("") => "<none>".into(),
+        Some(text) => text.into(),
+    }
+}
+
+pub(super) fn or_na(value: &Value) -> Value {
+    match value {
+        Value::Null => "N/A".into(),
+        Value::String(text) => text.as_str().into(),
+        other => other.to_string().into(),
+    }
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+pub(super) fn labels(value: &Value) -> Value {
+    let parts: Vec<String> = value
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| format!("{name}={}", value.as_str().unwrap_or_default()))
+        .collect();
+    if parts.is_empty() {
+        "<none>".into()
+    } else {
+        parts.join(",").into()
+    }
+}
+
+pub(super) fn pod_ready(pod: &Value, _: Timestamp) -> Value {
+    let all = list(&pod["spec"]["containers"]).len();
+    let ready = list(&pod["status"]["containerStatuses"]);
+    let ready = ready
+        .iter()
+        .filter(|status| status["ready"] == true && !status["state"]["running"].is_null());
+    format!("{}/{all}", ready.count()).into()
+}
+
+pub(super) fn pod_restarts(pod: &Value, _: Timestamp) -> Value {
+    let statuses = list(&pod["status"]["containerStatuses"]).iter();
+    let restarts: i64 = statuses
+        .filter_map(|status| status["restartCount"].as_i64())
+        .sum();
+    restarts.to_string().into()
+}
+
+pub(super) fn pod_status(pod: &Value, _: Timestamp) -> Value {
+    let text = |value: &Value| {
+        value
+            .as_str()
+            .filter(|text| !text.is_empty())
+            .map(ToOwned::to_owned)
+    };
+    let mut reason = text(&pod["status"]["phase"]).unwrap_or_default();
+    reason = text(&pod["status"]["reason"]).unwrap_or(reason);
+    let count = list(&pod["spec"]["initContainers"]).len();
+    let mut initializing = false;
+    for (index, status) in list(&pod["status"]["initContainerStatuses"])
+        .iter()
+        .enumerate()
+    {
+        let state = &status["state"];
+        if state["terminated"]["exitCode"] == 0 {
+            continue;
+        }
+        initializing = true;
+        let why = text(&state["terminated"]["reason"]).or_else(|| {
+            text(&state["waiting"]["reason"]).filter(|reason| reason != "PodInitializing")
+        });
+        reason = why.map_or_else(
+            || format!("Init:{index}/{count}"),
+            |why| format!("Init:{why}"),
+        );
+        break;
+    }
+    if !initializing {
+        for status in list(&pod["status"]["containerStatuses"]).iter().rev() {
+            let state = &status["state"];
+            let ended = &state["terminated"];
+            if let Some(why) = text(&state["waiting"]["reason"]).or_else(|| text(&ended["reason"]))
+            {
+                reason = why;
+            } else if !ended.is_null() {
+                reason = format!("ExitCode:{}", ended["exitCode"].as_i64().unwrap_or(0));
+            }
+        }
+    }
+    if pod["metadata"]["deletionTimestamp"].is_string() {
+        "Terminating".clone_into(&mut reason);
+    }
+    reason.into()
+}
+
+pub(super) fn phase(object: &Value, _: Timestamp) -> Value {
+    if object["metadata"]["deletionTimestamp"].is_string() {
+        return "Terminating".into();
+    }
+    object["status"]["phase"]
+        .as_str()
+        .unwrap_or_default()
+        .into()
+}
+
+pub(super) fn node_status(node: &Value, _: Timestamp) -> Value {
+    let ready = list(&node["status"]["conditions"])
+        .iter()
+        .find(|c| c["type"] == "Ready");
+    let mut status = match ready.and_then(|condition| condition["status"].as_str()) {
+        Some("True") => "Ready",
+        Some(_) => "NotReady",
+        None => "Unknown",
+    }
+    .to_owned();
+    if node["spec"]["unschedulable"] == true {
+        status.push_str(",SchedulingDisabled");
+    }
+    status.into()
+}
+
+pub(super) fn node_roles(node: &Value, _: Timestamp) -> Value {
+    let labels = node["metadata"]["labels"].as_object();
+    let roles: Vec<&str> = labels
+        .into_iter()
+        .flatten()
+        .filter_map(|(name, _)| name.strip_prefix("node-role.kubernetes.io/"))
+        .collect();
+    if roles.is_empty() {
+        "<none>".into()
+    } else {
+        roles.join(",").into()
+    }
+}
+
+pub(super) fn data(object: &Value, _: Timestamp) -> Value {
+    let count = |field: &str| object[field].as_object().map_or(0, serde_json::Map::len);
+    let sum = count("data") + count("binaryData");
+    if object["type"].is_null() {
+        sum.to_string().into()
+    } else {
+        sum.into()
+    }
+}
+
+pub(super) fn external_ip(service: &Value, _: Timestamp) -> Value {
+    let ips: Vec<&str> = list(&service["spec"]["externalIPs"])
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    match service["spec"]["type"].as_str() {
+        Some("ExternalName") => service["spec"]["externalName"].clone(),
+        Some("LoadBalancer") => match balancers(service, Timestamp::UNIX_EPOCH) {
+            Value::String(text) if text.is_empty() && ips.is_empty() => "<pending>".into(),
+            found => found,
+        },
+        _ if ips.is_empty() => "<none>".into(),
+        _ => ips.join(",").into(),
+    }
+}
+
+pub(super) fn balancers(object: &Value, _: Timestamp) -> Value {
+    let points = list(&object["status"]["loadBalancer"]["ingress"]).iter();
+    let points =
+        points.filter_map(|point| point["ip"].as_str().or_else(|| point["hostname"].as_str()));
+    points.collect::<Vec<_>>().join(",").into()
+}
+
+pub(super) fn service_ports(service: &Value, _: Timestamp) -> Value {
+    let ports: Vec<String> = list(&service["spec"]["ports"])
+        .iter()
+        .map(|port| {
+            let protocol = port["protocol"].as_str().unwrap_or("TCP");
+            match port["nodePort"].as_i64().filter(|port| *port > 0) {
+                Some(node) => format!("{}:{node}/{protocol}", port["port"]),
+                None => format!("{}/{protocol}", port["port"]),
+            }
+        })
+        .collect();
+    if ports.is_empty() {
+        "<none>".into()
+    } else {
+        ports.join(",").into()
+    }
+}
+
+pub(super) fn endpoints(object: &Value, _: Timestamp) -> Value {
+    let mut all = Vec::new();
+    for subset in list(&object["subsets"]) {
+        for address in list(&subset["addresses"]) {
+            let ip = address["ip"].as_str().unwrap_or_default();
+            let ports = list(&subset["ports"]);
+            if ports.is_empty() {
+                all.push(ip.to_owned());
+            }
+            all.extend(ports.iter().map(|port| format!("{ip}:{}", port["port"])));
+        }
+    }
+    let more = all.len().saturating_sub(3);
+    all.truncate(3);
+    match (all.is_empty(), more) {
+        (true, _) => "<none>".into(),
+        (_, 0) => all.join(",").into(),
+        (_, more) => format!("{} + {more} more...", all.join(",")).into(),
+    }
+}
+
+pub(super) fn event_object(event: &Value, _: Timestamp) -> Value {
+    let object = &event["involvedObject"];
+    let text = |field: &str| object[field].as_str().unwrap_or_default();
+    format!("{}/{}", text("kind").to_lowercase(), text("name")).into()
+}
+
+pub(super) fn modes(modes: &Value) -> Value {
+    let short = list(modes).iter().filter_map(|mode| match mode.as_str()? {
+        "ReadWriteOnce" => Some("RWO"),
+        "ReadOnlyMany" => Some("ROX"),
+        "ReadWriteMany" => Some("RWX"),
+        "ReadWriteOncePod" => Some("RWOP"),
+        _ => None,
+    });
+    short.collect::<Vec<_>>().join(",").into()
+}
+
+pub(super) fn claim(volume: &Value, _: Timestamp) -> Value {
+    let claim = &volume["spec"]["claimRef"];
+    let text = |field: &str| claim[field].as_str().unwrap_or_default();
+    if claim.is_null() {
+        "".into()
+    } else {
+        format!("{}/{}", text("namespace"), text("name")).into()
+    }
+}
+
+pub(super) fn ready(object: &Value) -> Value {
+    let ready = object["status"]["readyReplicas"].as_i64().unwrap_or(0);
+    let wanted = object["spec"]["replicas"].as_i64().unwrap_or(0);
+    format!("{ready}/{wanted}").into()
+}
+
+pub(super) fn completions(job: &Value, _: Timestamp) -> Value {
+    let succeeded = job["status"]["succeeded"].as_i64().unwrap_or(0);
+    let parallelism = job["spec"]["parallelism"].as_i64().unwrap_or(0);
+    match job["spec"]["completions"].as_i64() {
+        Some(wanted) => format!("{succeeded}/{wanted}").into(),
+        None if parallelism > 1 => format!("{succeeded}/1 of {parallelism}").into(),
+        None => format!("{succeeded}/1").into(),
+    }
+}
+
+pub(super) fn job_duration(job: &Value, now: Timestamp) -> Value {
+    let time = |field: &str| {
+        job["status"][field]
+            .as_str()
+            .and_then(|t| t.parse::<Timestamp>().ok())
+    };
+    let Some(start) = time("startTime") else {
+        return "".into();
+    };
+    let end = time("completionTime").unwrap_or(now);
+    age::duration(end.duration_since(start).as_secs()).into()
+}
+
+pub(super) fn hosts(ingress: &Value, _: Timestamp) -> Value {
+    let hosts: Vec<&str> = list(&ingress["spec"]["rules"])
+        .iter()
+        .filter_map(|rule| rule["host"].as_str())
+        .collect();
+    if hosts.is_empty() {
+        "*".into()
+    } else {
+        hosts.join(",").into()
+    }
+}
+
+pub(super) fn containers(object: &Value, field: &str) -> Value {
+    let containers = list(&object["spec"]["template"]["spec"]["containers"]).iter();
+    let names = containers.filter_map(|container| container[field].as_str());
+    names.collect::<Vec<_>>().join(",").into()
+}
+
+/// What a `JSONPath` finds first.
+pub(super) fn find<'a>(object: &'a Value, path: &str) -> Option<&'a Value> {
+    let mut value = object;
+    let mut rest = path.trim_start_matches('$');
+    while !rest.is_empty() {
+        if let Some(inner) = rest.strip_prefix('[') {
+            let end = inner.find(']')?;
+            let (index, after) = (&inner[..end], &inner[end + 1..]);
+            value = match index
+                .strip_prefix("?(@.")
+                .and_then(|test| test.strip_suffix(')'))
+            {
+                Some(test) => {
+                    let (field, wanted) = test.split_once("==")?;
+                    let wanted = wanted.trim().trim_matches(['"', '\'']);
+                    list(value).iter().find(|item| {
+                        find(item, &format!(".{}", field.trim())).is_some_and(|v| v == wanted)
+                    })?
+                }
+                None => match index.trim_matches(['"', '\'']) {
+                    "*" => value.get(0)?,
+                    key => match key.parse::<usize>() {
+                        Ok(number) => value.get(number)?,
+                        Err(_) => value.get(key)?,
+                    },
+                },
+            };
+            rest = after;
+            continue;
+        }
+        let name = rest.trim_start_matches('.');
+        let mut key = String::new();
+        let mut letters = name.char_indices();
+        let mut end = name.len();
+        while let Some((at, letter)) = letters.next() {
+            match letter {
+                '\\' => key.extend(letters.next().map(|(_, letter)| letter)),
+                '.' | '[' => {
+                    end = at;
+                    break;
+                }
+                other => key.push(other),
+            }
+        }
+        if key.is_empty() {
+            return None;
+        }
+        value = value.get(&key)?;
+        rest = &name[end..];
+    }
+    Some(value)
+}

@@ -1,0 +1,254 @@
+//! DELETE of objects and collections.
+
+use std::sync::Arc;
+
+use http::Response;
+use serde_json::{Value, json};
+
+use super::Target;
+use super::options::{DeleteOptions, Propagation, delete_options};
+use super::update::ATTEMPTS;
+use super::write::{Failed, is_released};
+use crate::admission::Operation;
+use crate::http::Call;
+use crate::http::answer::{self, Body};
+use crate::http::status::Refusal;
+use crate::store::Entry;
+
+const FOREGROUND: &str = "foregroundDeletion";
+const ORPHAN: &str = "orphan";
+/// What a pod gets to end where it does not say.
+const POD_GRACE: i64 = 30;
+
+/// What a deletion came to.
+pub(super) struct Deleted {
+    pub(super) object: Value,
+    pub(super) removed: bool,
+}
+
+impl Call {
+    pub(super) async fn delete(&self, target: &Target) -> Result<Response<Body>, Refusal> {
+        let options = delete_options(self)?;
+        let deleted = self.delete_named(target, &options).await?;
+        if deleted.removed && !target.shown.kind.strategy.returns_deleted {
+            let named = target.shown.named();
+            let mut details = json!({
+                "name": target.name(), "kind": named.plural,
+                "uid": deleted.object["metadata"]["uid"],
+            });
+            if !named.group.is_empty() {
+                details["group"] = named.group.into();
+            }
+            let status = json!({
+                "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success",
+                "details": details,
+            });
+            return Ok(answer::json(200, &status));
+        }
+        Ok(self.represent(target, 200, &deleted.object))
+    }
+
+    pub(super) async fn delete_named(
+        &self,
+        target: &Target,
+        options: &DeleteOptions,
+    ) -> Result<Deleted, Refusal> {
+        for _ in 0..ATTEMPTS {
+            let store = &self.server.store;
+            let found = store.get(target.storage(), target.namespace(), target.name());
+            let before = found.ok_or_else(|| target.not_found())?;
+            match self.delete_entry(target, &before, options).await {
+                Ok(deleted) => return Ok(deleted),
+                Err(Failed::Refused(refusal)) => return Err(refusal),
+                Err(Failed::Stale) => {}
+            }
+        }
+        Err(Refusal::stale(target.shown.named(), target.name()))
+    }
+
+    pub(super) async fn delete_collection(
+        &self,
+        target: &Target,
+    ) -> Result<Response<Body>, Refusal> {
+        let options = delete_options(self)?;
+        let selection = self.selection(target)?;
+        let snapshot = self
+            .server
+            .store
+            .list(target.storage(), target.namespace(), None);
+        let mut gone = Vec::new();
+        for entry in snapshot.objects {
+            if !selection.fits(&entry) {
+                continue;
+            }
+            let mut one = target.clone();
+            one.path.name = entry.name.to_string();
+            one.path.namespace = entry.namespace.to_string();
+            match self.delete_named(&one, &options).await {
+                Ok(_) => gone.push(entry),
+                Err(refusal) if refusal.code == 404 => {}
+                Err(refusal) => return Err(refusal),
+            }
+        }
+        let metadata = json!({ "resourceVersion": snapshot.version.to_string() });
+        Ok(self.represent_list(target, &metadata, &gone))
+    }
+
+    async fn delete_entry(
+        &self,
+        target: &Target,
+        before: &Arc<Entry>,
+        options: &DeleteOptions,
+    ) -> Result<Deleted, Failed> {
+        let shown = &target.shown;
+        let old = before.object(shown);
+        Self::check_preconditions(target, &old, options)?;
+        self.validating(target, Operation::Delete, Some(&old), None, options.dry_run)
+            .await?;
+        if shown.kind.kind == "Namespace"
+            && ["default", "kube-system", "kube-public"].contains(&target.name())
+        {
+            let problem = "this namespace may not be deleted";
+            return Err(Refusal::forbidden(shown.named(), target.name(), problem).into());
+        }
+        let mut object = old.clone();
+        self.mark(target, &mut object, options);
+        let removed = is_released(&object);
+        if !removed && object == old {
+            return Ok(Deleted { object, removed });
+        }
+        if options.dry_run {
+            return Ok(Deleted { object, removed });
+        }
+        let store = &self.server.store;
+        let entry = if removed {
+            let stored = Self::to_stored(shown, old);
+            store.remove(target.storage(), before, stored)
+        } else {
+            let stored = Self::to_stored(shown, object);
+            store.replace(target.storage(), before, stored)
+        };
+        let entry = entry.map_err(|_| Failed::Stale)?;
+        self.server.settle(shown, &entry, removed);
+        Ok(Deleted {
+            object: entry.object(shown),
+            removed,
+        })
+    }
+
+    /// Notes in an object that it is being deleted: its finalizers, when, and how it may end.
+    fn mark(&self, target: &Target, object: &mut Value, options: &DeleteOptions) {
+        let grace = if target.shown.kind.kind == "Pod" {
+            pod_grace(object, options.grace)
+        } else {
+            0
+        };
+        Self::set_propagation(target, object, options.propagation);
+        let pending = object["metadata"]["deletionTimestamp"].is_string();
+        if pending {
+            let running = object["metadata"]["deletionGracePeriodSeconds"]
+                .as_i64()
+                .unwrap_or(0);
+            if grace < running {
+                object["metadata"]["deletionGracePeriodSeconds"] = grace.into();
+                object["metadata"]["deletionTimestamp"] = self.server.clock.text_in(grace).into();
+            }
+            return;
+        }
+        object["metadata"]["deletionTimestamp"] = self.server.clock.text_in(grace).into();
+        object["metadata"]["deletionGracePeriodSeconds"] = grace.into();
+        if let Some(generation) = object["metadata"]["generation"].as_i64().filter(|g| *g > 0) {
+            object["metadata"]["generation"] = (generation + 1).into();
+        }
+        match target.shown.kind.kind.as_str() {
+            "Namespace" => {
+                object["status"]["phase"] = "Terminating".into();
+                // A namespace has no grace period of its own.
+                object["metadata"]
+                    .as_object_mut()
+                    .map(|m| m.remove("deletionGracePeriodSeconds"));
+            }
+            "CustomResourceDefinition" => crate::crd::terminate(&self.server, object),
+            _ => {}
+        }
+    }
+
+    fn set_propagation(target: &Target, object: &mut Value, asked: Option<Propagation>) {
+        let default = target.shown.kind.strategy.orphans;
+        let finalizers: Vec<String> = object["metadata"]["finalizers"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|name| name.as_str().map(ToOwned::to_owned))
+            .collect();
+        let has = |name: &str| finalizers.iter().any(|known| known == name);
+        let propagation = asked.or_else(|| {
+            if has(ORPHAN) {
+                Some(Propagation::Orphan)
+            } else if has(FOREGROUND) {
+                Some(Propagation::Foreground)
+            } else {
+                default.then_some(Propagation::Orphan)
+            }
+        });
+        let mut kept: Vec<String> = finalizers
+            .into_iter()
+            .filter(|name| name != ORPHAN && name != FOREGROUND)
+            .collect();
+        match propagation {
+            Some(Propagation::Orphan) => kept.push(ORPHAN.to_owned()),
+            Some(Propagation::Foreground) => kept.push(FOREGROUND.to_owned()),
+            _ => {}
+        }
+        if let Some(metadata) = object["metadata"].as_object_mut() {
+            if kept.is_empty() {
+                metadata.remove("finalizers");
+            } else {
+                metadata.insert("finalizers".to_owned(), kept.into());
+            }
+        }
+    }
+
+    fn check_preconditions(
+        target: &Target,
+        old: &Value,
+        options: &DeleteOptions,
+    ) -> Result<(), Refusal> {
+        let known = |field: &str| old["metadata"][field].as_str().unwrap_or_default();
+        let refuse = |problem: String| {
+            Err(Refusal::conflict(
+                target.shown.named(),
+                target.name(),
+                &problem,
+            ))
+        };
+        if let Some(uid) = &options.uid
+            && uid != known("uid")
+        {
+            return refuse(format!(
+                "Precondition failed: UID in precondition: {uid}, UID in object meta: {}",
+                known("uid")
+            ));
+        }
+        if let Some(version) = &options.version
+            && version != known("resourceVersion")
+        {
+            return refuse(format!(
+                "Precondition failed: ResourceVersion in precondition: {version}, ResourceVersion in object meta: {}",
+                known("resourceVersion")
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// How long a pod may take to end: nothing where no kubelet has it, or where it has ended.
+fn pod_grace(pod: &Value, asked: Option<i64>) -> i64 {
+    let phase = pod["status"]["phase"].as_str().unwrap_or_default();
+    let unbound = pod["spec"]["nodeName"].as_str().is_none_or(str::is_empty);
+    if unbound || phase == "Failed" || phase == "Succeeded" {
+        return 0;
+    }
+    let own = pod["spec"]["terminationGracePeriodSeconds"].as_i64();
+    asked.or(own).unwrap_or(POD_GRACE).max(0)
+}

@@ -1,0 +1,131 @@
+//! What is done with resources: one function a verb, and the way of a write that they share.
+
+mod body;
+mod create;
+mod delete;
+mod options;
+mod patch;
+mod pods;
+mod read;
+mod reviews;
+mod scale;
+mod update;
+mod write;
+
+use http::{Method, Response};
+
+use crate::http::Call;
+use crate::http::answer::{self, Body};
+use crate::http::path::ResourcePath;
+use crate::http::status::Refusal;
+use crate::kinds::Shown;
+
+pub(crate) use read::{Form, Selection, partial};
+pub(crate) use scale::selector_text;
+
+/// What a request is about.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    pub(crate) shown: Shown,
+    pub(crate) path: ResourcePath,
+}
+
+impl Target {
+    pub(crate) fn namespace(&self) -> &str {
+        &self.path.namespace
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.path.name
+    }
+
+    pub(crate) fn storage(&self) -> &std::sync::Arc<str> {
+        &self.shown.kind.storage
+    }
+
+    pub(crate) fn not_found(&self) -> Refusal {
+        Refusal::not_found(self.shown.named(), self.name())
+    }
+}
+
+impl Call {
+    /// Answers a request about a resource.
+    pub(crate) async fn resource(
+        &self,
+        path: ResourcePath,
+        upgrade: Option<hyper::upgrade::OnUpgrade>,
+    ) -> Result<Response<Body>, Refusal> {
+        let registry = self.server.registry();
+        let Some(shown) = registry
+            .find(&path.group, &path.version, &path.plural)
+            .cloned()
+        else {
+            return Ok(answer::no_such_path());
+        };
+        if let Some(warning) = &shown.version().deprecated {
+            self.warn(warning.clone());
+        }
+        if !shown.kind.namespaced && !path.namespace.is_empty() {
+            return Ok(answer::no_such_path());
+        }
+        if shown.kind.namespaced && path.namespace.is_empty() && !path.name.is_empty() {
+            return Ok(answer::no_such_path());
+        }
+        let target = Target { shown, path };
+        self.authorize(&target)?;
+        if target.shown.kind.strategy.review {
+            return self.review(&target);
+        }
+        if !target.path.subresource.is_empty() {
+            return self.subresource(&target, upgrade).await;
+        }
+        let collection = target.name().is_empty();
+        match (&self.method, collection) {
+            (&Method::GET | &Method::HEAD, true) => self.list_or_watch(&target),
+            (&Method::GET | &Method::HEAD, false) => self.get(&target),
+            (&Method::POST, true)
+                if !target.shown.kind.namespaced || !target.namespace().is_empty() =>
+            {
+                self.create(&target).await
+            }
+            (&Method::PUT, false) => self.update(&target).await,
+            (&Method::PATCH, false) => self.patch(&target).await,
+            (&Method::DELETE, false) => self.delete(&target).await,
+            (&Method::DELETE, true) => self.delete_collection(&target).await,
+            _ => Err(Refusal::method_not_allowed()),
+        }
+    }
+
+    async fn subresource(
+        &self,
+        target: &Target,
+        upgrade: Option<hyper::upgrade::OnUpgrade>,
+    ) -> Result<Response<Body>, Refusal> {
+        let version = target.shown.version();
+        let other = |name: &str| version.others.iter().any(|(known, ..)| *known == name);
+        match (target.path.subresource.as_str(), &self.method) {
+            ("status", method) if version.status => match *method {
+                Method::GET | Method::HEAD => self.get(target),
+                Method::PUT => self.update(target).await,
+                Method::PATCH => self.patch(target).await,
+                _ => Err(Refusal::method_not_allowed()),
+            },
+            ("scale", method) if version.scale.is_some() => match *method {
+                Method::GET | Method::HEAD => self.get_scale(target),
+                Method::PUT | Method::PATCH => self.put_scale(target).await,
+                _ => Err(Refusal::method_not_allowed()),
+            },
+            ("finalize", &Method::PUT) if other("finalize") => self.update(target).await,
+            ("binding", &Method::POST) if other("binding") => self.bind(target),
+            ("eviction", &Method::POST) if other("eviction") => self.evict(target).await,
+            ("token", &Method::POST) if other("token") => self.request_token(target),
+            ("log", &Method::GET) if other("log") => self.log(target),
+            ("exec" | "attach", &Method::GET | &Method::POST) if other("exec") => {
+                self.exec(target, upgrade)
+            }
+            ("approval", &Method::PUT) if other("approval") => self.update(target).await,
+            (name, _) if other(name) => Err(Refusal::method_not_allowed()),
+            _ => Ok(answer::no_such_path()),
+        }
+    }
+}

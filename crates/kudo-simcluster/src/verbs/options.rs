@@ -1,0 +1,183 @@
+//! The options of writes, read from a query.
+
+use serde_json::Value;
+
+use crate::field_error::{FieldError, invalid_status};
+use crate::http::Call;
+use crate::http::path::Query;
+use crate::http::status::Refusal;
+
+/// How strictly fields are looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum FieldValidation {
+    Strict,
+    #[default]
+    Warn,
+    Ignore,
+}
+
+/// Options of a write.
+#[derive(Clone, Debug)]
+pub(super) struct WriteOptions {
+    pub(super) dry_run: bool,
+    pub(super) manager: String,
+    pub(super) fields: FieldValidation,
+    pub(super) force: bool,
+}
+
+/// Reads the options of a create, update or patch; `kind` is what messages call them.
+pub(super) fn write_options(call: &Call, kind: &str, apply: bool) -> Result<WriteOptions, Refusal> {
+    let query = &call.query;
+    let mut errors = Vec::new();
+    let force = query.is("force");
+    if kind == "PatchOptions" {
+        if apply && query.get("fieldManager").is_none() {
+            errors.push(FieldError::required(
+                "fieldManager",
+                "is required for apply patch",
+            ));
+        }
+        if !apply && query.contains("force") {
+            let detail = "may not be specified for non-apply patch";
+            errors.push(FieldError::forbidden("force", detail));
+        }
+    }
+    let manager = call.manager();
+    if manager.len() > 128 {
+        errors.push(FieldError::too_long("fieldManager", 128));
+    }
+    let dry_run = dry_run(query, &mut errors);
+    let fields = match query.get("fieldValidation") {
+        None | Some("Warn") => FieldValidation::Warn,
+        Some("Strict") => FieldValidation::Strict,
+        Some("Ignore") => FieldValidation::Ignore,
+        Some(other) => {
+            let known = ["Ignore", "Strict", "Warn"];
+            let value = Value::from(other);
+            errors.push(FieldError::not_supported("fieldValidation", &value, &known));
+            FieldValidation::Warn
+        }
+    };
+    refuse(kind, &errors)?;
+    let manager = manager.chars().take(128).collect();
+    Ok(WriteOptions {
+        dry_run,
+        manager,
+        fields,
+        force,
+    })
+}
+
+fn dry_run(query: &Query, errors: &mut Vec<FieldError>) -> bool {
+    let mut dry = false;
+    for value in query.all("dryRun").filter(|value| !value.is_empty()) {
+        dry = true;
+        if value != "All" {
+            let value = Value::from(vec![value]);
+            errors.push(FieldError::not_supported("dryRun", &value, &["All"]));
+        }
+    }
+    dry
+}
+
+fn refuse(kind: &str, errors: &[FieldError]) -> Result<(), Refusal> {
+    if errors.is_empty() {
+        return Ok(());
+    }
+    let status = invalid_status("meta.k8s.io", kind, "", errors);
+    Err(Refusal::whole(status))
+}
+
+/// What becomes of dependents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Propagation {
+    Background,
+    Foreground,
+    Orphan,
+}
+
+/// Options of a deletion.
+#[derive(Clone, Debug, Default)]
+pub(super) struct DeleteOptions {
+    pub(super) dry_run: bool,
+    pub(super) grace: Option<i64>,
+    pub(super) propagation: Option<Propagation>,
+    pub(super) uid: Option<String>,
+    pub(super) version: Option<String>,
+}
+
+/// Reads the options of a deletion from its body, or from the query if there is none.
+pub(super) fn delete_options(call: &Call) -> Result<DeleteOptions, Refusal> {
+    let mut errors = Vec::new();
+    let mut options = DeleteOptions::default();
+    let body: Value = if call.body.is_empty() {
+        let mut body = serde_json::json!({});
+        if let Some(grace) = call.query.get("gracePeriodSeconds") {
+            let grace: i64 = grace.parse().map_err(|_| {
+                Refusal::bad_request(format!(
+                    "strconv.ParseInt: parsing {grace:?}: invalid syntax"
+                ))
+            })?;
+            body["gracePeriodSeconds"] = grace.into();
+        }
+        if let Some(policy) = call.query.get("propagationPolicy") {
+            body["propagationPolicy"] = policy.into();
+        }
+        if call.query.contains("orphanDependents") {
+            body["orphanDependents"] = call.query.is("orphanDependents").into();
+        }
+        body
+    } else {
+        super::body::parse(call)?
+    };
+    if let Some(kind) = body["kind"].as_str()
+        && !kind.is_empty()
+        && kind != "DeleteOptions"
+    {
+        let message = format!("no kind {kind:?} is registered for the options of a deletion");
+        return Err(Refusal::bad_request(message));
+    }
+    options.dry_run = dry_run(&call.query, &mut errors);
+    for value in body["dryRun"].as_array().into_iter().flatten() {
+        options.dry_run = true;
+        if value != "All" {
+            let value = Value::from(vec![value.clone()]);
+            errors.push(FieldError::not_supported("dryRun", &value, &["All"]));
+        }
+    }
+    options.grace = body["gracePeriodSeconds"].as_i64();
+    let orphan = body["orphanDependents"].as_bool();
+    let policy = body["propagationPolicy"].as_str();
+    if orphan.is_some() && policy.is_some() {
+        let detail = "orphanDependents and deletionPropagation cannot be both set";
+        let value = Value::from(policy);
+        errors.push(FieldError::invalid("propagationPolicy", &value, detail));
+    }
+    options.propagation = match policy {
+        Some("Background") => Some(Propagation::Background),
+        Some("Foreground") => Some(Propagation::Foreground),
+        Some("Orphan") => Some(Propagation::Orphan),
+        None | Some("") => orphan.map(|orphan| {
+            if orphan {
+                Propagation::Orphan
+            } else {
+                Propagation::Background
+            }
+        }),
+        Some(other) => {
+            let known = ["Foreground", "Background", "Orphan", "nil"];
+            let value = Value::from(other);
+            errors.push(FieldError::not_supported(
+                "propagationPolicy",
+                &value,
+                &known,
+            ));
+            None
+        }
+    };
+    let text = |value: &Value| value.as_str().map(ToOwned::to_owned);
+    options.uid = text(&body["preconditions"]["uid"]);
+    options.version = text(&body["preconditions"]["resourceVersion"]);
+    refuse("DeleteOptions", &errors)?;
+    Ok(options)
+}

@@ -1,0 +1,349 @@
+//! GET of an object, of a collection, and watches of it.
+
+use std::sync::Arc;
+
+use http::Response;
+use serde_json::{Value, json};
+
+use super::Target;
+use crate::http::answer::{self, Body};
+use crate::http::status::Refusal;
+use crate::http::{Call, JSON};
+use crate::selector::{Fields, Labels};
+use crate::store::{Entry, Key};
+use crate::table;
+use crate::watch;
+
+/// How objects are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    Plain,
+    Table,
+    /// Metadata alone.
+    Partial,
+}
+
+/// Which objects a list or watch is about.
+#[derive(Clone, Debug)]
+pub(crate) struct Selection {
+    pub(crate) namespace: String,
+    pub(crate) labels: Labels,
+    pub(crate) fields: Fields,
+    /// The only object, where a path names it.
+    pub(crate) name: Option<String>,
+}
+
+impl Selection {
+    pub(crate) fn fits(&self, entry: &Entry) -> bool {
+        if !self.namespace.is_empty() && *entry.namespace != *self.namespace {
+            return false;
+        }
+        if self.name.as_ref().is_some_and(|name| *entry.name != **name) {
+            return false;
+        }
+        if !self.labels.fits(|name| entry.label(name)) {
+            return false;
+        }
+        if self.fields.is_empty() {
+            return true;
+        }
+        let object = if self.fields.needs_object() {
+            entry.bare()
+        } else {
+            Value::Null
+        };
+        self.fields.fits(&entry.namespace, &entry.name, &object)
+    }
+}
+
+impl Call {
+    pub(super) fn get(&self, target: &Target) -> Result<Response<Body>, Refusal> {
+        self.check_accept()?;
+        if target.path.watch {
+            return self.watch(target);
+        }
+        let store = &self.server.store;
+        let found = store.get(target.storage(), target.namespace(), target.name());
+        let entry = found.ok_or_else(|| target.not_found())?;
+        if self.form() == Form::Plain {
+            let mut text = Vec::new();
+            entry.write(&target.shown, &mut text);
+            return Ok(answer::bytes(200, JSON, text));
+        }
+        Ok(self.represent(target, 200, &entry.object(&target.shown)))
+    }
+
+    pub(super) fn list_or_watch(&self, target: &Target) -> Result<Response<Body>, Refusal> {
+        self.check_accept()?;
+        if target.path.watch || self.query.is("watch") {
+            return self.watch(target);
+        }
+        let selection = self.selection(target)?;
+        self.check_list_version()?;
+        let limit: usize = match self.query.get("limit") {
+            Some(text) => text.parse().map_err(|_| {
+                Refusal::bad_request(format!(
+                    "strconv.ParseInt: parsing {text:?}: invalid syntax"
+                ))
+            })?,
+            None => 0,
+        };
+        let after = self.query.get("continue").map(read_continue).transpose()?;
+        let store = &self.server.store;
+        let place = after.as_ref().map(|(_, key)| key);
+        let snapshot = store.list(target.storage(), target.namespace(), place);
+        let mut kept: Vec<Arc<Entry>> = Vec::new();
+        let mut left = 0_usize;
+        for entry in snapshot.objects {
+            if !selection.fits(&entry) {
+                continue;
+            }
+            if limit > 0 && kept.len() == limit {
+                left += 1;
+            } else {
+                kept.push(entry);
+            }
+        }
+        let version = after.map_or(snapshot.version, |(version, _)| version);
+        let mut metadata = json!({ "resourceVersion": version.to_string() });
+        if left > 0
+            && let Some(last) = kept.last()
+        {
+            metadata["continue"] = write_continue(version, last).into();
+            if selection.labels.is_empty() && selection.fields.is_empty() {
+                metadata["remainingItemCount"] = left.into();
+            }
+        }
+        Ok(self.represent_list(target, &metadata, &kept))
+    }
+
+    /// Shows entries in the form that the request asks for.
+    pub(super) fn represent_list(
+        &self,
+        target: &Target,
+        metadata: &Value,
+        entries: &[Arc<Entry>],
+    ) -> Response<Body> {
+        let shown = &target.shown;
+        match self.form() {
+            Form::Plain => {
+                let mut text = Vec::with_capacity(256 + entries.len() * 512);
+                let (kind, api_version) = (&shown.kind.list_kind, shown.api_version());
+                let head = format!(
+                    "{{\"kind\":\"{kind}\",\"apiVersion\":\"{api_version}\",\"metadata\":{metadata},\"items\":["
+                );
+                text.extend_from_slice(head.as_bytes());
+                for (index, entry) in entries.iter().enumerate() {
+                    if index > 0 {
+                        text.push(b',');
+                    }
+                    entry.write_item(shown, &mut text);
+                }
+                text.extend_from_slice(b"]}");
+                answer::bytes(200, JSON, text)
+            }
+            Form::Table => {
+                let objects: Vec<Value> = entries.iter().map(|e| e.object(shown)).collect();
+                let table = table::table(
+                    shown,
+                    &objects,
+                    metadata,
+                    self.included(),
+                    self.server.clock.now(),
+                );
+                answer::json(200, &table)
+            }
+            Form::Partial => {
+                let items: Vec<Value> = entries.iter().map(|e| partial(&e.object(shown))).collect();
+                let list = json!({
+                    "kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1",
+                    "metadata": metadata, "items": items,
+                });
+                answer::json(200, &list)
+            }
+        }
+    }
+
+    /// Shows one object in the form that the request asks for.
+    pub(super) fn represent(&self, target: &Target, code: u16, object: &Value) -> Response<Body> {
+        answer::json(code, &self.formed(target, object, true))
+    }
+
+    fn formed(&self, target: &Target, object: &Value, header: bool) -> Value {
+        match self.form() {
+            Form::Plain => object.clone(),
+            Form::Table => {
+                let version = &object["metadata"]["resourceVersion"];
+                let metadata = json!({ "resourceVersion": version });
+                let objects = std::slice::from_ref(object);
+                let now = self.server.clock.now();
+                let mut table =
+                    table::table(&target.shown, objects, &metadata, self.included(), now);
+                if !header {
+                    table["columnDefinitions"] = Value::Null;
+                }
+                table
+            }
+            Form::Partial => partial(object),
+        }
+    }
+
+    fn watch(&self, target: &Target) -> Result<Response<Body>, Refusal> {
+        let selection = self.selection(target)?;
+        let now = self.server.clock.now();
+        let (form, include) = (self.form(), self.included());
+        let shown = target.shown.clone();
+        watch::open(
+            self,
+            target,
+            selection,
+            move |object: &Value, first: bool| match form {
+                Form::Plain => object.clone(),
+                Form::Partial => partial(object),
+                Form::Table => {
+                    let metadata =
+                        json!({ "resourceVersion": object["metadata"]["resourceVersion"] });
+                    let objects = std::slice::from_ref(object);
+                    let mut table = table::table(&shown, objects, &metadata, include, now);
+                    if !first {
+                        table["columnDefinitions"] = Value::Null;
+                    }
+                    table
+                }
+            },
+        )
+    }
+
+    pub(super) fn selection(&self, target: &Target) -> Result<Selection, Refusal> {
+        let bad = Refusal::bad_request;
+        let labels = Labels::parse(self.query.get("labelSelector").unwrap_or_default());
+        let fields = self.query.get("fieldSelector").unwrap_or_default();
+        let name = target.name();
+        Ok(Selection {
+            namespace: target.namespace().to_owned(),
+            labels: labels.map_err(bad)?,
+            fields: Fields::parse(fields, &target.shown.kind.kind).map_err(bad)?,
+            name: (!name.is_empty()).then(|| name.to_owned()),
+        })
+    }
+
+    /// The version of a list must be one that is there.
+    fn check_list_version(&self) -> Result<(), Refusal> {
+        let options = |field: &str, detail: &str| {
+            let error = crate::field_error::FieldError::forbidden(field, detail);
+            let kind = "ListOptions";
+            let status = crate::field_error::invalid_status("meta.k8s.io", kind, "", &[error]);
+            Refusal::whole(status)
+        };
+        let version = self.query.get("resourceVersion");
+        if let Some(rule) = self.query.get("resourceVersionMatch") {
+            if version.is_none() {
+                let detail = "resourceVersionMatch is forbidden unless resourceVersion is provided";
+                return Err(options("resourceVersionMatch", detail));
+            }
+            if rule == "Exact" && version == Some("0") {
+                let detail =
+                    "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"";
+                return Err(options("resourceVersionMatch", detail));
+            }
+        }
+        let Some(text) = version else {
+            return Ok(());
+        };
+        let Ok(version) = text.parse::<u64>() else {
+            let value = Value::from(text);
+            let detail = format!("strconv.ParseUint: parsing {text:?}: invalid syntax");
+            let error = crate::field_error::FieldError::invalid("resourceVersion", &value, detail);
+            let status = crate::field_error::invalid_status("", "", "", &[error]);
+            return Err(Refusal::whole(status));
+        };
+        let newest = self.server.store.version();
+        if version > newest {
+            return Err(watch::too_large(version, newest));
+        }
+        Ok(())
+    }
+
+    /// The first form in `Accept` that is known.
+    pub(crate) fn form(&self) -> Form {
+        for part in self.accept().split(',') {
+            let has = |text: &str| part.contains(text);
+            if has("as=Table") && has("v=v1") && !has("v=v1beta1") {
+                return Form::Table;
+            }
+            if has("as=PartialObjectMetadata") {
+                return Form::Partial;
+            }
+            if part.trim().starts_with(JSON) && !has("as=") {
+                return Form::Plain;
+            }
+        }
+        Form::Plain
+    }
+
+    fn check_accept(&self) -> Result<(), Refusal> {
+        let accept = self.accept();
+        let known = |part: &str| {
+            let media = part.split(';').next().unwrap_or_default().trim();
+            matches!(media, "" | "*/*" | "application/*" | JSON)
+        };
+        if accept.split(',').any(known) {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            406,
+            "NotAcceptable",
+            "only the following media types are accepted: application/json, application/yaml, \
+             application/vnd.kubernetes.protobuf",
+        ))
+    }
+
+    fn included(&self) -> table::Include {
+        match self.query.get("includeObject") {
+            Some("None") => table::Include::None,
+            Some("Object") => table::Include::Object,
+            _ => table::Include::Metadata,
+        }
+    }
+}
+
+/// An object's metadata alone.
+pub(crate) fn partial(object: &Value) -> Value {
+    json!({
+        "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1",
+        "metadata": object["metadata"],
+    })
+}
+
+fn write_continue(version: u64, last: &Entry) -> String {
+    use base64::Engine;
+    let token = json!({
+        "v": "meta.k8s.io/v1", "rv": version,
+        "start": format!("{}/{}\u{0}", last.namespace, last.name),
+    });
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(token.to_string())
+}
+
+fn read_continue(token: &str) -> Result<(u64, Key), Refusal> {
+    use base64::Engine;
+    let decoded = base64::engine::general_purpose::URL_SAFE_NO_PAD
+        .decode(token.trim_end_matches('='))
+        .ok()
+        .and_then(|text| serde_json::from_slice::<Value>(&text).ok());
+    let bad = |problem: &str| Refusal::bad_request(format!("continue key is not valid: {problem}"));
+    let token = decoded.ok_or_else(|| bad("illegal base64 data or JSON"))?;
+    if token["v"] != "meta.k8s.io/v1" {
+        return Err(bad("server does not recognize this encoded version"));
+    }
+    let version = token["rv"]
+        .as_u64()
+        .ok_or_else(|| bad("incorrect encoded start resourceVersion"))?;
+    let start = token["start"]
+        .as_str()
+        .unwrap_or_default()
+        .trim_end_matches('\0');
+    let (namespace, name) = start
+        .split_once('/')
+        .ok_or_else(|| bad("encoded start key empty"))?;
+    Ok((version, (namespace.into(), name.into())))
+}

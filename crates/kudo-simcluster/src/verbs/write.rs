@@ -1,0 +1,358 @@
+//! The way of every write: from an object as a client sent it to one that is stored.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::options::WriteOptions;
+use super::{Target, body};
+use crate::admission::Operation;
+use crate::field_error::{FieldError, invalid_status};
+use crate::http::Call;
+use crate::http::status::Refusal;
+use crate::kinds::{Shown, convert};
+use crate::managed_fields::{self, Manager};
+use crate::store::{Entry, Refused};
+use crate::{builtin, crd};
+
+/// Why a write of something that was read came to nothing.
+#[derive(Debug)]
+pub(super) enum Failed {
+    /// Somebody else wrote in between: what was read is old.
+    Stale,
+    Refused(Refusal),
+}
+
+impl From<Refusal> for Failed {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl Call {
+    /// Sets defaults, as often as something else has changed the object.
+    pub(super) fn default(shown: &Shown, object: &mut Value) {
+        match &shown.version().structural {
+            Some(structural) => structural.default(object),
+            None => builtin::default(shown.gvk(), object),
+        }
+    }
+
+    /// Asks webhooks that may change the object, and brings their answer into form.
+    pub(super) async fn mutate(
+        &self,
+        target: &Target,
+        operation: Operation,
+        old: Option<&Value>,
+        object: Value,
+        dry_run: bool,
+    ) -> Result<Value, Refusal> {
+        let mut object = self
+            .mutating(target, operation, old, object, dry_run)
+            .await?;
+        body::decode(&target.shown, &mut object)?;
+        Self::default(&target.shown, &mut object);
+        Ok(object)
+    }
+
+    pub(crate) fn refuse_invalid(
+        shown: &Shown,
+        name: &str,
+        errors: &[FieldError],
+    ) -> Result<(), Refusal> {
+        if errors.is_empty() {
+            return Ok(());
+        }
+        let group = &shown.version().group;
+        let status = invalid_status(group, &shown.kind.kind, name, errors);
+        Err(Refusal::whole(status))
+    }
+
+    /// Notes who wrote what.
+    pub(super) fn record(
+        &self,
+        target: &Target,
+        old: Option<&Value>,
+        object: &mut Value,
+        options: &WriteOptions,
+    ) {
+        let api_version = target.shown.api_version();
+        let by = Manager {
+            name: &options.manager,
+            version: &api_version,
+            subresource: &target.path.subresource,
+            now: &self.server.clock.text(),
+        };
+        managed_fields::record_update(&type_of(&target.shown), old, object, by);
+    }
+
+    /// Stores an object that was read as `before`; the answer is the object as its version shows it.
+    pub(super) async fn replace(
+        &self,
+        target: &Target,
+        before: &Arc<Entry>,
+        mut object: Value,
+        options: &WriteOptions,
+        applied: bool,
+    ) -> Result<Value, Failed> {
+        let shown = &target.shown;
+        let old = before.object(shown);
+        Self::check_metadata(target, &old, &mut object)?;
+        Self::keep(target, &old, &mut object);
+        Self::default(shown, &mut object);
+        let mut object = self
+            .mutate(
+                target,
+                Operation::Update,
+                Some(&old),
+                object,
+                options.dry_run,
+            )
+            .await?;
+        Self::keep(target, &old, &mut object);
+        Self::count_generation(target, &old, &mut object);
+        self.assign_on_update(shown, &old, &mut object)?;
+        if shown.kind.kind == "CustomResourceDefinition" {
+            crd::prepare(&self.server, Some(&old), &mut object);
+        }
+        Self::validate_update(target, &old, &object)?;
+        self.validating(
+            target,
+            Operation::Update,
+            Some(&old),
+            Some(&object),
+            options.dry_run,
+        )
+        .await?;
+        if !applied {
+            self.record(target, Some(&old), &mut object, options);
+        }
+        if same(&old, &object) {
+            return Ok(old);
+        }
+        let removed = is_released(&object);
+        if options.dry_run {
+            return Ok(object);
+        }
+        let stored = Self::to_stored(shown, object);
+        let store = &self.server.store;
+        let entry = if removed {
+            store.remove(target.storage(), before, stored)
+        } else {
+            store.replace(target.storage(), before, stored)
+        };
+        let entry = entry.map_err(|_: Refused| Failed::Stale)?;
+        self.server.settle(shown, &entry, removed);
+        Ok(entry.object(shown))
+    }
+
+    fn validate_update(target: &Target, old: &Value, object: &Value) -> Result<(), Refusal> {
+        let shown = &target.shown;
+        let mut errors = builtin::validate_update(shown.gvk(), old, object);
+        if let Some(structural) = &shown.version().structural {
+            errors.extend(structural.validate(object));
+        }
+        if shown.kind.kind == "CustomResourceDefinition" {
+            errors.extend(crd::validate(object, Some(old)));
+        }
+        Self::refuse_invalid(shown, target.name(), &errors)
+    }
+
+    pub(super) fn to_stored(shown: &Shown, mut object: Value) -> Value {
+        if shown.converts() {
+            let group = &shown.version().group;
+            convert::to_stored(&shown.kind.storage, group, &mut object);
+            builtin::default(shown.stored().gvk(), &mut object);
+        }
+        object
+    }
+
+    /// Whether name, namespace, uid and version of an object are those of the request.
+    fn check_metadata(target: &Target, old: &Value, object: &mut Value) -> Result<(), Refusal> {
+        let metadata = &object["metadata"];
+        let text = |field: &str| metadata[field].as_str().unwrap_or_default();
+        let name = text("name");
+        if name != target.name() {
+            let message = if name.is_empty() {
+                "name must be provided".to_owned()
+            } else {
+                let wanted = target.name();
+                format!(
+                    "the name of the object ({name}) does not match the name on the URL ({wanted})"
+                )
+            };
+            return Err(Refusal::bad_request(message));
+        }
+        check_namespace(target, object)?;
+        let metadata = &object["metadata"];
+        let text = |field: &str| metadata[field].as_str().unwrap_or_default();
+        let (uid, known) = (
+            text("uid"),
+            old["metadata"]["uid"].as_str().unwrap_or_default(),
+        );
+        if !uid.is_empty() && uid != known {
+            let problem = format!(
+                "Precondition failed: UID in precondition: {uid}, UID in object meta: {known}"
+            );
+            return Err(Refusal::conflict(
+                target.shown.named(),
+                target.name(),
+                &problem,
+            ));
+        }
+        let version = text("resourceVersion");
+        if version.is_empty() || version == "0" {
+            return Ok(());
+        }
+        if version.parse::<u64>().is_err() {
+            let value = Value::from(version);
+            let detail = format!("strconv.ParseUint: parsing {version:?}: invalid syntax");
+            let error = FieldError::invalid("metadata.resourceVersion", &value, detail);
+            return Self::refuse_invalid(&target.shown, target.name(), &[error]);
+        }
+        if old["metadata"]["resourceVersion"] != version {
+            return Err(Refusal::stale(target.shown.named(), target.name()));
+        }
+        Ok(())
+    }
+
+    /// Takes over what a client cannot change from the object as it is.
+    fn keep(target: &Target, old: &Value, object: &mut Value) {
+        const OWN: [&str; 8] = [
+            "uid",
+            "creationTimestamp",
+            "deletionTimestamp",
+            "deletionGracePeriodSeconds",
+            "generation",
+            "namespace",
+            "resourceVersion",
+            "selfLink",
+        ];
+        if !object["metadata"].is_object() {
+            object["metadata"] = Value::Object(serde_json::Map::new());
+        }
+        carry(&old["metadata"], &mut object["metadata"], &OWN);
+        let shown = &target.shown;
+        match target.path.subresource.as_str() {
+            "" if shown.kind.strategy.custom && shown.version().status => {
+                carry(old, object, &["status"]);
+            }
+            "" if shown.kind.strategy.custom => {}
+            "" => {
+                builtin::prepare_update(shown.gvk(), old, object);
+                if shown.version().status {
+                    carry(old, object, &["status"]);
+                }
+                if shown.kind.kind == "Namespace" {
+                    carry(&old["spec"], &mut object["spec"], &["finalizers"]);
+                }
+            }
+            "status" | "approval" => {
+                let mut kept = old.clone();
+                carry(object, &mut kept, &["status"]);
+                if shown.kind.strategy.custom {
+                    carry(
+                        &object["metadata"],
+                        &mut kept["metadata"],
+                        &["managedFields"],
+                    );
+                } else {
+                    kept["metadata"] = object["metadata"].take();
+                }
+                *object = kept;
+            }
+            "finalize" => {
+                let mut kept = old.clone();
+                carry(&object["spec"], &mut kept["spec"], &["finalizers"]);
+                kept["metadata"] = object["metadata"].take();
+                *object = kept;
+            }
+            _ => {}
+        }
+    }
+
+    fn count_generation(target: &Target, old: &Value, object: &mut Value) {
+        let strategy = &target.shown.kind.strategy;
+        if !strategy.generation || target.path.subresource == "status" {
+            return;
+        }
+        let status_apart = target.shown.version().status;
+        let asked = |object: &Value| {
+            let members = object.as_object().into_iter().flatten();
+            let members = members
+                .filter(|(name, _)| *name != "metadata" && !(*name == "status" && status_apart));
+            members
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect::<Vec<_>>()
+        };
+        if asked(old) != asked(object) {
+            let generation = old["metadata"]["generation"].as_i64().unwrap_or(0);
+            object["metadata"]["generation"] = (generation + 1).into();
+        }
+    }
+}
+
+/// The type that managed fields go by.
+pub(super) fn type_of(shown: &Shown) -> crate::schema::TypeRef {
+    match &shown.version().structural {
+        Some(structural) => structural.type_ref().clone(),
+        None => shown.version().ty.clone(),
+    }
+}
+
+/// Whether the namespace in the object is that of the path.
+pub(super) fn check_namespace(target: &Target, object: &mut Value) -> Result<(), Refusal> {
+    let said = object["metadata"]["namespace"].as_str().unwrap_or_default();
+    if !said.is_empty() && said != target.namespace() {
+        return Err(Refusal::bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request",
+        ));
+    }
+    if target.shown.kind.namespaced {
+        object["metadata"]["namespace"] = target.namespace().into();
+    }
+    Ok(())
+}
+
+/// Sets members of `to` to those of `from`, or removes them.
+fn carry(from: &Value, to: &mut Value, names: &[&str]) {
+    let Some(to) = to.as_object_mut() else {
+        return;
+    };
+    for name in names {
+        match from.get(name) {
+            Some(value) => {
+                to.insert((*name).to_owned(), value.clone());
+            }
+            None => {
+                to.remove(*name);
+            }
+        }
+    }
+}
+
+/// Whether nothing keeps an object that is being deleted.
+pub(super) fn is_released(object: &Value) -> bool {
+    let metadata = &object["metadata"];
+    let none = |list: &Value| list.as_array().is_none_or(Vec::is_empty);
+    let namespace = object["kind"] == "Namespace";
+    metadata["deletionTimestamp"].is_string()
+        && metadata["deletionGracePeriodSeconds"].as_i64().unwrap_or(0) == 0
+        && none(&metadata["finalizers"])
+        && (!namespace || none(&object["spec"]["finalizers"]))
+}
+
+/// Whether an object has not changed; the times of managed fields alone are no change.
+fn same(old: &Value, new: &Value) -> bool {
+    let timeless = |object: &Value| {
+        let mut object = object.clone();
+        let fields = object["metadata"]["managedFields"].as_array_mut();
+        for entry in fields.into_iter().flatten() {
+            if let Some(entry) = entry.as_object_mut() {
+                entry.remove("time");
+            }
+        }
+        object
+    };
+    timeless(old) == timeless(new)
+}

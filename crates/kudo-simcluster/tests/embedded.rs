@@ -1,0 +1,234 @@
+//! The embedded cluster through a client in this process.
+
+use futures::{StreamExt, TryStreamExt};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Service};
+use kube::api::{
+    Api, DeleteParams, ListParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams,
+};
+use kube::{Client, ResourceExt};
+use kudo_simcluster::cluster::{SimCluster, SimOptions};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+fn client() -> Client {
+    SimCluster::start(SimOptions::default()).client()
+}
+
+fn made<K: DeserializeOwned>(value: Value) -> K {
+    serde_json::from_value(value).unwrap()
+}
+
+async fn code<T: std::fmt::Debug>(answer: impl Future<Output = kube::Result<T>>) -> (u16, String) {
+    match answer.await {
+        Err(kube::Error::Api(status)) => (status.code, status.message.clone()),
+        other => panic!("no status: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn an_object_is_created_read_changed_listed_and_deleted() {
+    let api: Api<ConfigMap> = Api::namespaced(client(), "default");
+    let object = made(json!({"metadata": {"name": "a", "labels": {"x": "y"}}, "data": {"k": "1"}}));
+    let created = api.create(&PostParams::default(), &object).await.unwrap();
+    assert!(created.metadata.uid.is_some());
+    let again = code(api.create(&PostParams::default(), &object)).await;
+    assert_eq!(again, (409, "configmaps \"a\" already exists".to_owned()));
+
+    let patch = json!({"data": {"k": "2"}});
+    let patched = api
+        .patch("a", &PatchParams::default(), &Patch::Merge(patch))
+        .await
+        .unwrap();
+    assert_eq!(patched.data.clone().unwrap()["k"], "2");
+    let stale = code(api.replace("a", &PostParams::default(), &created)).await;
+    assert_eq!(stale.0, 409);
+
+    for (selector, count) in [
+        ("x=y", 1),
+        ("x in (y,z)", 1),
+        ("x!=y", 1),
+        ("!x", 1),
+        ("x=z", 0),
+    ] {
+        let listed = api
+            .list(&ListParams::default().labels(selector))
+            .await
+            .unwrap();
+        let named = listed
+            .items
+            .iter()
+            .filter(|one| one.name_any() == "a")
+            .count();
+        assert_eq!(
+            named,
+            usize::from(count == 1 && !selector.contains('!')),
+            "{selector}"
+        );
+    }
+    api.delete("a", &DeleteParams::default()).await.unwrap();
+    let gone = code(api.get("a")).await;
+    assert_eq!(gone, (404, "configmaps \"a\" not found".to_owned()));
+}
+
+#[tokio::test]
+async fn a_watch_tells_what_happens_and_when_it_has_fallen_behind() {
+    let options = SimOptions {
+        window: 4,
+        ..SimOptions::default()
+    };
+    let api: Api<ConfigMap> = Api::namespaced(SimCluster::start(options).client(), "default");
+    let begin = api
+        .list(&ListParams::default())
+        .await
+        .unwrap()
+        .metadata
+        .resource_version
+        .unwrap();
+    let stream = api.watch(&WatchParams::default(), &begin).await.unwrap();
+    let mut stream = stream.boxed();
+    for name in ["a", "b"] {
+        let object = made(json!({"metadata": {"name": name}}));
+        api.create(&PostParams::default(), &object).await.unwrap();
+    }
+    api.delete("a", &DeleteParams::default()).await.unwrap();
+    let mut seen = Vec::new();
+    while seen.len() < 3 {
+        seen.push(match stream.try_next().await.unwrap().unwrap() {
+            WatchEvent::Added(object) => format!("added {}", object.name_any()),
+            WatchEvent::Deleted(object) => format!("deleted {}", object.name_any()),
+            other => panic!("{other:?}"),
+        });
+    }
+    assert_eq!(seen, ["added a", "added b", "deleted a"]);
+    for number in 0..8 {
+        let object = made(json!({"metadata": {"name": format!("c{number}")}}));
+        api.create(&PostParams::default(), &object).await.unwrap();
+    }
+    let late = api.watch(&WatchParams::default(), &begin).await.unwrap();
+    let late = late.boxed().try_next().await;
+    assert!(matches!(late, Ok(Some(WatchEvent::Error(status))) if status.code == 410));
+}
+
+#[tokio::test]
+async fn finalizers_and_grace_hold_a_deletion() {
+    let client = client();
+    let api: Api<ConfigMap> = Api::namespaced(client.clone(), "default");
+    let object = made(json!({"metadata": {"name": "held", "finalizers": ["example.org/hold"]}}));
+    api.create(&PostParams::default(), &object).await.unwrap();
+    api.delete("held", &DeleteParams::default()).await.unwrap();
+    assert!(
+        api.get("held")
+            .await
+            .unwrap()
+            .metadata
+            .deletion_timestamp
+            .is_some()
+    );
+    let free = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+    api.patch("held", &PatchParams::default(), &free)
+        .await
+        .unwrap();
+    assert_eq!(code(api.get("held")).await.0, 404);
+
+    let pods: Api<Pod> = Api::namespaced(client, "default");
+    let pod = made(json!({"metadata": {"name": "p"}, "spec": {
+        "nodeName": "n", "terminationGracePeriodSeconds": 5, "containers": [{"name": "c", "image": "i"}],
+    }}));
+    pods.create(&PostParams::default(), &pod).await.unwrap();
+    pods.delete("p", &DeleteParams::default()).await.unwrap();
+    let ending = pods.get("p").await.unwrap();
+    assert_eq!(ending.metadata.deletion_grace_period_seconds, Some(5));
+    pods.delete("p", &DeleteParams::default().grace_period(0))
+        .await
+        .unwrap();
+    assert_eq!(code(pods.get("p")).await.0, 404);
+}
+
+#[tokio::test]
+async fn server_side_apply_creates_and_changes() {
+    let api: Api<Deployment> = Api::namespaced(client(), "default");
+    let config = |replicas: i32| {
+        json!({
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d"},
+            "spec": {
+                "replicas": replicas, "selector": {"matchLabels": {"a": "d"}},
+                "template": {
+                    "metadata": {"labels": {"a": "d"}},
+                    "spec": {"containers": [{"name": "c", "image": "i"}]},
+                },
+            },
+        })
+    };
+    let params = PatchParams::apply("test").force();
+    let first = api
+        .patch("d", &params, &Patch::Apply(config(1)))
+        .await
+        .unwrap();
+    let same = api
+        .patch("d", &params, &Patch::Apply(config(1)))
+        .await
+        .unwrap();
+    assert_eq!(first.resource_version(), same.resource_version());
+    let more = api
+        .patch("d", &params, &Patch::Apply(config(2)))
+        .await
+        .unwrap();
+    assert_eq!(
+        (first.metadata.generation, more.metadata.generation),
+        (Some(1), Some(2))
+    );
+    let scale = api.get_scale("d").await.unwrap();
+    assert_eq!(scale.spec.unwrap().replicas, Some(2));
+}
+
+#[tokio::test]
+async fn services_get_addresses_of_their_own() {
+    let api: Api<Service> = Api::namespaced(client(), "default");
+    let mut addresses = std::collections::BTreeSet::new();
+    for number in 0..20 {
+        let service = made(json!({
+            "metadata": {"name": format!("s{number}")}, "spec": {"ports": [{"port": 80}]},
+        }));
+        let created = api.create(&PostParams::default(), &service).await.unwrap();
+        addresses.insert(created.spec.unwrap().cluster_ip.unwrap());
+    }
+    assert_eq!(addresses.len(), 20);
+}
+
+#[tokio::test]
+async fn nothing_is_created_in_a_namespace_that_ends_or_is_not_there() {
+    let client = client();
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    let object = made(json!({"metadata": {"name": "n"}}));
+    namespaces
+        .create(&PostParams::default(), &object)
+        .await
+        .unwrap();
+    namespaces
+        .delete("n", &DeleteParams::default())
+        .await
+        .unwrap();
+    let object: ConfigMap = made(json!({"metadata": {"name": "a"}}));
+    let ending = Api::<ConfigMap>::namespaced(client.clone(), "n");
+    assert_eq!(
+        code(ending.create(&PostParams::default(), &object)).await.0,
+        403
+    );
+    let missing = Api::<ConfigMap>::namespaced(client, "m");
+    let missing = code(missing.create(&PostParams::default(), &object)).await;
+    assert_eq!(missing, (404, "namespaces \"m\" not found".to_owned()));
+}
+
+#[tokio::test]
+async fn a_seed_makes_the_same_uids() {
+    let uid = || async {
+        let options = SimOptions {
+            seed: Some(7),
+            ..SimOptions::default()
+        };
+        let api: Api<Namespace> = Api::all(SimCluster::start(options).client());
+        api.get("default").await.unwrap().uid()
+    };
+    assert_eq!(uid().await, uid().await);
+}
