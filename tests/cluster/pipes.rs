@@ -54,14 +54,17 @@ fn operator() -> Operator {
         .raw_plan("deploy", plan)
 }
 
+/// What a pod has at a path, if it answers at all.
+type Answer = fn(&str) -> Option<Result<Vec<u8>, CopyError>>;
+
 /// Gives the same files each time, or an error, or never ends.
 struct Files {
     copies: AtomicUsize,
-    answer: fn(&str) -> Option<Result<Vec<u8>, CopyError>>,
+    answer: Answer,
 }
 
 impl Files {
-    fn new(answer: fn(&str) -> Option<Result<Vec<u8>, CopyError>>) -> Arc<Self> {
+    fn new(answer: Answer) -> Arc<Self> {
         Arc::new(Self {
             copies: AtomicUsize::new(0),
             answer,

@@ -1,9 +1,9 @@
 //! `cargo xtask kinds`: the catalogue of built-in kinds that the embedded cluster carries.
 //!
-//! Input are published OpenAPI definitions: those of a current Kubernetes, and those of an older
+//! Input are published `OpenAPI` definitions: those of a current Kubernetes, and those of an older
 //! one for the beta kinds that newer servers no longer have. Output are two small compressed files
 //! in `crates/kudo-simcluster/data`: the types, which every start reads, and their descriptions,
-//! which only a client that asks for the OpenAPI documents needs. Where the documents come from is
+//! which only a client that asks for the `OpenAPI` documents needs. Where the documents come from is
 //! in `docs/decisions/0015-kinds.md`.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,10 +29,10 @@ const OLDER: &[(&str, &str, &str)] = &[
 /// Where the catalogue comes from.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// OpenAPI definitions of a current Kubernetes (JSON)
+    /// `OpenAPI` definitions of a current Kubernetes (JSON)
     #[arg(long, value_name = "FILE")]
     definitions: PathBuf,
-    /// OpenAPI v2 document of an older server, for beta kinds that are gone (`GET /openapi/v2`)
+    /// `OpenAPI` v2 document of an older server, for beta kinds that are gone (`GET /openapi/v2`)
     #[arg(long, value_name = "FILE")]
     older: PathBuf,
 }

@@ -115,9 +115,12 @@ mod tests {
         }
     }
 
+    /// Operators with the operators that each installs.
+    type Operators<'a> = &'a [(&'a str, &'a [&'a str])];
+
     #[test]
     fn circles_are_found_and_diamonds_are_none() {
-        let cases: [(&[(&str, &[&str])], Option<&str>); 6] = [
+        let cases: [(Operators<'_>, Option<&str>); 6] = [
             (&[("a", &[])], None),
             (&[("a", &["b"]), ("b", &["unknown"])], None),
             (

@@ -1,5 +1,7 @@
 //! The embedded cluster through a client in this process.
 
+#![cfg(test)]
+
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Service};

@@ -7,28 +7,28 @@ use kudo_package::Package;
 use super::Setting;
 use super::fake_server::{Answer, FakeServer};
 
-/// Puts the archive of a folder's package into the folder that is served.
+/// Puts the archive of a folder's package into the folder that is files.
 fn archive(setting: &Setting, folder: &str) {
     let work = setting.environment.work();
     let mut archive = Vec::new();
     let package = Package::pack(&work.join(folder), &mut archive).unwrap();
-    std::fs::create_dir_all(work.join("served")).unwrap();
-    std::fs::write(work.join("served").join(package.archive_name()), archive).unwrap();
+    std::fs::create_dir_all(work.join("files")).unwrap();
+    std::fs::write(work.join("files").join(package.archive_name()), archive).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn from_a_repository_to_an_instance_and_to_another_like_it() {
     let setting = Setting::new().await;
-    let served = setting.environment.work().join("served");
+    let files = setting.environment.work().join("files");
     let server = FakeServer::start(move |_, path| {
-        match std::fs::read(served.join(path.trim_start_matches('/'))) {
+        match std::fs::read(files.join(path.trim_start_matches('/'))) {
             Ok(content) => Answer::File(content),
             Err(_) => Answer::Json(404, serde_json::json!({})),
         }
     });
     let url = format!("http://{}", server.address());
     archive(&setting, "small");
-    let index = format!("repo index served --url {url} --overwrite");
+    let index = format!("repo index files --url {url} --overwrite");
     setting.run(&index).expect_code(0);
     setting.run(&format!("repo add test {url}")).expect_code(0);
     setting.run("repo context test").expect_code(0);

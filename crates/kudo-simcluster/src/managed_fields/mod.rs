@@ -199,13 +199,13 @@ fn merged(
     let touched = comparison.modified.union(&comparison.added);
     let mut conflicts = Vec::new();
     for entry in &mut entries {
-        let lost = entry.set.intersection(&touched);
+        let taken = entry.set.intersection(&touched);
         let manager = entry.shown();
-        conflicts.extend(lost.paths().into_iter().map(|field| Conflict {
+        conflicts.extend(taken.paths().into_iter().map(|field| Conflict {
             manager: manager.clone(),
             field,
         }));
-        entry.set = entry.set.difference(&lost).difference(&comparison.removed);
+        entry.set = entry.set.difference(&taken).difference(&comparison.removed);
     }
     if !force && !conflicts.is_empty() {
         conflicts.sort_by(|left, right| left.manager.cmp(&right.manager));

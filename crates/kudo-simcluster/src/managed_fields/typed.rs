@@ -407,10 +407,9 @@ fn check(ty: &TypeRef, value: &Value, path: &str, found: &mut Vec<String>) {
                     Scalar::Untyped | Scalar::IntOrString | Scalar::Quantity,
                     Value::String(_) | Value::Number(_),
                 )
-                | (Scalar::Untyped, Value::Bool(_)) => return,
-                (Scalar::Int32 | Scalar::Int64 | Scalar::Float, Value::Number(_)) => return,
-                (Scalar::Boolean, Value::Bool(_)) => return,
-                (
+                | (Scalar::Untyped | Scalar::Boolean, Value::Bool(_))
+                | (Scalar::Int32 | Scalar::Int64 | Scalar::Float, Value::Number(_))
+                | (
                     Scalar::Text | Scalar::Bytes | Scalar::Time | Scalar::MicroTime,
                     Value::String(_),
                 ) => return,

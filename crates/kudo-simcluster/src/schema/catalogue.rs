@@ -36,7 +36,7 @@ pub(super) fn named(name: &str) -> &'static Type {
     catalogue().types.get(name).unwrap_or(&Type::Any)
 }
 
-/// The definitions as OpenAPI has them, without descriptions.
+/// The definitions as `OpenAPI` has them, without descriptions.
 pub(super) fn definitions() -> Map<String, Value> {
     unpack(TYPES)
 }
@@ -97,7 +97,7 @@ fn special(name: &str) -> Option<Type> {
 fn convert(name: &str, schema: &Value) -> Type {
     let text = |key: &str| schema[key].as_str().unwrap_or_default();
     match (text("type"), text("format")) {
-        ("object", _) | ("", _) if schema["properties"].is_object() => {
+        ("object" | "", _) if schema["properties"].is_object() => {
             Type::Object(object(name, schema))
         }
         ("object", _) if schema["additionalProperties"].is_object() => Type::Map {

@@ -3,6 +3,8 @@
 //!
 //! The words are those of a current API server, whose decoder is Go's.
 
+use std::fmt::Write as _;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Number, Value};
@@ -128,7 +130,7 @@ impl Decoder {
     fn list(&mut self, items: &TypeRef, list: &mut [Value]) -> Result<(), DecodeError> {
         for (index, value) in list.iter_mut().enumerate() {
             let depth = self.path.len();
-            self.path.push_str(&format!("[{index}]"));
+            let _ = write!(self.path, "[{index}]");
             zero(items, value);
             self.value(items, value)?;
             self.leave(depth);
@@ -138,10 +140,9 @@ impl Decoder {
 
     fn scalar(&mut self, scalar: Scalar, value: &mut Value) -> Result<(), DecodeError> {
         match (scalar, &*value) {
-            (Scalar::Text, Value::String(_))
+            (Scalar::Text | Scalar::IntOrString, Value::String(_))
             | (Scalar::Boolean, Value::Bool(_))
             | (Scalar::Float, Value::Number(_))
-            | (Scalar::IntOrString, Value::String(_))
             | (Scalar::Untyped, _) => Ok(()),
             (Scalar::Int32, Value::Number(number)) => {
                 let whole = whole(number).filter(|whole| i32::try_from(*whole).is_ok());
@@ -173,21 +174,15 @@ impl Decoder {
 
     /// A whole number is kept as one, however it was written.
     fn number(&self, value: &mut Value, whole: Option<i64>, ty: &str) -> Result<(), DecodeError> {
-        match whole {
-            Some(whole) => {
-                *value = Value::from(whole);
-                Ok(())
-            }
-            None => {
-                let mut error = self.mismatch(value, ty);
-                if let DecodeError::Field { found, .. } | DecodeError::Value { found, .. } =
-                    &mut error
-                {
-                    *found = format!("number {value}");
-                }
-                Err(error)
-            }
+        if let Some(whole) = whole {
+            *value = Value::from(whole);
+            return Ok(());
         }
+        let mut error = self.mismatch(value, ty);
+        if let DecodeError::Field { found, .. } | DecodeError::Value { found, .. } = &mut error {
+            *found = format!("number {value}");
+        }
+        Err(error)
     }
 
     fn mismatch(&self, value: &Value, expected: &str) -> DecodeError {

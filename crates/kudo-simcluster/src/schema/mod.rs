@@ -2,7 +2,7 @@
 //!
 //! One model, [`Type`], describes built-in kinds (from the catalogue that the crate carries, see
 //! [`of`]) and custom resources (from their definition's schema, see [`crate::structural`]). Patches,
-//! server-side apply, field validation and the OpenAPI documents all go by it. Nothing here does
+//! server-side apply, field validation and the `OpenAPI` documents all go by it. Nothing here does
 //! input or output.
 
 mod catalogue;

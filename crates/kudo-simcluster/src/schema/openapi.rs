@@ -1,4 +1,4 @@
-//! The OpenAPI documents that a server with given resources answers with.
+//! The `OpenAPI` documents that a server with given resources answers with.
 
 use serde_json::{Map, Value, json};
 

@@ -12,7 +12,7 @@ pub(super) fn validate(schema: &Structural, spec: &Value, object: &Value) -> Vec
     let mut errors = Vec::new();
     let validator = Validator { schema };
     validator.value(spec, object, "", &mut errors);
-    validator.lists(spec, object, "", &mut errors);
+    Validator::lists(spec, object, "", &mut errors);
     errors
 }
 
@@ -177,7 +177,7 @@ impl Validator<'_> {
     }
 
     /// Items of sets and of lists with keys must differ.
-    fn lists(&self, spec: &Value, value: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    fn lists(spec: &Value, value: &Value, path: &str, errors: &mut Vec<FieldError>) {
         match value {
             Value::Object(map) => {
                 for (key, value) in map {
@@ -193,14 +193,14 @@ impl Validator<'_> {
                         format!("{path}[{key}]")
                     };
                     if below.is_object() {
-                        self.lists(below, value, &path, errors);
+                        Self::lists(below, value, &path, errors);
                     }
                 }
             }
             Value::Array(list) => {
                 duplicates(spec, list, path, errors);
                 for (index, item) in list.iter().enumerate() {
-                    self.lists(&spec["items"], item, &format!("{path}[{index}]"), errors);
+                    Self::lists(&spec["items"], item, &format!("{path}[{index}]"), errors);
                 }
             }
             _ => {}

@@ -16,6 +16,10 @@ fn template(app: &str, image: &str) -> Value {
     })
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "what is given is written in place"
+)]
 fn workload(kind: &str, name: &str, more: Value) -> Value {
     let mut object = json!({
         "apiVersion": "apps/v1",
@@ -35,6 +39,10 @@ fn image(image: &str) -> Value {
     json!({ "spec": { "template": { "spec": { "containers": [{ "name": "main", "image": image }] } } } })
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "what is given is written in place"
+)]
 fn job(name: &str, image: &str, more: Value) -> Value {
     let mut object = json!({
         "apiVersion": "batch/v1",
@@ -50,6 +58,10 @@ fn job(name: &str, image: &str, more: Value) -> Value {
     object
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "what is given is written in place"
+)]
 fn service(name: &str, more: Value) -> Value {
     let mut object = json!({
         "apiVersion": "v1", "kind": "Service",
@@ -103,6 +115,7 @@ fn updated(name: &'static str, replicas: i64) -> crate::compare::Step {
     )
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of manifests")]
 fn deployments() -> Vec<Case> {
     vec![
         Case {
@@ -248,6 +261,7 @@ fn deployments() -> Vec<Case> {
     ]
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of manifests")]
 fn sets() -> Vec<Case> {
     let stateful = |more: Value| {
         let mut spec = json!({ "replicas": 3, "serviceName": "web", "volumeClaimTemplates": [{

@@ -71,6 +71,7 @@ Examples:
 
   # One of a few values
   kubectl kudo package add parameter SIZE --enum small --enum large --default small")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct ParameterArgs {
     /// Name of the parameter
     #[arg(value_name = "NAME")]
