@@ -48,7 +48,7 @@ enum Command {
     SimulatePods(SimulateArguments),
     /// Check that the crates depend on one another in the allowed directions only
     Layers,
-    /// Write the embedded cluster's catalogue of built-in kinds from OpenAPI documents
+    /// Write the embedded cluster's catalogue of built-in kinds from `OpenAPI` documents
     Kinds(kinds::Arguments),
     /// Write the files that are made from the code
     Codegen {
