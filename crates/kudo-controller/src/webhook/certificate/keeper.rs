@@ -1,7 +1,7 @@
 //! Keeps the certificate in a Secret that all replicas share, and renews it in time.
 //!
-//! Every replica uses what the Secret holds ([`follow`]); the one that leads makes what should be in it
-//! ([`tend`]). All writes carry the resource version that they are based on, so that two who tend at
+//! Every replica uses what the Secret holds (`follow`); the one that leads makes what should be in it
+//! (`tend`). All writes carry the resource version that they are based on, so that two who tend at
 //! the same time get in nobody's way.
 
 use std::collections::BTreeMap;
