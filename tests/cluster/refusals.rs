@@ -7,7 +7,8 @@ use crate::harness::{TestNamespace, cluster};
 use crate::instances::{Operator, a_while, condition, condition_message, plan_status, status_of};
 use crate::managers::TestManager;
 
-fn operator() -> Operator {
+/// An operator with something for each rule, and a plan `wait` that never ends.
+pub(crate) fn operator() -> Operator {
     let pod = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: '{{ .Name }}'\nspec:\n  containers:\n    \
                - {name: c, image: simulate.kudo.dev/never-ready}\n";
     Operator::new("rules")

@@ -24,6 +24,7 @@ use crate::cli::environment::TestEnvironment;
 use crate::harness::{SOON, TestNamespace, cluster, eventually, object};
 use crate::instances::{Operator, condition, plan_status};
 use crate::managers::TestManager;
+use crate::refusals;
 
 /// A webhook on loopback, asked about the instances of one namespace.
 struct Webhook {
@@ -164,22 +165,8 @@ async fn configure(namespace: &TestNamespace) -> String {
 }
 
 fn operator() -> Operator {
-    let pod = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: '{{ .Name }}'\nspec:\n  containers:\n    \
-               - {name: c, image: simulate.kudo.dev/never-ready}\n";
-    Operator::new("rules")
-        .parameter(json!({ "name": "A", "default": "1", "trigger": "deploy" }))
-        .parameter(json!({ "name": "B", "default": "1", "trigger": "special" }))
+    refusals::operator()
         .parameter(json!({ "name": "BROKEN", "default": "1", "trigger": "missing" }))
-        .parameter(json!({ "name": "COUNT", "default": "1", "value-type": "integer" }))
-        .parameter(json!({ "name": "FIXED", "default": "x", "immutable": true }))
-        .config_map(
-            "a",
-            &[("a", "{{ .Params.A }}"), ("fixed", "{{ .Params.FIXED }}")],
-        )
-        .template("pod", pod)
-        .plan("deploy", &["only: a"])
-        .plan("special", &["only: a"])
-        .plan("wait", &["only: pod"])
         .plan("cleanup", &["only: pod"])
 }
 
