@@ -192,7 +192,12 @@ pub fn invalid_status(group: &str, kind: &str, name: &str, errors: &[FieldError]
             })
         })
         .collect();
-    let mut details = json!({ "name": name, "kind": kind, "causes": causes });
+    let mut details = json!({ "causes": causes });
+    for (key, value) in [("name", name), ("kind", kind)] {
+        if !value.is_empty() {
+            details[key] = Value::from(value);
+        }
+    }
     if !group.is_empty() {
         details["group"] = Value::from(group);
     }

@@ -21,14 +21,6 @@ impl Server {
             "Namespace" => {
                 let name = object["metadata"]["name"].clone();
                 object["metadata"]["labels"]["kubernetes.io/metadata.name"] = name;
-                let finalizers = object["spec"]["finalizers"].as_array();
-                let has = finalizers.is_some_and(|list| list.iter().any(|f| f == "kubernetes"));
-                if !has {
-                    let mut list = finalizers.cloned().unwrap_or_default();
-                    list.push("kubernetes".into());
-                    object["spec"]["finalizers"] = list.into();
-                }
-                object["status"] = json!({ "phase": "Active" });
             }
             "PersistentVolumeClaim" => self.claim(object),
             _ => {}

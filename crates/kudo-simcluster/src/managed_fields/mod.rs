@@ -48,7 +48,7 @@ pub enum ApplyError {
     /// The configuration says who owns what: 400.
     #[error("metadata.managedFields must be nil")]
     ManagedFields,
-    /// The configuration does not fit the type: 500, as servers answer.
+    /// The configuration does not fit the type: 400.
     #[error("failed to create typed patch object ({kind}): {problem}")]
     Type {
         /// Name and kind of the object: `default/web; apps/v1, Kind=Deployment`.
@@ -126,7 +126,7 @@ pub fn apply(
     };
     let (mut object, mut entries) = outcome?;
     if object == before && live.is_some() {
-        // Nothing moved: an entry that was there keeps its time, a new one has none.
+        // Nothing moved: an entry that says what it said keeps its time.
         restore_time(&mut entries, live.and_then(entries::read), by);
     }
     if by.name == "kubectl" && !object["metadata"]["annotations"][LAST_APPLIED].is_null() {
@@ -274,7 +274,9 @@ fn restore_time(entries: &mut [Entry], known: Option<Vec<Entry>>, by: Manager<'_
     for entry in entries {
         if entry.applies && entry.manager == by.name && entry.subresource == by.subresource {
             let before = known.iter().find(|other| other.is(entry));
-            entry.time = before.and_then(|before| before.time.clone());
+            if let Some(before) = before.filter(|before| before.set == entry.set) {
+                entry.time.clone_from(&before.time);
+            }
         }
     }
 }
@@ -309,11 +311,13 @@ fn last_applied(config: &Value) -> String {
 
 fn shown_object(object: &Value) -> String {
     let metadata = &object["metadata"];
+    let version = object["apiVersion"].as_str().unwrap_or_default();
+    // The core group has no name, and its slash is printed all the same.
+    let slash = if version.contains('/') { "" } else { "/" };
     format!(
-        "{}/{}; {}, Kind={}",
+        "{}/{}; {slash}{version}, Kind={}",
         metadata["namespace"].as_str().unwrap_or_default(),
         metadata["name"].as_str().unwrap_or_default(),
-        object["apiVersion"].as_str().unwrap_or_default(),
         object["kind"].as_str().unwrap_or_default()
     )
 }

@@ -69,10 +69,15 @@ pub(super) fn field_set(ty: &TypeRef, value: &Value) -> FieldSet {
     set
 }
 
+/// Templates have a time that is never set; nobody owns it.
+fn is_unset(key: &str, value: &Value) -> bool {
+    key == "creationTimestamp" && value.is_null()
+}
+
 fn collect(ty: &TypeRef, value: &Value, path: &mut Vec<String>, set: &mut FieldSet) {
     match (shape(ty, value), value) {
         (Shape::Map, Value::Object(map)) => {
-            for (key, value) in map {
+            for (key, value) in map.iter().filter(|(key, value)| !is_unset(key, value)) {
                 path.push(format!("f:{key}"));
                 collect(&child(ty, key), value, path, set);
                 let is_empty = value.is_null() || value.as_object().is_some_and(Map::is_empty);
@@ -137,7 +142,11 @@ fn differ(
         Shape::Map => {
             let map = |value: Option<&Value>| value.and_then(Value::as_object).cloned();
             let (old, new) = (map(old).unwrap_or_default(), map(new).unwrap_or_default());
-            let mut keys: Vec<&String> = old.keys().chain(new.keys()).collect();
+            let said = old
+                .iter()
+                .chain(&new)
+                .filter(|(key, value)| !is_unset(key, value));
+            let mut keys: Vec<&String> = said.map(|(key, _)| key).collect();
             keys.sort_unstable();
             keys.dedup();
             for key in keys {

@@ -62,36 +62,11 @@ pub fn json_patch(object: &Value, patch: &Value) -> Result<Value, PatchError> {
     };
     let mut patched = object.clone();
     for operation in operations {
-        // A server replaces what is not there in an object, and copies nothing as null.
-        let operation = lenient(&patched, operation);
         let operation: json_patch::PatchOperation =
-            serde_json::from_value(operation).map_err(|error| unfit(&error))?;
+            serde_json::from_value(operation.clone()).map_err(|error| unfit(&error))?;
         json_patch::patch(&mut patched, &[operation]).map_err(|error| unfit(&error))?;
     }
     Ok(patched)
-}
-
-/// Turns the two operations on which servers are more lenient than the RFC into ones that fit.
-fn lenient(object: &Value, operation: &Value) -> Value {
-    let text = |key: &str| operation[key].as_str();
-    let missing = |path: Option<&str>| path.is_some_and(|path| object.pointer(path).is_none());
-    let (name, value) = match text("op") {
-        Some("replace") if missing(text("path")) => ("add", operation["value"].clone()),
-        Some("copy") if missing(text("from")) => ("add", Value::Null),
-        _ => return operation.clone(),
-    };
-    let from = if name == "add" && text("op") == Some("copy") {
-        "from"
-    } else {
-        "path"
-    };
-    let parent = text(from).and_then(|path| path.rsplit_once('/'));
-    let in_object =
-        parent.is_some_and(|(parent, _)| object.pointer(parent).is_some_and(Value::is_object));
-    if !in_object {
-        return operation.clone();
-    }
-    serde_json::json!({ "op": name, "path": operation["path"], "value": value })
 }
 
 /// Merges objects key by key; null removes, anything else replaces.

@@ -63,6 +63,39 @@ pub fn decode(ty: &TypeRef, value: &mut Value) -> Result<Vec<String>, DecodeErro
     Ok(decoder.unknown)
 }
 
+/// Drops the fields that `ty` does not have and leaves everything else as it was said; the answer
+/// lists their paths. This is how a configuration is read that is applied.
+pub fn drop_unknown(ty: &TypeRef, value: &mut Value) -> Vec<String> {
+    let mut unknown = Vec::new();
+    drop_below(ty, value, "", &mut unknown);
+    unknown
+}
+
+fn drop_below(ty: &TypeRef, value: &mut Value, path: &str, unknown: &mut Vec<String>) {
+    match value {
+        Value::Object(map) if matches!(ty.get(), Type::Object(_) | Type::Map { .. }) => {
+            map.retain(|key, value| {
+                let dot = if path.is_empty() { "" } else { "." };
+                let path = format!("{path}{dot}{key}");
+                let known = ty.child(key);
+                match known {
+                    Some(ty) => drop_below(ty, value, &path, unknown),
+                    None => unknown.push(path),
+                }
+                known.is_some()
+            });
+        }
+        Value::Array(list) => {
+            for (index, item) in list.iter_mut().enumerate() {
+                if let Some(ty) = ty.items() {
+                    drop_below(ty, item, &format!("{path}[{index}]"), unknown);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
 #[derive(Default)]
 struct Decoder {
     /// Names of fields from the top, without places in lists: how decoding errors tell a place.
@@ -122,6 +155,11 @@ impl Decoder {
             let depth = self.enter(key);
             zero(values, value);
             self.value(values, value)?;
+            if *values.get() == Type::Scalar(Scalar::Quantity)
+                && let Some(Ok(amount)) = value.as_str().map(Quantity::parse)
+            {
+                *value = Value::from(amount.in_thousandths().to_string());
+            }
             self.leave(depth);
         }
         Ok(())

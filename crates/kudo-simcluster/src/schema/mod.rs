@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use catalogue::{metadata, of};
-pub use decode::{DecodeError, decode};
+pub use decode::{DecodeError, decode, drop_unknown};
 pub use duplicates::duplicate_fields;
 pub use openapi::{Resource, openapi_v2, openapi_v3, openapi_v3_of};
 pub use quantity::{Quantity, QuantityError};

@@ -95,6 +95,19 @@ impl Quantity {
         Ok(Self { nano, format })
     }
 
+    /// The amount rounded up to thousandths, as lists of resources keep it.
+    #[must_use]
+    pub fn in_thousandths(self) -> Self {
+        const MILLI: i128 = NANO / 1000;
+        let rest = self.nano.rem_euclid(MILLI);
+        let nano = if rest == 0 {
+            self.nano
+        } else {
+            self.nano - rest + MILLI
+        };
+        Self { nano, ..self }
+    }
+
     /// Whether the amount is below nothing.
     pub fn is_negative(self) -> bool {
         self.nano < 0

@@ -222,20 +222,22 @@ impl Call {
         }
         config["metadata"]["name"] = target.name().into();
         super::write::check_namespace(target, &mut config)?;
-        if shown.kind.strategy.custom {
-            let unknown = body::decode(shown, &mut config)?;
-            if options.fields == FieldValidation::Warn {
-                for field in &unknown {
-                    self.warn(format!("unknown field {field:?}"));
-                }
-            } else if options.fields == FieldValidation::Strict && !unknown.is_empty() {
-                let unknown: Vec<_> = unknown
-                    .iter()
-                    .map(|field| format!("unknown field {field:?}"))
-                    .collect();
-                let problem = format!("strict decoding error: {}", unknown.join(", "));
-                return Err(Refusal::bad_request(problem));
+        let unknown = if shown.kind.strategy.custom {
+            body::decode(shown, &mut config)?
+        } else {
+            crate::schema::drop_unknown(&type_of(shown), &mut config)
+        };
+        if options.fields == FieldValidation::Warn {
+            for field in &unknown {
+                self.warn(format!("unknown field {field:?}"));
             }
+        } else if options.fields == FieldValidation::Strict && !unknown.is_empty() {
+            let unknown: Vec<_> = unknown
+                .iter()
+                .map(|field| format!("unknown field {field:?}"))
+                .collect();
+            let problem = format!("strict decoding error: {}", unknown.join(", "));
+            return Err(Refusal::bad_request(problem));
         }
         let by = Manager {
             name: &options.manager,
@@ -271,7 +273,6 @@ fn apply_refusal(error: &ApplyError) -> Refusal {
                 .collect();
             Refusal::new(409, "Conflict", message).with_details(json!({ "causes": causes }))
         }
-        ApplyError::ManagedFields => Refusal::bad_request(message),
-        ApplyError::Type { .. } => Refusal::new(500, "", message),
+        ApplyError::ManagedFields | ApplyError::Type { .. } => Refusal::bad_request(message),
     }
 }

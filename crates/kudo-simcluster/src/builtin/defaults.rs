@@ -1,0 +1,333 @@
+//! Defaults of built-in kinds: a table by type and field, and the few that depend on other fields.
+
+use serde_json::{Map, Value, json};
+
+use crate::schema::{Object, Type, TypeRef};
+
+/// Type, field and the value, as JSON, that a field has if nobody says it.
+const DEFAULTS: &[(&str, &str, &str)] = &[
+    ("ConfigMapVolumeSource", "defaultMode", "420"),
+    ("Container", "resources", "{}"),
+    (
+        "Container",
+        "terminationMessagePath",
+        "\"/dev/termination-log\"",
+    ),
+    ("Container", "terminationMessagePolicy", "\"File\""),
+    ("ContainerPort", "protocol", "\"TCP\""),
+    ("CronJobSpec", "concurrencyPolicy", "\"Allow\""),
+    ("CronJobSpec", "failedJobsHistoryLimit", "1"),
+    ("CronJobSpec", "successfulJobsHistoryLimit", "3"),
+    ("CronJobSpec", "suspend", "false"),
+    (
+        "CustomResourceDefinitionSpec",
+        "conversion",
+        r#"{"strategy":"None"}"#,
+    ),
+    ("DaemonSetSpec", "revisionHistoryLimit", "10"),
+    ("DaemonSetSpec", "updateStrategy", "{}"),
+    ("DaemonSetUpdateStrategy", "type", "\"RollingUpdate\""),
+    ("DeploymentSpec", "progressDeadlineSeconds", "600"),
+    ("DeploymentSpec", "replicas", "1"),
+    ("DeploymentSpec", "revisionHistoryLimit", "10"),
+    ("DeploymentSpec", "strategy", "{}"),
+    ("DeploymentStrategy", "type", "\"RollingUpdate\""),
+    ("DownwardAPIVolumeSource", "defaultMode", "420"),
+    ("EndpointPort", "protocol", "\"TCP\""),
+    ("HTTPGetAction", "path", "\"/\""),
+    ("HTTPGetAction", "scheme", "\"HTTP\""),
+    ("HorizontalPodAutoscalerSpec", "minReplicas", "1"),
+    ("HostPathVolumeSource", "type", "\"\""),
+    ("ISCSIVolumeSource", "iscsiInterface", "\"default\""),
+    ("JobSpec", "backoffLimit", "6"),
+    ("MutatingWebhook", "failurePolicy", "\"Fail\""),
+    ("MutatingWebhook", "matchPolicy", "\"Equivalent\""),
+    ("MutatingWebhook", "namespaceSelector", "{}"),
+    ("MutatingWebhook", "objectSelector", "{}"),
+    ("MutatingWebhook", "reinvocationPolicy", "\"Never\""),
+    ("MutatingWebhook", "timeoutSeconds", "10"),
+    ("NetworkPolicyPort", "protocol", "\"TCP\""),
+    ("ObjectFieldSelector", "apiVersion", "\"v1\""),
+    ("PersistentVolumeClaimSpec", "resources", "{}"),
+    ("PersistentVolumeClaimSpec", "volumeMode", "\"Filesystem\""),
+    (
+        "PersistentVolumeSpec",
+        "persistentVolumeReclaimPolicy",
+        "\"Retain\"",
+    ),
+    ("PersistentVolumeSpec", "volumeMode", "\"Filesystem\""),
+    ("PodSpec", "dnsPolicy", "\"ClusterFirst\""),
+    ("PodSpec", "restartPolicy", "\"Always\""),
+    ("PodSpec", "schedulerName", "\"default-scheduler\""),
+    ("PodSpec", "securityContext", "{}"),
+    ("PodSpec", "terminationGracePeriodSeconds", "30"),
+    (
+        "PriorityClass",
+        "preemptionPolicy",
+        "\"PreemptLowerPriority\"",
+    ),
+    ("Probe", "failureThreshold", "3"),
+    ("Probe", "periodSeconds", "10"),
+    ("Probe", "successThreshold", "1"),
+    ("Probe", "timeoutSeconds", "1"),
+    ("ProjectedVolumeSource", "defaultMode", "420"),
+    ("ReplicaSetSpec", "replicas", "1"),
+    ("ReplicationControllerSpec", "replicas", "1"),
+    ("RoleRef", "apiGroup", "\"rbac.authorization.k8s.io\""),
+    ("RuleWithOperations", "scope", "\"*\""),
+    ("Secret", "type", "\"Opaque\""),
+    ("SecretVolumeSource", "defaultMode", "420"),
+    ("ServiceAccountTokenProjection", "expirationSeconds", "3600"),
+    ("ServicePort", "protocol", "\"TCP\""),
+    ("ServiceSpec", "sessionAffinity", "\"None\""),
+    ("ServiceSpec", "type", "\"ClusterIP\""),
+    ("StatefulSetSpec", "podManagementPolicy", "\"OrderedReady\""),
+    ("StatefulSetSpec", "replicas", "1"),
+    ("StatefulSetSpec", "revisionHistoryLimit", "10"),
+    ("StatefulSetSpec", "updateStrategy", "{}"),
+    ("StatefulSetUpdateStrategy", "type", "\"RollingUpdate\""),
+    ("StorageClass", "reclaimPolicy", "\"Delete\""),
+    ("StorageClass", "volumeBindingMode", "\"Immediate\""),
+    ("ValidatingWebhook", "failurePolicy", "\"Fail\""),
+    ("ValidatingWebhook", "matchPolicy", "\"Equivalent\""),
+    ("ValidatingWebhook", "namespaceSelector", "{}"),
+    ("ValidatingWebhook", "objectSelector", "{}"),
+    ("ValidatingWebhook", "timeoutSeconds", "10"),
+];
+
+/// Sets defaults in a value of a type, from the outside in.
+pub(super) fn set(ty: &TypeRef, value: &mut Value) {
+    match (ty.get(), value) {
+        (Type::Object(object), Value::Object(map)) => {
+            set_fields(object, map);
+            for (key, value) in map.iter_mut() {
+                if let Some(field) = object.fields.get(key) {
+                    set(&field.ty, value);
+                }
+            }
+            set_after(object, map);
+        }
+        (Type::Map { values, .. }, Value::Object(map)) => {
+            for value in map.values_mut() {
+                set(values, value);
+            }
+        }
+        (Type::List { items, .. }, Value::Array(list)) => {
+            for value in list {
+                set(items, value);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn set_fields(object: &Object, map: &mut Map<String, Value>) {
+    let name: &str = match &*object.go_name {
+        "EphemeralContainer" => "Container",
+        name => name,
+    };
+    set_before(name, map);
+    let from = DEFAULTS.partition_point(|(owner, ..)| *owner < name);
+    let own = DEFAULTS[from..]
+        .iter()
+        .take_while(|(owner, ..)| *owner == name);
+    for (_, field, text) in own {
+        if !map.contains_key(*field)
+            && object.fields.contains_key(*field)
+            && let Ok(value) = serde_json::from_str(text)
+        {
+            map.insert((*field).to_owned(), value);
+        }
+    }
+}
+
+/// Defaults that depend on what is said, before those of the table.
+fn set_before(owner: &str, map: &mut Map<String, Value>) {
+    // Servers write this of every template, without a value.
+    if ["PodTemplateSpec", "JobTemplateSpec"].contains(&owner) {
+        within(map, "metadata", "creationTimestamp", Value::Null);
+    }
+    match owner {
+        "Event" => {
+            for key in ["eventTime", "firstTimestamp", "lastTimestamp"] {
+                put(map, key, Value::Null);
+            }
+            put(map, "source", json!({}));
+            put(map, "reportingComponent", json!(""));
+            put(map, "reportingInstance", json!(""));
+        }
+        "Container" => {
+            let image = map.get("image").and_then(Value::as_str).unwrap_or_default();
+            let policy = if is_latest(image) {
+                "Always"
+            } else {
+                "IfNotPresent"
+            };
+            put(map, "imagePullPolicy", json!(policy));
+        }
+        "Deployment"
+        | "StatefulSet"
+        | "DaemonSet"
+        | "ReplicaSet"
+        | "Job"
+        | "CronJob"
+        | "Pod"
+        | "PersistentVolumeClaim"
+        | "PersistentVolume"
+        | "Service"
+        | "NetworkPolicy"
+        | "HorizontalPodAutoscaler"
+        | "PodTemplateSpec"
+        | "JobTemplateSpec" => put(map, "spec", json!({})),
+        "DeploymentSpec" | "StatefulSetSpec" | "DaemonSetSpec" => put(map, "template", json!({})),
+        "CronJobSpec" => put(map, "jobTemplate", json!({})),
+        "JobSpec" => {
+            put(map, "template", json!({}));
+            if !map.contains_key("completions") && !map.contains_key("parallelism") {
+                put(map, "completions", json!(1));
+            }
+            put(map, "parallelism", json!(1));
+        }
+        "Volume" if map.len() == 1 && map.contains_key("name") => {
+            put(map, "emptyDir", json!({}));
+        }
+        "Subject" => {
+            let group = match map.get("kind").and_then(Value::as_str) {
+                Some("User" | "Group") => "rbac.authorization.k8s.io",
+                _ => return,
+            };
+            put(map, "apiGroup", json!(group));
+        }
+        "ServiceReference" => put(map, "port", json!(443)),
+        "CustomResourceDefinitionNames" => set_names(map),
+        "NetworkPolicySpec" => {
+            let types = if map.contains_key("egress") {
+                json!(["Ingress", "Egress"])
+            } else {
+                json!(["Ingress"])
+            };
+            put(map, "policyTypes", types);
+        }
+        _ => {}
+    }
+}
+
+/// Defaults that depend on other defaults.
+fn set_after(object: &Object, map: &mut Map<String, Value>) {
+    let owner = &*object.go_name;
+    let is = |map: &Map<String, Value>, key: &str, value: &str| {
+        map.get(key).is_some_and(|found| found == value)
+    };
+    match owner {
+        "DeploymentStrategy" if is(map, "type", "RollingUpdate") => {
+            within(map, "rollingUpdate", "maxUnavailable", json!("25%"));
+            within(map, "rollingUpdate", "maxSurge", json!("25%"));
+        }
+        "DaemonSetUpdateStrategy" if is(map, "type", "RollingUpdate") => {
+            within(map, "rollingUpdate", "maxUnavailable", json!(1));
+        }
+        "StatefulSetUpdateStrategy" if is(map, "type", "RollingUpdate") => {
+            within(map, "rollingUpdate", "partition", json!(0));
+        }
+        "ServicePort" => {
+            let port = map.get("port").cloned().unwrap_or(json!(0));
+            let target = map.get("targetPort");
+            if target.is_none_or(|target| *target == 0 || target == "") {
+                map.insert("targetPort".to_owned(), port);
+            }
+        }
+        "ServiceSpec" => {
+            if is(map, "type", "NodePort") || is(map, "type", "LoadBalancer") {
+                put(map, "externalTrafficPolicy", json!("Cluster"));
+            }
+            if is(map, "sessionAffinity", "ClientIP") {
+                let config = json!({ "clientIP": { "timeoutSeconds": 10800 } });
+                put(map, "sessionAffinityConfig", config);
+            }
+        }
+        "HorizontalPodAutoscalerSpec"
+            if object.fields.contains_key("targetCPUUtilizationPercentage") =>
+        {
+            put(map, "targetCPUUtilizationPercentage", json!(80));
+        }
+        "ResourceRequirements" => {
+            let limits = map.get("limits").and_then(Value::as_object).cloned();
+            for (name, limit) in limits.into_iter().flatten() {
+                within(map, "requests", &name, limit);
+            }
+        }
+        "PodSpec" if map.get("hostNetwork") == Some(&Value::Bool(true)) => host_ports(map),
+        _ => {}
+    }
+}
+
+/// On the network of its node, a container's port is the node's.
+fn host_ports(pod: &mut Map<String, Value>) {
+    for key in ["initContainers", "containers"] {
+        for container in pod
+            .get_mut(key)
+            .and_then(Value::as_array_mut)
+            .into_iter()
+            .flatten()
+        {
+            for port in container["ports"].as_array_mut().into_iter().flatten() {
+                if let Some(port) = port.as_object_mut() {
+                    let own = port.get("containerPort").cloned().unwrap_or_default();
+                    put(port, "hostPort", own);
+                }
+            }
+        }
+    }
+}
+
+/// Singular and list kind follow from the kind.
+fn set_names(names: &mut Map<String, Value>) {
+    let kind = names
+        .get("kind")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned();
+    if !kind.is_empty() {
+        put(names, "singular", json!(kind.to_lowercase()));
+        put(names, "listKind", json!(format!("{kind}List")));
+    }
+}
+
+/// Whether an image has no tag, or the tag `latest`.
+fn is_latest(image: &str) -> bool {
+    if image.contains('@') {
+        return false;
+    }
+    let name = image.rsplit('/').next().unwrap_or_default();
+    name.split_once(':').is_none_or(|(_, tag)| tag == "latest")
+}
+
+fn put(map: &mut Map<String, Value>, key: &str, value: Value) {
+    if !map.contains_key(key) {
+        map.insert(key.to_owned(), value);
+    }
+}
+
+fn within(map: &mut Map<String, Value>, key: &str, inner: &str, value: Value) {
+    put(map, key, json!({}));
+    if let Some(map) = map.get_mut(key).and_then(Value::as_object_mut) {
+        put(map, inner, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::DEFAULTS;
+
+    /// The table is searched by halves.
+    #[test]
+    fn the_table_is_in_order() {
+        assert!(DEFAULTS.is_sorted_by_key(|(owner, field, _)| (*owner, *field)));
+        for (_, _, text) in DEFAULTS {
+            assert!(
+                serde_json::from_str::<serde_json::Value>(text).is_ok(),
+                "{text}"
+            );
+        }
+    }
+}

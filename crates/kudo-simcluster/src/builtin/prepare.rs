@@ -1,0 +1,244 @@
+//! What a server itself changes in an object before it is checked and stored.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value, json};
+
+use super::Gvk;
+
+/// Status of a new object, by kind; other kinds start with what their status says, or with none.
+const FIRST_STATUS: &[(&str, &str)] = &[
+    ("CronJob", "{}"),
+    (
+        "DaemonSet",
+        r#"{"currentNumberScheduled":0,"numberMisscheduled":0,"desiredNumberScheduled":0,"numberReady":0}"#,
+    ),
+    ("Deployment", "{}"),
+    (
+        "HorizontalPodAutoscaler",
+        r#"{"currentReplicas":0,"desiredReplicas":0}"#,
+    ),
+    ("Ingress", r#"{"loadBalancer":{}}"#),
+    ("Job", "{}"),
+    ("Namespace", r#"{"phase":"Active"}"#),
+    ("PersistentVolume", r#"{"phase":"Pending"}"#),
+    ("PersistentVolumeClaim", r#"{"phase":"Pending"}"#),
+    (
+        "PodDisruptionBudget",
+        r#"{"disruptionsAllowed":0,"currentHealthy":0,"desiredHealthy":0,"expectedPods":0}"#,
+    ),
+    ("ReplicaSet", r#"{"replicas":0}"#),
+    ("ReplicationController", r#"{"replicas":0}"#),
+    ("ResourceQuota", "{}"),
+    ("Service", r#"{"loadBalancer":{}}"#),
+    ("StatefulSet", r#"{"replicas":0}"#),
+];
+
+/// Where a daemon set counts the changes of its template.
+const GENERATION: &str = "deprecated.daemonset.template.generation";
+
+/// Kinds whose status is part of the object and has no subresource of its own to be reset for.
+const KEEPS_STATUS: &[&str] = &["Node", "Event"];
+
+/// Changes of a new object.
+pub(super) fn create(gvk: Gvk<'_>, object: &mut Value) {
+    let first = FIRST_STATUS.iter().find(|(kind, _)| *kind == gvk.kind);
+    if let Some(status) = first.and_then(|(_, text)| serde_json::from_str(text).ok()) {
+        object["status"] = status;
+    } else if !KEEPS_STATUS.contains(&gvk.kind)
+        && let Some(map) = object.as_object_mut()
+    {
+        map.remove("status");
+    }
+    match (gvk.group, gvk.kind) {
+        ("", "Pod") => pod(object),
+        ("", "Secret") => take_up_string_data(object),
+        ("", "Namespace") => namespace(object),
+        ("", "PersistentVolumeClaim") => add_finalizer(object, "kubernetes.io/pvc-protection"),
+        ("", "PersistentVolume") => add_finalizer(object, "kubernetes.io/pv-protection"),
+        ("", "Service") => headless(object),
+        ("batch", "Job") => job(object),
+        ("apps", "StatefulSet") => claims(object),
+        ("apps", "DaemonSet") => object["metadata"]["annotations"][GENERATION] = json!("1"),
+        _ => {}
+    }
+}
+
+/// Changes of an object that is written again.
+pub(super) fn update(gvk: Gvk<'_>, old: &Value, new: &mut Value) {
+    for key in [
+        "creationTimestamp",
+        "uid",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+    ] {
+        let kept = old["metadata"][key].clone();
+        if let Some(metadata) = new["metadata"].as_object_mut() {
+            if kept.is_null() {
+                metadata.remove(key);
+            } else if key != "uid" || !metadata.contains_key("uid") {
+                metadata.insert(key.to_owned(), kept);
+            }
+        }
+    }
+    match (gvk.group, gvk.kind) {
+        ("", "Secret") => take_up_string_data(new),
+        ("", "Service") => keep(old, new, &["clusterIP", "clusterIPs"]),
+        ("", "Namespace") => keep(old, new, &["finalizers"]),
+        ("", "PersistentVolumeClaim") => keep(old, new, &["volumeName", "storageClassName"]),
+        ("batch", "Job") => keep(old, new, &["selector"]),
+        ("apps", "StatefulSet") => claims(new),
+        ("apps", "DaemonSet") => count_template(old, new),
+        _ => {}
+    }
+}
+
+/// Takes the status over from the old object, as a write that is not of the status does.
+pub(super) fn keep_status(old: &Value, new: &mut Value) {
+    if let Some(map) = new.as_object_mut() {
+        match old.get("status") {
+            Some(status) => map.insert("status".to_owned(), status.clone()),
+            None => map.remove("status"),
+        };
+    }
+}
+
+/// Fields of the spec that were assigned once, where the new object leaves them open.
+fn keep(old: &Value, new: &mut Value, fields: &[&str]) {
+    for field in fields {
+        let kept = &old["spec"][*field];
+        if !kept.is_null() && new["spec"].get(field).is_none_or(Value::is_null) {
+            if !new["spec"].is_object() {
+                new["spec"] = json!({});
+            }
+            new["spec"][*field] = kept.clone();
+        }
+    }
+}
+
+/// A namespace is emptied before it goes.
+fn namespace(object: &mut Value) {
+    let finalizers = &mut object["spec"]["finalizers"];
+    let mut list = finalizers.as_array().cloned().unwrap_or_default();
+    if !list.iter().any(|known| known == "kubernetes") {
+        list.push(json!("kubernetes"));
+    }
+    *finalizers = list.into();
+}
+
+/// Counts the changes of a daemon set's template.
+fn count_template(old: &Value, new: &mut Value) {
+    let known = old["metadata"]["annotations"][GENERATION].as_str();
+    let known: u64 = known.and_then(|text| text.parse().ok()).unwrap_or(1);
+    let changed = old["spec"]["template"] != new["spec"]["template"];
+    let count = known + u64::from(changed);
+    new["metadata"]["annotations"][GENERATION] = Value::from(count.to_string());
+}
+
+/// Where a pod's status begins.
+fn pod(object: &mut Value) {
+    let class = service_class(&object["spec"]);
+    object["status"] = json!({ "phase": "Pending", "qosClass": class });
+    if let Some(spec) = object["spec"].as_object_mut() {
+        spec.entry("enableServiceLinks").or_insert(json!(true));
+    }
+}
+
+/// The quality of service class of a pod.
+fn service_class(spec: &Value) -> &'static str {
+    let containers = || {
+        ["initContainers", "containers"]
+            .into_iter()
+            .flat_map(|key| spec[key].as_array().into_iter().flatten())
+    };
+    let amount =
+        |container: &Value, side: &str, name: &str| container["resources"][side][name].clone();
+    let says = |container: &Value| {
+        ["limits", "requests"].iter().any(|side| {
+            ["cpu", "memory"]
+                .iter()
+                .any(|name| !amount(container, side, name).is_null())
+        })
+    };
+    let guaranteed = |container: &Value| {
+        ["cpu", "memory"].iter().all(|name| {
+            let limit = amount(container, "limits", name);
+            !limit.is_null() && limit == amount(container, "requests", name)
+        })
+    };
+    if !containers().any(says) {
+        "BestEffort"
+    } else if containers().all(guaranteed) {
+        "Guaranteed"
+    } else {
+        "Burstable"
+    }
+}
+
+/// Text that is given plainly becomes data, and wins over it.
+fn take_up_string_data(secret: &mut Value) {
+    let Some(map) = secret.as_object_mut() else {
+        return;
+    };
+    let Some(Value::Object(plain)) = map.remove("stringData") else {
+        return;
+    };
+    let data = map
+        .entry("data")
+        .or_insert_with(|| Value::Object(Map::new()));
+    for (key, value) in plain {
+        data[key] = Value::from(STANDARD.encode(value.as_str().unwrap_or_default()));
+    }
+}
+
+fn headless(service: &mut Value) {
+    let spec = &mut service["spec"];
+    if spec["clusterIP"] == "None" && spec["clusterIPs"].is_null() {
+        spec["clusterIPs"] = json!(["None"]);
+    }
+}
+
+/// A job selects its pods by its own uid, unless it selects by hand.
+fn job(object: &mut Value) {
+    if object["spec"]["manualSelector"] == true {
+        return;
+    }
+    let uid = object["metadata"]["uid"].clone();
+    let name = object["metadata"]["name"].clone();
+    let own = [("controller-uid", &uid), ("job-name", &name)];
+    for place in ["", "/spec/template"] {
+        let Some(parent) = object.pointer_mut(place) else {
+            continue;
+        };
+        for (key, value) in own {
+            if parent["metadata"]["labels"][key].is_null() {
+                parent["metadata"]["labels"][key] = value.clone();
+            }
+        }
+    }
+    object["spec"]["selector"]["matchLabels"]["controller-uid"] = uid;
+}
+
+/// Templates of claims are whole objects.
+fn claims(object: &mut Value) {
+    for claim in object
+        .pointer_mut("/spec/volumeClaimTemplates")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
+        claim["apiVersion"] = json!("v1");
+        claim["kind"] = json!("PersistentVolumeClaim");
+        claim["metadata"]["creationTimestamp"] = Value::Null;
+        claim["status"] = json!({ "phase": "Pending" });
+    }
+}
+
+fn add_finalizer(object: &mut Value, name: &str) {
+    let finalizers = &mut object["metadata"]["finalizers"];
+    match finalizers.as_array_mut() {
+        Some(list) if list.iter().any(|known| known == name) => {}
+        Some(list) => list.push(Value::from(name)),
+        None => *finalizers = json!([name]),
+    }
+}

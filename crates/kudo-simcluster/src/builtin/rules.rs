@@ -1,0 +1,494 @@
+//! What fields of built-in kinds must be: a table by type and field, walked in its order.
+//!
+//! The order matters, since a server tells of all faults at once, in the order of its own checks.
+//! What can't be said in the table is a function, named in it.
+
+use serde_json::Value;
+
+use super::{checks, names, pods, selectors, services};
+use crate::field_error::FieldError;
+use crate::schema::{Type, TypeRef};
+
+/// One thing that a field must be.
+pub(super) enum Rule {
+    /// It must be there, and hold something; the text says more where servers do.
+    Required(&'static str),
+    /// If it is there, it must be one of these.
+    OneOf(&'static [&'static str]),
+    /// It must not be below zero.
+    NotNegative,
+    /// It must be above zero.
+    Positive,
+    /// It must be a port; zero counts as missing where it may be.
+    Port,
+    /// It must be named so.
+    Named(fn(&str) -> Vec<String>),
+    /// The object that has the field must pass; the field is not looked at.
+    Whole(fn(&Value, &str, &mut Vec<FieldError>)),
+}
+
+use Rule::{Named, NotNegative, OneOf, Port, Positive, Required, Whole};
+
+const PROTOCOLS: &[&str] = &["SCTP", "TCP", "UDP"];
+const ACCESS_MODES: &[&str] = &["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce"];
+
+/// Rules of one type: a field and what it must be. A field with several rules is there several
+/// times; `""` stands for the object itself. What lies below a field is checked after its last rule.
+type Rules = &'static [(&'static str, Rule)];
+
+const RULES: &[(&str, Rules)] = &[
+    ("ClusterRole", &[("", Whole(checks::cluster_role))]),
+    (
+        "ClusterRoleBinding",
+        &[("", Whole(checks::cluster_role_binding))],
+    ),
+    ("ConfigMap", &[("", Whole(checks::config_map))]),
+    (
+        "Container",
+        &[
+            ("name", Required("")),
+            ("name", Named(names::label)),
+            ("image", Required("")),
+            ("lifecycle", Whole(pods::nothing)),
+            ("livenessProbe", Whole(pods::nothing)),
+            ("", Whole(pods::liveness)),
+            (
+                "terminationMessagePolicy",
+                OneOf(&["FallbackToLogsOnError", "File"]),
+            ),
+            ("ports", Whole(pods::nothing)),
+            ("", Whole(pods::ports)),
+            ("env", Whole(pods::nothing)),
+            ("envFrom", Whole(pods::nothing)),
+            ("volumeMounts", Whole(pods::nothing)),
+            (
+                "imagePullPolicy",
+                OneOf(&["Always", "IfNotPresent", "Never"]),
+            ),
+            ("resources", Whole(pods::nothing)),
+        ],
+    ),
+    (
+        "ContainerPort",
+        &[
+            ("name", Named(names::port_name)),
+            ("containerPort", Required("")),
+            ("containerPort", Port),
+            ("hostPort", Port),
+            ("protocol", Required("")),
+            ("protocol", OneOf(PROTOCOLS)),
+        ],
+    ),
+    (
+        "CronJobSpec",
+        &[
+            ("schedule", Required("")),
+            ("", Whole(checks::schedule)),
+            ("startingDeadlineSeconds", NotNegative),
+            ("concurrencyPolicy", OneOf(&["Allow", "Forbid", "Replace"])),
+            ("successfulJobsHistoryLimit", NotNegative),
+            ("failedJobsHistoryLimit", NotNegative),
+        ],
+    ),
+    (
+        "CrossVersionObjectReference",
+        &[("kind", Required("")), ("name", Required(""))],
+    ),
+    (
+        "DaemonSetSpec",
+        &[
+            ("", Whole(selectors::daemon_set)),
+            ("template", Whole(pods::nothing)),
+            ("", Whole(pods::always_restarts)),
+            ("minReadySeconds", NotNegative),
+            ("", Whole(checks::daemon_set_strategy)),
+            ("revisionHistoryLimit", NotNegative),
+        ],
+    ),
+    (
+        "DeploymentSpec",
+        &[
+            ("replicas", NotNegative),
+            ("", Whole(selectors::deployment)),
+            ("template", Whole(pods::nothing)),
+            ("", Whole(pods::always_restarts)),
+            ("", Whole(checks::deployment_strategy)),
+            ("minReadySeconds", NotNegative),
+            ("revisionHistoryLimit", NotNegative),
+            ("", Whole(checks::progress_deadline)),
+        ],
+    ),
+    (
+        "Endpoint",
+        &[("addresses", Required("must contain at least 1 address"))],
+    ),
+    ("EndpointAddress", &[("", Whole(checks::address))]),
+    (
+        "EndpointPort",
+        &[
+            ("", Whole(checks::endpoint_port)),
+            ("protocol", OneOf(PROTOCOLS)),
+        ],
+    ),
+    (
+        "EndpointSlice",
+        &[
+            ("addressType", Required("")),
+            ("addressType", OneOf(&["FQDN", "IPv4", "IPv6"])),
+        ],
+    ),
+    ("EndpointSubset", &[("", Whole(checks::subset))]),
+    (
+        "EnvVar",
+        &[
+            ("name", Required("")),
+            ("name", Named(names::env_name)),
+            ("", Whole(pods::env)),
+        ],
+    ),
+    ("Event", &[("", Whole(checks::event))]),
+    ("ExecAction", &[("command", Required(""))]),
+    (
+        "HTTPGetAction",
+        &[
+            ("path", Required("")),
+            ("", Whole(pods::probe_port)),
+            ("scheme", OneOf(&["HTTP", "HTTPS"])),
+        ],
+    ),
+    (
+        "HTTPIngressPath",
+        &[
+            ("pathType", Required("pathType must be specified")),
+            (
+                "pathType",
+                OneOf(&["Exact", "ImplementationSpecific", "Prefix"]),
+            ),
+            ("", Whole(checks::ingress_path)),
+        ],
+    ),
+    ("HTTPIngressRuleValue", &[("paths", Required(""))]),
+    (
+        "HorizontalPodAutoscalerSpec",
+        &[
+            ("", Whole(checks::scaling_bounds)),
+            ("scaleTargetRef", Whole(pods::nothing)),
+        ],
+    ),
+    ("HostPathVolumeSource", &[("path", Required(""))]),
+    ("IngressClassSpec", &[("controller", Required(""))]),
+    ("IngressRule", &[("", Whole(checks::ingress_host))]),
+    ("IngressSpec", &[("", Whole(checks::ingress))]),
+    ("IngressTLS", &[("", Whole(checks::ingress_tls))]),
+    (
+        "JobSpec",
+        &[
+            ("parallelism", NotNegative),
+            ("completions", NotNegative),
+            ("activeDeadlineSeconds", NotNegative),
+            ("backoffLimit", NotNegative),
+            ("ttlSecondsAfterFinished", NotNegative),
+            ("template", Whole(pods::nothing)),
+            ("", Whole(pods::job_restarts)),
+        ],
+    ),
+    (
+        "LeaseSpec",
+        &[
+            ("leaseDurationSeconds", Positive),
+            ("", Whole(checks::lease_transitions)),
+        ],
+    ),
+    ("MutatingWebhook", WEBHOOK),
+    ("NetworkPolicyPeer", &[("", Whole(checks::peer))]),
+    (
+        "NetworkPolicyPort",
+        &[
+            ("protocol", OneOf(&["TCP", "UDP", "SCTP"])),
+            ("", Whole(checks::policy_port)),
+        ],
+    ),
+    (
+        "NetworkPolicySpec",
+        &[
+            ("ingress", Whole(pods::nothing)),
+            ("egress", Whole(pods::nothing)),
+            ("", Whole(checks::policy_types)),
+        ],
+    ),
+    (
+        "PersistentVolumeClaimSpec",
+        &[
+            (
+                "accessModes",
+                Required("at least 1 access mode is required"),
+            ),
+            ("accessModes", OneOf(ACCESS_MODES)),
+            ("", Whole(checks::claim_size)),
+            ("storageClassName", Named(names::subdomain)),
+            ("volumeMode", OneOf(&["Block", "Filesystem"])),
+        ],
+    ),
+    (
+        "PersistentVolumeClaimVolumeSource",
+        &[("claimName", Required(""))],
+    ),
+    (
+        "PersistentVolumeSpec",
+        &[
+            ("accessModes", Required("")),
+            ("accessModes", OneOf(ACCESS_MODES)),
+            ("capacity", Required("")),
+            ("", Whole(checks::capacity)),
+            (
+                "persistentVolumeReclaimPolicy",
+                OneOf(&["Delete", "Recycle", "Retain"]),
+            ),
+            ("", Whole(checks::volume_source)),
+            ("volumeMode", OneOf(&["Block", "Filesystem"])),
+        ],
+    ),
+    (
+        "PodDisruptionBudgetSpec",
+        &[("", Whole(checks::disruption))],
+    ),
+    (
+        "PodSpec",
+        &[
+            ("volumes", Whole(pods::nothing)),
+            ("", Whole(pods::volume_names)),
+            ("containers", Required("")),
+            ("containers", Whole(pods::nothing)),
+            ("initContainers", Whole(pods::nothing)),
+            ("", Whole(pods::container_names)),
+            ("", Whole(pods::mounts)),
+            ("restartPolicy", OneOf(&["Always", "OnFailure", "Never"])),
+            (
+                "dnsPolicy",
+                OneOf(&["ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"]),
+            ),
+            ("serviceAccountName", Named(names::subdomain)),
+            ("nodeName", Named(names::subdomain)),
+            ("activeDeadlineSeconds", Positive),
+            ("terminationGracePeriodSeconds", NotNegative),
+        ],
+    ),
+    ("PodTemplateSpec", &[("", Whole(checks::template_metadata))]),
+    (
+        "Probe",
+        &[
+            ("", Whole(pods::handler)),
+            ("initialDelaySeconds", NotNegative),
+            ("timeoutSeconds", NotNegative),
+            ("periodSeconds", NotNegative),
+            ("successThreshold", NotNegative),
+            ("failureThreshold", NotNegative),
+        ],
+    ),
+    (
+        "ReplicaSetSpec",
+        &[
+            ("replicas", NotNegative),
+            ("minReadySeconds", NotNegative),
+            ("", Whole(selectors::replica_set)),
+            ("template", Whole(pods::nothing)),
+            ("", Whole(pods::always_restarts)),
+        ],
+    ),
+    ("ResourceRequirements", &[("", Whole(pods::resources))]),
+    ("Role", &[("", Whole(checks::role))]),
+    ("RoleBinding", &[("", Whole(checks::role_binding))]),
+    ("RuleWithOperations", &[("", Whole(checks::webhook_rule))]),
+    ("Secret", &[("", Whole(checks::secret))]),
+    (
+        "SecretKeySelector",
+        &[("name", Named(names::subdomain)), ("key", Required(""))],
+    ),
+    (
+        "ConfigMapKeySelector",
+        &[("name", Named(names::subdomain)), ("key", Required(""))],
+    ),
+    ("ServicePort", &[]),
+    ("ServiceSpec", &[("", Whole(services::service))]),
+    (
+        "StatefulSetSpec",
+        &[
+            ("", Whole(checks::stateful_set_strategy)),
+            ("replicas", NotNegative),
+            ("", Whole(selectors::stateful_set)),
+            ("template", Whole(pods::nothing)),
+            ("", Whole(pods::always_restarts)),
+        ],
+    ),
+    (
+        "StorageClass",
+        &[
+            ("provisioner", Required("")),
+            ("reclaimPolicy", OneOf(&["Delete", "Retain"])),
+            (
+                "volumeBindingMode",
+                OneOf(&["Immediate", "WaitForFirstConsumer"]),
+            ),
+        ],
+    ),
+    ("TCPSocketAction", &[("", Whole(pods::probe_port))]),
+    ("ValidatingWebhook", WEBHOOK),
+    (
+        "Volume",
+        &[
+            ("name", Required("")),
+            ("name", Named(names::label)),
+            ("", Whole(pods::volume)),
+        ],
+    ),
+    (
+        "VolumeMount",
+        &[("name", Required("")), ("mountPath", Required(""))],
+    ),
+];
+
+const WEBHOOK: Rules = &[
+    ("", Whole(checks::webhook_name)),
+    ("rules", Whole(pods::nothing)),
+    ("failurePolicy", OneOf(&["Fail", "Ignore"])),
+    ("matchPolicy", OneOf(&["Equivalent", "Exact"])),
+    (
+        "sideEffects",
+        Required("must specify one of None, NoneOnDryRun"),
+    ),
+    ("sideEffects", OneOf(&["None", "NoneOnDryRun"])),
+    ("", Whole(checks::webhook_timeout)),
+    ("", Whole(checks::webhook_client)),
+    ("", Whole(checks::webhook_versions)),
+];
+
+/// Checks a value of a type and what is below it.
+pub(super) fn check(ty: &TypeRef, value: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    match (ty.get(), value) {
+        (Type::Object(object), Value::Object(map)) => {
+            let name: &str = match &*object.go_name {
+                "EphemeralContainer" => "Container",
+                name => name,
+            };
+            let rules = RULES.iter().find(|(owner, _)| *owner == name);
+            let rules: Rules = rules.map_or(&[], |(_, rules)| *rules);
+            for (index, (field, rule)) in rules.iter().enumerate() {
+                let path = join(path, field);
+                match rule {
+                    Whole(whole) if field.is_empty() => {
+                        whole(value, path.trim_end_matches('.'), errors);
+                    }
+                    rule => check_field(rule, map.get(*field), &path, errors),
+                }
+                let is_last = !rules[index + 1..].iter().any(|(other, _)| other == field);
+                if let (true, Some(known), Some(value)) =
+                    (is_last, object.fields.get(*field), map.get(*field))
+                {
+                    check(&known.ty, value, &path, errors);
+                }
+            }
+            for (key, value) in map {
+                let is_done = rules.iter().any(|(field, _)| field == key);
+                if let (false, Some(field)) = (is_done, object.fields.get(key)) {
+                    // Status is written by controllers, and is not validated by most servers.
+                    if key != "status" && key != "metadata" {
+                        check(&field.ty, value, &join(path, key), errors);
+                    }
+                }
+            }
+        }
+        (Type::Map { values, .. }, Value::Object(map)) => {
+            for (key, value) in map {
+                check(values, value, &format!("{path}[{key}]"), errors);
+            }
+        }
+        (Type::List { items, .. }, Value::Array(list)) => {
+            for (index, value) in list.iter().enumerate() {
+                check(items, value, &format!("{path}[{index}]"), errors);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn check_field(rule: &Rule, value: Option<&Value>, path: &str, errors: &mut Vec<FieldError>) {
+    let value = value.filter(|value| !is_nothing(value));
+    let is_zero = value.is_some_and(|value| *value == 0);
+    let Some(value) = value.filter(|_| !(is_zero && matches!(rule, Required(_) | Port))) else {
+        if let Required(words) = rule {
+            errors.push(FieldError::required(path, *words));
+        }
+        return;
+    };
+    match (rule, value) {
+        (OneOf(allowed), Value::Array(list)) => {
+            let wrong = list
+                .iter()
+                .find(|item| !allowed.iter().any(|word| *item == word));
+            errors.extend(wrong.map(|item| FieldError::not_supported(path, item, allowed)));
+        }
+        (OneOf(allowed), value) if !allowed.iter().any(|word| value == word) => {
+            errors.push(FieldError::not_supported(path, value, allowed));
+        }
+        (NotNegative, Value::Number(number)) if number.as_i64().is_some_and(|n| n < 0) => {
+            errors.push(not_negative(path, value));
+        }
+        (Positive, Value::Number(number)) if number.as_i64().is_some_and(|n| n <= 0) => {
+            errors.push(FieldError::invalid(path, value, "must be greater than 0"));
+        }
+        (Port, value) => port(value, path, errors),
+        (Named(faults), Value::String(text)) => {
+            for fault in faults(text) {
+                errors.push(FieldError::invalid(path, value, fault));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A number that must be a port.
+pub(super) fn port(value: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    let fits = value
+        .as_i64()
+        .is_some_and(|port| (1..=65535).contains(&port));
+    if !fits {
+        let words = "must be between 1 and 65535, inclusive";
+        errors.push(FieldError::invalid(path, value, words));
+    }
+}
+
+/// A port by number or name.
+pub(super) fn port_or_name(value: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    match value {
+        Value::String(text) => {
+            for fault in names::port_name(text) {
+                errors.push(FieldError::invalid(path, value, fault));
+            }
+        }
+        Value::Null => port(&Value::from(0), path, errors),
+        number => port(number, path, errors),
+    }
+}
+
+pub(super) fn not_negative(path: &str, value: &Value) -> FieldError {
+    FieldError::invalid(path, value, "must be greater than or equal to 0")
+}
+
+/// Whether a value is what a field holds that nobody set.
+pub(super) fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(list) => list.is_empty(),
+        Value::Object(map) => map.is_empty(),
+        Value::Number(_) | Value::Bool(_) => false,
+    }
+}
+
+pub(super) fn join(path: &str, key: &str) -> String {
+    match (path, key) {
+        (path, "") => path.to_owned(),
+        ("", key) => key.to_owned(),
+        (path, key) => format!("{path}.{key}"),
+    }
+}

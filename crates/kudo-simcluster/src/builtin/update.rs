@@ -1,0 +1,223 @@
+//! What may not change.
+
+use serde_json::Value;
+
+use super::checks::VOLUME_SOURCES;
+use super::{Gvk, selectors};
+use crate::field_error::FieldError;
+
+const IMMUTABLE: &str = "field is immutable";
+const SET_IN_STONE: &str = "field is immutable when `immutable` is set";
+
+/// Kind, path and how the old value is kept.
+const FIELDS: &[(&str, &str, Kept)] = &[
+    ("ClusterRoleBinding", "/roleRef", Kept::RoleRef),
+    ("ConfigMap", "/binaryData", Kept::IfImmutable),
+    ("ConfigMap", "/data", Kept::IfImmutable),
+    ("DaemonSet", "/spec/selector", Kept::Selector),
+    ("Deployment", "/spec/selector", Kept::Selector),
+    ("Job", "/spec/completions", Kept::Invalid),
+    ("Job", "/spec/selector", Kept::Selector),
+    ("Job", "/spec/template", Kept::Invalid),
+    ("ReplicaSet", "/spec/selector", Kept::Selector),
+    ("RoleBinding", "/roleRef", Kept::RoleRef),
+    ("Secret", "/data", Kept::IfImmutable),
+    ("Secret", "/type", Kept::Invalid),
+    ("StorageClass", "/parameters", Kept::Forbidden),
+    ("StorageClass", "/provisioner", Kept::Forbidden),
+    ("StorageClass", "/reclaimPolicy", Kept::Forbidden),
+    ("StorageClass", "/volumeBindingMode", Kept::Invalid),
+];
+
+/// How a field is kept.
+enum Kept {
+    Invalid,
+    Selector,
+    RoleRef,
+    Forbidden,
+    IfImmutable,
+}
+
+pub(super) fn validate(gvk: Gvk<'_>, old: &Value, new: &Value, errors: &mut Vec<FieldError>) {
+    if ["ConfigMap", "Secret"].contains(&gvk.kind)
+        && old["immutable"] == true
+        && new["immutable"] != true
+    {
+        errors.push(FieldError::forbidden("immutable", SET_IN_STONE));
+    }
+    for (kind, path, kept) in FIELDS {
+        let at = |object: &'_ Value| object.pointer(path).cloned().unwrap_or_default();
+        let (before, after) = (at(old), at(new));
+        if *kind != gvk.kind || before == after {
+            continue;
+        }
+        let field = path[1..].replace('/', ".");
+        errors.extend(match kept {
+            Kept::Invalid => Some(FieldError::invalid(field, &after, IMMUTABLE)),
+            Kept::Selector => {
+                let shown = selectors::go(&after);
+                Some(FieldError::invalid_shown(field, shown, IMMUTABLE))
+            }
+            Kept::RoleRef => {
+                let shown = format!(
+                    "rbac.RoleRef{{APIGroup:{}, Kind:{}, Name:{}}}",
+                    after["apiGroup"], after["kind"], after["name"]
+                );
+                Some(FieldError::invalid_shown(
+                    field,
+                    shown,
+                    "cannot change roleRef",
+                ))
+            }
+            Kept::Forbidden => {
+                let words = format!("updates to {field} are forbidden.");
+                Some(FieldError::forbidden(field, words))
+            }
+            Kept::IfImmutable => {
+                (old["immutable"] == true).then(|| FieldError::forbidden(field, SET_IN_STONE))
+            }
+        });
+    }
+    match (gvk.group, gvk.kind) {
+        ("", "Pod") => pod(old, new, errors),
+        ("", "Service") => service(old, new, errors),
+        ("", "PersistentVolumeClaim") => claim(old, new, errors),
+        ("", "PersistentVolume") => volume(old, new, errors),
+        ("apps", "StatefulSet") => stateful_set(old, new, errors),
+        _ => {}
+    }
+}
+
+/// The spec without some of its fields.
+fn without(object: &Value, fields: &[&str]) -> Value {
+    let mut spec = object["spec"].clone();
+    if let Some(spec) = spec.as_object_mut() {
+        spec.retain(|key, _| !fields.contains(&key.as_str()));
+    }
+    spec
+}
+
+fn stateful_set(old: &Value, new: &Value, errors: &mut Vec<FieldError>) {
+    let may_change = [
+        "replicas",
+        "ordinals",
+        "template",
+        "updateStrategy",
+        "revisionHistoryLimit",
+        "persistentVolumeClaimRetentionPolicy",
+        "minReadySeconds",
+    ];
+    if without(old, &may_change) != without(new, &may_change) {
+        let words = "updates to statefulset spec for fields other than 'replicas', 'ordinals', \
+                     'template', 'updateStrategy', 'revisionHistoryLimit', \
+                     'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden";
+        errors.push(FieldError::forbidden("spec", words));
+    }
+}
+
+fn pod(old: &Value, new: &Value, errors: &mut Vec<FieldError>) {
+    for key in ["containers", "initContainers"] {
+        let count = |pod: &Value| pod["spec"][key].as_array().map_or(0, Vec::len);
+        if count(old) != count(new) {
+            let words = if key == "containers" {
+                "pod updates may not add or remove containers"
+            } else {
+                "pod updates may not add or remove init containers"
+            };
+            errors.push(FieldError::forbidden(format!("spec.{key}"), words));
+            return;
+        }
+    }
+    let comparable = |pod: &Value| {
+        let mut spec = without(pod, &["activeDeadlineSeconds", "tolerations"]);
+        for key in ["containers", "initContainers"] {
+            for container in spec[key].as_array_mut().into_iter().flatten() {
+                if let Some(container) = container.as_object_mut() {
+                    container.remove("image");
+                }
+            }
+        }
+        spec
+    };
+    let tolerations = |pod: &Value| {
+        pod["spec"]["tolerations"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default()
+    };
+    let after = tolerations(new);
+    let kept = tolerations(old)
+        .iter()
+        .all(|toleration| after.contains(toleration));
+    if !kept || comparable(old) != comparable(new) {
+        let words = "pod updates may not change fields other than `spec.containers[*].image`, \
+                     `spec.initContainers[*].image`, `spec.activeDeadlineSeconds` or \
+                     `spec.tolerations` (only additions to existing tolerations)";
+        errors.push(FieldError::forbidden("spec", words));
+    }
+}
+
+fn service(old: &Value, new: &Value, errors: &mut Vec<FieldError>) {
+    if old["spec"]["type"] == "ExternalName" || new["spec"]["type"] == "ExternalName" {
+        return;
+    }
+    let address = |service: &Value| {
+        service["spec"]["clusterIP"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let (before, after) = (address(old), address(new));
+    if before.is_empty() || before == after {
+        return;
+    }
+    let field = "spec.clusterIPs[0]";
+    errors.push(if after.is_empty() {
+        FieldError::invalid_shown(field, "[]string(nil)", "primary clusterIP can not be unset")
+    } else {
+        let shown = format!("[]string{{{after:?}}}");
+        FieldError::invalid_shown(field, shown, "may not change once set")
+    });
+}
+
+fn claim(old: &Value, new: &Value, errors: &mut Vec<FieldError>) {
+    let is_bound = old["status"]["phase"] == "Bound";
+    let comparable = |claim: &Value| {
+        let mut spec = claim["spec"].clone();
+        if is_bound {
+            spec["resources"]["requests"] = Value::Null;
+        }
+        if old["spec"]["volumeName"].is_null() {
+            // Binding is the one change of a claim's spec.
+            spec["volumeName"] = Value::Null;
+        }
+        spec
+    };
+    if comparable(old) != comparable(new) {
+        let words = "spec is immutable after creation except resources.requests for bound claims";
+        errors.push(FieldError::forbidden("spec", words));
+        return;
+    }
+    let size =
+        |claim: &Value| super::pods::quantity(&claim["spec"]["resources"]["requests"]["storage"]);
+    if size(new) < size(old) {
+        let words = "field can not be less than previous value";
+        errors.push(FieldError::forbidden(
+            "spec.resources.requests.storage",
+            words,
+        ));
+    }
+}
+
+fn volume(old: &Value, new: &Value, errors: &mut Vec<FieldError>) {
+    let changed = |source: &&&str| old["spec"][**source] != new["spec"][**source];
+    if VOLUME_SOURCES.iter().any(|source| changed(&source)) {
+        let field = "spec.persistentvolumesource";
+        let words = "spec.persistentvolumesource is immutable after creation";
+        errors.push(FieldError::forbidden(field, words));
+    }
+    if old["spec"]["volumeMode"] != new["spec"]["volumeMode"] {
+        let value = &new["spec"]["volumeMode"];
+        errors.push(FieldError::invalid("spec.volumeMode", value, IMMUTABLE));
+    }
+}
