@@ -138,3 +138,30 @@ async fn an_upgrade_survives_the_old_version_and_waits_for_the_new_one() {
         .await;
     a_while().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upgrade_forgets_parameters_that_are_no_more() {
+    let namespace = cluster().namespace().await;
+    let _manager = TestManager::start(&[&namespace]);
+    let operator = |parameters: &[&str]| {
+        let operator = Operator::new("app").config_map("a", &[("a", "{{ .Params.A }}")]);
+        let parameter = |name: &&str| json!({ "name": name, "default": "1" });
+        let parameters = parameters.iter().map(parameter);
+        parameters
+            .fold(operator, Operator::parameter)
+            .plan("deploy", &["only: a"])
+    };
+    namespace
+        .apply(&operator(&["A", "B"]).version("1.0.0"))
+        .await;
+    namespace
+        .instance("i", "app-1.0.0", &[("A", "2"), ("B", "3")])
+        .await;
+    namespace.until_done("i", "deploy").await;
+    namespace.apply(&operator(&["A"]).version("2.0.0")).await;
+    namespace.change("i", version_reference("app-2.0.0")).await;
+    let upgraded = namespace.until_done("i", "deploy").await;
+    assert_eq!(json!(upgraded.spec.parameters), json!({ "A": "2" }));
+    namespace.set("i", json!({ "A": "4" })).await;
+    namespace.until_done("i", "deploy").await;
+}

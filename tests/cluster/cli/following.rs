@@ -218,6 +218,14 @@ async fn a_triggered_plan_is_told_by_its_uid() {
     setting.record(deploy("COMPLETE", &uid, "")).await;
     let outcome = setting.end(child).expect_code(0);
     assert_eq!(
+        outcome.stderr,
+        "Plan deploy [IN_PROGRESS]\n\
+         Step deploy/main/config [IN_PROGRESS]\n\
+         Step deploy/main/config [COMPLETE]\n\
+         Plan deploy [COMPLETE]\n",
+        "the run before is not told again"
+    );
+    assert_eq!(
         outcome.stdout,
         "Triggered deploy plan for $NAMESPACE/small-instance instance\n\
          Plan deploy of $NAMESPACE/small-instance instance is complete\n"

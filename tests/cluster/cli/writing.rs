@@ -433,6 +433,44 @@ async fn upgrades_go_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_upgrade_takes_a_version_that_is_in_the_cluster_already() {
+    let setting = Setting::new().await;
+    setting.install();
+    let upgrade = "upgrade small --instance small-instance --in-cluster";
+    let outcome = setting.run(upgrade).expect_code(6);
+    assert!(
+        outcome
+            .stderr
+            .starts_with("Error: the instance has version 0.1.0 already\n"),
+        "{outcome}"
+    );
+    for version in ["0.9.0", "0.10.0"] {
+        setting.version("newer", version);
+        setting
+            .run("install ./newer --skip-instance")
+            .expect_code(0);
+    }
+    let outcome = setting.run(upgrade).expect_code(0);
+    assert_eq!(
+        outcome.stdout,
+        "instance $NAMESPACE/small-instance updated\n"
+    );
+    let instance = setting.instance().await;
+    assert_eq!(
+        instance.spec.operator_version.name.as_deref(),
+        Some("small-0.10.0"),
+        "the newest as a semantic version"
+    );
+    let outcome = setting
+        .run(&format!("{upgrade} --operator-version 0.9.0"))
+        .expect_code(6);
+    assert!(outcome.stderr.contains("is older than"), "{outcome}");
+    setting
+        .run("upgrade smal --instance small-instance --in-cluster")
+        .expect_code(5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_upstream_installed_is_recognised() {
     let setting = Setting::new().await;
     let by_upstream: OperatorVersion = object(json!({

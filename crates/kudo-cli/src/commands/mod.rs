@@ -2,6 +2,7 @@
 
 pub(crate) mod completion;
 pub(crate) mod get;
+pub(crate) mod in_cluster;
 pub(crate) mod init;
 pub(crate) mod install;
 pub(crate) mod operator_version;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use kube::ResourceExt;
 use kudo_api::convert::definition_name;
 use kudo_api::names::{DEPLOY_PLAN, UPDATE_PLAN, UPGRADE_PLAN};
-use kudo_api::{Operator, OperatorVersion, convert};
+use kudo_api::{Instance, Operator, OperatorVersion, convert};
 use kudo_package::parameter::{self, ParameterError};
 use kudo_package::{OperatorDefinition, Package};
 use kudo_template::{Action, InstanceIdentity, Limits, Renderer, render_plan};
@@ -165,19 +165,22 @@ pub(crate) async fn check_plan(
     kinds::check(session, &steps).await
 }
 
-/// Renders the plan `deploy` as the manager will, and those of the children that it installs: their
-/// parameters are checked before the parent begins to install them.
+/// Renders a plan as the manager will, and those of the children that it installs: their parameters are
+/// checked before the parent begins to install them. Children that are among `existing` keep the
+/// values they have, and run what an upgrade runs.
 pub(crate) fn check_tree(
     tree: &Tree,
     definition: &OperatorDefinition,
     instance: InstanceIdentity<'_>,
+    plan: &str,
     values: &BTreeMap<String, Value>,
+    existing: &[Instance],
 ) -> Result<(), Error> {
-    if !definition.plans.contains_key(DEPLOY_PLAN) {
+    if !definition.plans.contains_key(plan) {
         return Ok(());
     }
     let renderer = Renderer::new(Limits::default());
-    let steps = render_plan(&renderer, definition, instance, DEPLOY_PLAN, values)?;
+    let steps = render_plan(&renderer, definition, instance, plan, values)?;
     for task in steps.into_iter().flat_map(|step| step.tasks) {
         let Action::Operator {
             package,
@@ -190,19 +193,22 @@ pub(crate) fn check_tree(
             continue;
         };
         let app_version = app_version.as_deref();
-        let child = tree.definition(package, app_version, operator_version.as_deref());
-        if let Some(child) = child {
-            let identity = InstanceIdentity {
-                name,
-                namespace: instance.namespace,
-            };
-            check_parameters(child, &BTreeMap::new(), parameters)
-                .and_then(|values| check_tree(tree, child, identity, &values))
-                .map_err(|error| {
-                    let parent = definition_name(definition);
-                    error.of_dependency(package, &task.task, &parent)
-                })?;
-        }
+        let Some(child) = tree.definition(package, app_version, operator_version.as_deref()) else {
+            continue;
+        };
+        let identity = InstanceIdentity {
+            name,
+            namespace: instance.namespace,
+        };
+        let found = existing.iter().find(|found| found.name_any() == *name);
+        let plan = found.map_or(DEPLOY_PLAN, |_| upgrade_plan(child));
+        let current = found.map(|found| found.spec.parameters.clone());
+        check_parameters(child, &current.unwrap_or_default(), parameters)
+            .and_then(|values| check_tree(tree, child, identity, plan, &values, existing))
+            .map_err(|error| {
+                let parent = definition_name(definition);
+                error.of_dependency(package, &task.task, &parent)
+            })?;
     }
     Ok(())
 }

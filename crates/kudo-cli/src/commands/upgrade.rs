@@ -1,19 +1,23 @@
 //! `upgrade`: a newer operator version for an instance.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 use kube::ResourceExt;
-use kudo_api::convert;
-use kudo_package::{OperatorDefinition, Package};
+use kudo_api::{Instance, OperatorVersion, convert};
+use kudo_package::OperatorDefinition;
 use kudo_template::InstanceIdentity;
 use serde_json::{Value, json};
 
+use super::in_cluster::Installed;
 use super::operator_version::{
-    Provision, check_kubernetes_of, check_parameters, check_plan, definition_of, upgrade_plan,
-    warn_of_choice,
+    Provision, check_kubernetes_of, check_parameters, check_plan, check_tree, definition_of,
+    upgrade_plan, warn_of_choice,
 };
 use super::update::{change, changes};
 use crate::arguments::{Format, Global, ParameterArgs, VersionChoice, WaitArgs};
 use crate::cluster::Session;
+use crate::dependencies::Tree;
 use crate::error::Error;
 use crate::follow::{Awaited, Change, Follow, answer, follow};
 use crate::listing::print_objects;
@@ -34,6 +38,9 @@ Examples:
   # Upgrade to the newest version in the current repository
   kubectl kudo upgrade galera --instance galera-instance
 
+  # Upgrade to the newest version that is in the cluster already
+  kubectl kudo upgrade galera --instance galera-instance --in-cluster
+
   # Give a value to a parameter that is new
   kubectl kudo upgrade ./galera-0.2.0.tgz --instance galera-instance -p BACKUPS=true")]
 pub(crate) struct UpgradeArgs {
@@ -51,6 +58,10 @@ pub(crate) struct UpgradeArgs {
     #[command(flatten)]
     choice: VersionChoice,
 
+    /// Take an operator version that is in the cluster already; PACKAGE is the operator's name
+    #[arg(long, conflicts_with = "repo")]
+    in_cluster: bool,
+
     #[command(flatten)]
     wait: WaitArgs,
 }
@@ -62,38 +73,43 @@ pub(crate) async fn run(
 ) -> Result<(), Error> {
     let format = output.format("upgrade", &[Format::Yaml, Format::Json, Format::Name])?;
     let given = parameters::read(&arguments.parameters)?;
-    let tree = source::load_tree(&arguments.package, &arguments.choice, global)?;
-    let package = &tree.root;
-    warn_of_choice(&arguments.choice, package, output);
+    let found = if arguments.in_cluster {
+        None
+    } else {
+        let tree = source::load_tree(&arguments.package, &arguments.choice, global)?;
+        warn_of_choice(&arguments.choice, &tree.root, output);
+        Some(tree)
+    };
 
     let name = &arguments.instance;
     let session = Session::open(global).await?;
     let instance = session.instance(name).await?;
-    let version = session.operator_version_of(&instance).await?;
-    check_versions(&session, name, &definition_of(&version)?, package)?;
-    let definition = &package.definition;
+    let from = session.operator_version_of(&instance).await?;
+    let target = match found {
+        Some(tree) => Target::Packages(tree),
+        None => {
+            let choice = &arguments.choice;
+            let installed = Installed::choose(&session, &arguments.package, choice).await?;
+            Target::Installed(Box::new(installed))
+        }
+    };
+    let definition = target.definition();
+    check_versions(&session, name, &definition_of(&from)?, definition)?;
     let values = check_parameters(definition, &instance.spec.parameters, &given)?;
     let identity = InstanceIdentity {
         name,
         namespace: &session.namespace,
     };
-    check_kubernetes_of(&session, &tree).await?;
-    check_plan(
-        &session,
-        definition,
-        identity,
-        upgrade_plan(definition),
-        &values,
-    )
-    .await?;
-    let provisions = Provision::plan_tree(&session, &tree).await?;
+    let plan = upgrade_plan(definition);
+    check_plan(&session, definition, identity, plan, &values).await?;
+    let provisions = target.check(&session, identity, plan, &values).await?;
 
     let mut objects: Vec<Value> = Vec::new();
     for provision in &provisions {
         provision.write(&session, output).await?;
         objects.extend(provision.objects());
     }
-    let version = convert::operator_version(package, &session.namespace);
+    let version = target.version(&session.namespace);
     let mut spec = json!({ "operatorVersion": { "name": version.name_any() } });
     let changed = changes(&instance, &given);
     if !changed.is_empty() {
@@ -126,13 +142,58 @@ pub(crate) async fn run(
     print_objects(output, format, &objects)
 }
 
+/// What the instance is upgraded to.
+enum Target {
+    /// A package, with all that it depends on.
+    Packages(Tree),
+    /// An operator version of the cluster.
+    Installed(Box<Installed>),
+}
+
+impl Target {
+    fn definition(&self) -> &OperatorDefinition {
+        match self {
+            Self::Packages(tree) => &tree.root.definition,
+            Self::Installed(installed) => &installed.definition,
+        }
+    }
+
+    fn version(&self, namespace: &str) -> OperatorVersion {
+        match self {
+            Self::Packages(tree) => convert::operator_version(&tree.root, namespace),
+            Self::Installed(installed) => installed.version.clone(),
+        }
+    }
+
+    /// Checks that the cluster and the instance's children take it; gives what is to be written first.
+    async fn check(
+        &self,
+        session: &Session,
+        instance: InstanceIdentity<'_>,
+        plan: &str,
+        values: &BTreeMap<String, Value>,
+    ) -> Result<Vec<Provision>, Error> {
+        match self {
+            Self::Packages(tree) => {
+                check_kubernetes_of(session, tree).await?;
+                let children: Vec<Instance> = session.list().await?;
+                check_tree(tree, self.definition(), instance, plan, values, &children)?;
+                Provision::plan_tree(session, tree).await
+            }
+            Self::Installed(installed) => {
+                installed.check(session).await?;
+                Ok(Vec::new())
+            }
+        }
+    }
+}
+
 fn check_versions(
     session: &Session,
     instance: &str,
     from: &OperatorDefinition,
-    package: &Package,
+    to: &OperatorDefinition,
 ) -> Result<(), Error> {
-    let to = &package.definition;
     if from.operator_name != to.operator_name {
         return Err(Error::OtherOperator {
             instance: session.named(instance),

@@ -9,6 +9,7 @@ use kudo_api::operator_version::Plan;
 
 use super::live::LiveTree;
 use super::transitions::transitions;
+use super::verdict::Awaited;
 use crate::output::Output;
 use crate::plan_tree;
 
@@ -36,13 +37,13 @@ impl<'a> Display<'a> {
         self.live.is_some()
     }
 
-    /// Shows the active plan of an instance.
-    pub(super) fn show(&mut self, instance: &Instance) {
+    /// Shows the active plan of an instance, unless it had ended before what is awaited.
+    pub(super) fn show(&mut self, instance: &Instance, awaited: &Awaited) {
         let active = instance
             .status
             .as_ref()
             .and_then(|status| status.last_executed_plan());
-        let Some((name, plan)) = active else {
+        let Some((name, plan)) = active.filter(|(name, plan)| !awaited.is_old(name, plan)) else {
             return;
         };
         let mut plan = plan.clone();

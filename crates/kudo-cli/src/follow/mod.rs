@@ -77,7 +77,7 @@ pub(crate) async fn follow(
                 Some(Ok(sight)) => {
                     connected = true;
                     if let Some(instance) = &sight {
-                        display.show(instance);
+                        display.show(instance, &what.awaited);
                     }
                     if let Some(outcome) = conclude(session, &what, sight.as_ref(), &mut display) {
                         break outcome;

@@ -19,15 +19,16 @@ pub(crate) struct Awaited {
     /// What the manager had refused before, by reason and message: said again, it may be about the
     /// earlier change.
     pub(crate) old_refusal: Option<(String, String)>,
+    /// The last plan, by name and uid, if it had ended before: it has nothing to do with the change.
+    pub(crate) old_plan: Option<(String, String)>,
 }
 
 impl Awaited {
     /// Awaits a change of an instance as the server returned it.
     pub(crate) fn of(instance: &Instance, change: Change) -> Self {
-        let condition = instance
-            .status
-            .as_ref()
-            .and_then(|status| status.condition(ACCEPTED_CONDITION));
+        let status = instance.status.as_ref();
+        let condition = status.and_then(|status| status.condition(ACCEPTED_CONDITION));
+        let last = status.and_then(InstanceStatus::last_executed_plan);
         Self {
             uid: instance.metadata.uid.clone().unwrap_or_default(),
             generation: instance.metadata.generation.unwrap_or_default(),
@@ -35,7 +36,16 @@ impl Awaited {
             old_refusal: condition
                 .filter(|condition| condition.status == "False")
                 .map(|condition| (condition.reason.clone(), condition.message.clone())),
+            old_plan: last
+                .filter(|(_, plan)| plan.is_terminal())
+                .map(|(name, plan)| (name.to_owned(), plan.uid.clone())),
         }
+    }
+
+    /// Whether an execution of a plan had ended before the change.
+    pub(crate) fn is_old(&self, name: &str, plan: &PlanStatus) -> bool {
+        let old = self.old_plan.as_ref();
+        plan.is_terminal() && old.is_some_and(|(known, uid)| known == name && *uid == plan.uid)
     }
 }
 

@@ -197,6 +197,19 @@ pub fn pinned_parameters(
         .collect()
 }
 
+/// The parameters that a spec still gives and the operator version it is upgraded to no longer has.
+///
+/// They are taken out of the instance, as upstream's webhook does: they would be refused the next
+/// time, or mean something else in a later version.
+pub fn forgotten_parameters<'a>(
+    given: &'a BTreeMap<String, String>,
+    definition: &OperatorDefinition,
+) -> impl Iterator<Item = &'a String> {
+    given
+        .keys()
+        .filter(|name| definition.parameter(name).is_none())
+}
+
 /// The parameters of a spec once those that are put into it are there.
 pub fn with_added(
     given: &BTreeMap<String, String>,

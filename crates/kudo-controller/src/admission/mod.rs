@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use kudo_api::names::{CLEANUP_PLAN, DEPLOY_PLAN};
 use kudo_package::{OperatorDefinition, parameter, suggest};
 
-pub use changes::{immutable_defaults, pinned_parameters, with_added};
+pub use changes::{forgotten_parameters, immutable_defaults, pinned_parameters, with_added};
 pub use refusal::{Refusal, Rule};
 
 use crate::triggers;

@@ -1,13 +1,15 @@
 //! Decisions about an instance that is not being deleted.
 
+use std::collections::BTreeMap;
+
 use kudo_api::instance::Accepted;
 use kudo_kube::inventory::is_pipe_pod;
 use kudo_package::OperatorDefinition;
 
 use super::{Action, Decision, Lookup, Observation, Preparation, Start, Subject};
 use crate::admission::{
-    self, Cause, Question, Request, Side, Verdict, immutable_defaults, pinned_parameters,
-    with_added,
+    self, Cause, Question, Request, Side, Verdict, forgotten_parameters, immutable_defaults,
+    pinned_parameters, with_added,
 };
 use crate::status::{running_plan, was_any_run};
 
@@ -42,7 +44,7 @@ fn decide_new(subject: &Subject<'_>, wanted: Lookup<'_>) -> Decision {
             cause,
         } => {
             let missing = immutable_defaults(&subject.instance.spec.parameters, definition);
-            let preparation = preparation(subject, definition, &plan, missing);
+            let preparation = preparation(subject, definition, &plan, put(missing));
             start_or_prepare(subject, preparation, plan, cause, None)
         }
         Verdict::Accept { plan: None, .. } | Verdict::Unchanged => {
@@ -97,7 +99,7 @@ fn decide_change(
         Verdict::Refuse(refusal) => Subject::refused(otherwise, &refusal),
         Verdict::Unchanged | Verdict::Accept { plan: None, .. } if !pinned.is_empty() => subject
             .decision(Action::Prepare(Preparation {
-                parameters: pinned,
+                parameters: put(pinned),
                 ..Preparation::default()
             })),
         Verdict::Unchanged => subject.decision(otherwise),
@@ -110,7 +112,12 @@ fn decide_change(
                 Cause::Upgraded => Some(accepted.operator_version.clone()),
                 _ => subject.status.upgraded_from.clone(),
             };
-            let preparation = preparation(subject, definition, &plan, pinned);
+            let mut parameters = put(pinned);
+            if cause == Cause::Upgraded {
+                let forgotten = forgotten_parameters(given, definition);
+                parameters.extend(forgotten.map(|name| (name.clone(), None)));
+            }
+            let preparation = preparation(subject, definition, &plan, parameters);
             start_or_prepare(subject, preparation, plan, cause, upgraded_from)
         }
     }
@@ -145,7 +152,7 @@ fn preparation(
     subject: &Subject<'_>,
     definition: &OperatorDefinition,
     plan: &str,
-    parameters: std::collections::BTreeMap<String, String>,
+    parameters: BTreeMap<String, Option<String>>,
 ) -> Preparation {
     let execution = &subject.instance.spec.plan_execution;
     Preparation {
@@ -153,6 +160,12 @@ fn preparation(
         parameters,
         request_uid: execution.plan_name == plan && execution.uid.is_empty(),
     }
+}
+
+/// Parameters that are written into the spec.
+fn put(parameters: BTreeMap<String, String>) -> BTreeMap<String, Option<String>> {
+    let some = |(name, value)| (name, Some(value));
+    parameters.into_iter().map(some).collect()
 }
 
 fn start_or_prepare(

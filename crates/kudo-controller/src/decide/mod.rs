@@ -97,8 +97,8 @@ pub enum Action {
 pub struct Preparation {
     /// The finalizers it should have, if they differ.
     pub finalizers: Option<Vec<String>>,
-    /// Immutable parameters to write into the spec.
-    pub parameters: BTreeMap<String, String>,
+    /// Parameters to write into the spec: the values of immutable ones. `None` takes one away.
+    pub parameters: BTreeMap<String, Option<String>>,
     /// Whether `spec.planExecution` lacks a uid.
     pub request_uid: bool,
 }

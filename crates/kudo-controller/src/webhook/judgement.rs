@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 
 use super::review::{Answer, Operation};
 use crate::admission::{
-    self, Question, Request, Side, Verdict, immutable_defaults, pinned_parameters, with_added,
+    self, Cause, Question, Request, Side, Verdict, forgotten_parameters, immutable_defaults,
+    pinned_parameters, with_added,
 };
 use crate::decide::{Lookup, Subject, is_scheduled, why_unusable};
 use crate::status::{running_plan, was_any_run};
@@ -150,8 +151,18 @@ impl Change {
                 Answer::Allow(self.parameters(&parameters).into_iter().collect())
             }
             Verdict::Accept {
-                plan: Some(plan), ..
-            } => Answer::Allow(self.schedule(&subject, definition, parameters, &plan, uid)),
+                plan: Some(plan),
+                cause,
+            } => {
+                let mut parameters = parameters;
+                if cause == Cause::Upgraded {
+                    let forgotten = forgotten_parameters(given, definition);
+                    for name in forgotten {
+                        parameters.remove(name);
+                    }
+                }
+                Answer::Allow(self.schedule(&subject, definition, parameters, &plan, uid))
+            }
         }
     }
 

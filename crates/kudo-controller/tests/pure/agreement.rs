@@ -63,10 +63,12 @@ fn ask_until_ready(definitions: &[OperatorDefinition], instance: &mut Instance) 
         let Action::Prepare(preparation) = &decision.action else {
             return decision;
         };
-        instance
-            .spec
-            .parameters
-            .extend(preparation.parameters.clone());
+        for (name, value) in &preparation.parameters {
+            match value {
+                Some(value) => instance.spec.parameters.insert(name.clone(), value.clone()),
+                None => instance.spec.parameters.remove(name),
+            };
+        }
         if let Some(finalizers) = &preparation.finalizers {
             instance.metadata.finalizers = Some(finalizers.clone());
         }

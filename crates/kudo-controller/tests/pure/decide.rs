@@ -19,7 +19,10 @@ pub(crate) fn words(decision: &Decision) -> String {
                 parts.push(format!("finalizers=[{}]", finalizers.join(",")));
             }
             for (name, value) in &preparation.parameters {
-                parts.push(format!("{name}={value}"));
+                parts.push(match value {
+                    Some(value) => format!("{name}={value}"),
+                    None => format!("-{name}"),
+                });
             }
             if preparation.request_uid {
                 parts.push("uid".to_owned());
@@ -305,6 +308,15 @@ fn upgrades() {
     assert_eq!(
         ask(&upgraded(), Some(&with_cleanup), Some(&v1)),
         "prepare finalizers=[kudo.dev.instance.cleanup]"
+    );
+    let forgetful = instance("foo=1 bar=2")
+        .accepted("v1", "foo=1 bar=2")
+        .plan("deploy", "COMPLETE", "u")
+        .version("v2");
+    assert_eq!(
+        ask(&forgetful, Some(&v2), Some(&v1)),
+        "prepare -bar",
+        "the new version has no such parameter"
     );
     let running = running("foo=1").version("v2");
     assert_eq!(

@@ -343,10 +343,17 @@ fn upgrades() {
         "foo:deploy fixed:deploy:!:=f back:backup new:!:=n",
     );
     let plain = operator("deploy", "foo:deploy fixed:deploy:!:=f bar:deploy:!");
+    let fewer = operator("deploy", "foo");
     let to = |parameters: &str| with(&idle(), parameters).version("v2");
     let cases = vec![
         (to("foo=1 fixed=f new=1"), &v2, "upgrade NEW NEVER_RUN"),
         (to("foo=2 fixed=f new=1"), &v2, "upgrade NEW NEVER_RUN"),
+        (
+            to("foo=1 fixed=f"),
+            &fewer,
+            "parameters={\"foo\":\"1\"}; deploy NEW NEVER_RUN",
+        ),
+        (to("foo=1 fixed=g"), &fewer, "unknown parameter \"fixed\""),
         (
             to("foo=1 fixed=f new=1 back=1"),
             &v2,

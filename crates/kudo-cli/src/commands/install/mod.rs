@@ -116,7 +116,14 @@ pub(crate) async fn run(
             &values,
         )
         .await?;
-        check_tree(&tree, &package.definition, identity, &values)?;
+        check_tree(
+            &tree,
+            &package.definition,
+            identity,
+            DEPLOY_PLAN,
+            &values,
+            &[],
+        )?;
     }
     let namespace = if arguments.create_namespace {
         namespace::missing(&session, package, &instance_name, &values).await?

@@ -18,6 +18,7 @@ fn awaited(change: Change) -> Awaited {
         generation: 2,
         change,
         old_refusal: None,
+        old_plan: None,
     }
 }
 
