@@ -92,9 +92,18 @@ impl FieldError {
 
     /// The value is none of those that are supported, which are told in the given order.
     pub fn not_supported(field: impl Into<String>, value: &Value, supported: &[&str]) -> Self {
+        Self::not_supported_shown(field, shown(value), supported)
+    }
+
+    /// The value is none of those that are supported; it is shown as given.
+    pub fn not_supported_shown(
+        field: impl Into<String>,
+        value: impl Into<String>,
+        supported: &[&str],
+    ) -> Self {
         let quoted: Vec<String> = supported.iter().map(|name| format!("{name:?}")).collect();
         let detail = format!("supported values: {}", quoted.join(", "));
-        Self::shown(Fault::NotSupported, field, shown(value), detail)
+        Self::shown(Fault::NotSupported, field, value.into(), detail)
     }
 
     /// The field must not be set, or not be changed.

@@ -169,7 +169,7 @@ fn finalizers(finalizers: &Value, path: &str, errors: &mut Vec<FieldError>) {
     let has = |name: &str| list(finalizers).any(|finalizer| finalizer == name);
     if has("orphan") && has("foregroundDeletion") {
         let words = "finalizer orphan and foregroundDeletion cannot be both set";
-        let shown = super::checks::go_texts(finalizers);
+        let shown = super::rules::go_texts(finalizers);
         errors.push(FieldError::invalid_shown(path, shown, words));
     }
     for (index, value) in list(finalizers).enumerate() {

@@ -6,16 +6,21 @@
 //! The words are those of the server that the conformance corpus is played on, and newer ones where
 //! they are known to have changed.
 
-mod checks;
+mod data;
 mod defaults;
 mod metadata;
 mod names;
+mod network;
 mod pods;
 mod prepare;
+mod roles;
 mod rules;
 mod selectors;
 mod services;
+mod storage;
 mod update;
+mod webhooks;
+mod workloads;
 
 use serde_json::Value;
 
@@ -87,7 +92,7 @@ fn validate_object(gvk: Gvk<'_>, object: &Value, errors: &mut Vec<FieldError>) {
         return;
     };
     match (gvk.group, gvk.kind) {
-        ("batch", "Job") => checks::job(object, errors),
+        ("batch", "Job") => workloads::job(object, errors),
         ("batch", "CronJob") => long_name(object, errors),
         _ => {}
     }

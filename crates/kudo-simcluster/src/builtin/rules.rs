@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::{checks, names, pods, selectors, services};
+use super::{data, names, network, pods, roles, selectors, services, storage, webhooks, workloads};
 use crate::field_error::FieldError;
 use crate::schema::{Type, TypeRef};
 
@@ -37,12 +37,12 @@ const ACCESS_MODES: &[&str] = &["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce"
 type Rules = &'static [(&'static str, Rule)];
 
 const RULES: &[(&str, Rules)] = &[
-    ("ClusterRole", &[("", Whole(checks::cluster_role))]),
+    ("ClusterRole", &[("", Whole(roles::cluster_role))]),
     (
         "ClusterRoleBinding",
-        &[("", Whole(checks::cluster_role_binding))],
+        &[("", Whole(roles::cluster_role_binding))],
     ),
-    ("ConfigMap", &[("", Whole(checks::config_map))]),
+    ("ConfigMap", &[("", Whole(data::config_map))]),
     (
         "Container",
         &[
@@ -83,7 +83,7 @@ const RULES: &[(&str, Rules)] = &[
         "CronJobSpec",
         &[
             ("schedule", Required("")),
-            ("", Whole(checks::schedule)),
+            ("", Whole(workloads::schedule)),
             ("startingDeadlineSeconds", NotNegative),
             ("concurrencyPolicy", OneOf(&["Allow", "Forbid", "Replace"])),
             ("successfulJobsHistoryLimit", NotNegative),
@@ -101,7 +101,7 @@ const RULES: &[(&str, Rules)] = &[
             ("template", Whole(pods::nothing)),
             ("", Whole(pods::always_restarts)),
             ("minReadySeconds", NotNegative),
-            ("", Whole(checks::daemon_set_strategy)),
+            ("", Whole(workloads::daemon_set_strategy)),
             ("revisionHistoryLimit", NotNegative),
         ],
     ),
@@ -112,21 +112,21 @@ const RULES: &[(&str, Rules)] = &[
             ("", Whole(selectors::deployment)),
             ("template", Whole(pods::nothing)),
             ("", Whole(pods::always_restarts)),
-            ("", Whole(checks::deployment_strategy)),
+            ("", Whole(workloads::deployment_strategy)),
             ("minReadySeconds", NotNegative),
             ("revisionHistoryLimit", NotNegative),
-            ("", Whole(checks::progress_deadline)),
+            ("", Whole(workloads::progress_deadline)),
         ],
     ),
     (
         "Endpoint",
         &[("addresses", Required("must contain at least 1 address"))],
     ),
-    ("EndpointAddress", &[("", Whole(checks::address))]),
+    ("EndpointAddress", &[("", Whole(network::address))]),
     (
         "EndpointPort",
         &[
-            ("", Whole(checks::endpoint_port)),
+            ("", Whole(network::endpoint_port)),
             ("protocol", OneOf(PROTOCOLS)),
         ],
     ),
@@ -137,7 +137,7 @@ const RULES: &[(&str, Rules)] = &[
             ("addressType", OneOf(&["FQDN", "IPv4", "IPv6"])),
         ],
     ),
-    ("EndpointSubset", &[("", Whole(checks::subset))]),
+    ("EndpointSubset", &[("", Whole(network::subset))]),
     (
         "EnvVar",
         &[
@@ -146,7 +146,7 @@ const RULES: &[(&str, Rules)] = &[
             ("", Whole(pods::env)),
         ],
     ),
-    ("Event", &[("", Whole(checks::event))]),
+    ("Event", &[("", Whole(data::event))]),
     ("ExecAction", &[("command", Required(""))]),
     (
         "HTTPGetAction",
@@ -164,22 +164,22 @@ const RULES: &[(&str, Rules)] = &[
                 "pathType",
                 OneOf(&["Exact", "ImplementationSpecific", "Prefix"]),
             ),
-            ("", Whole(checks::ingress_path)),
+            ("", Whole(network::ingress_path)),
         ],
     ),
     ("HTTPIngressRuleValue", &[("paths", Required(""))]),
     (
         "HorizontalPodAutoscalerSpec",
         &[
-            ("", Whole(checks::scaling_bounds)),
+            ("", Whole(workloads::scaling_bounds)),
             ("scaleTargetRef", Whole(pods::nothing)),
         ],
     ),
     ("HostPathVolumeSource", &[("path", Required(""))]),
     ("IngressClassSpec", &[("controller", Required(""))]),
-    ("IngressRule", &[("", Whole(checks::ingress_host))]),
-    ("IngressSpec", &[("", Whole(checks::ingress))]),
-    ("IngressTLS", &[("", Whole(checks::ingress_tls))]),
+    ("IngressRule", &[("", Whole(network::ingress_host))]),
+    ("IngressSpec", &[("", Whole(network::ingress))]),
+    ("IngressTLS", &[("", Whole(network::ingress_tls))]),
     (
         "JobSpec",
         &[
@@ -196,16 +196,16 @@ const RULES: &[(&str, Rules)] = &[
         "LeaseSpec",
         &[
             ("leaseDurationSeconds", Positive),
-            ("", Whole(checks::lease_transitions)),
+            ("", Whole(workloads::lease_transitions)),
         ],
     ),
     ("MutatingWebhook", WEBHOOK),
-    ("NetworkPolicyPeer", &[("", Whole(checks::peer))]),
+    ("NetworkPolicyPeer", &[("", Whole(network::peer))]),
     (
         "NetworkPolicyPort",
         &[
             ("protocol", OneOf(&["TCP", "UDP", "SCTP"])),
-            ("", Whole(checks::policy_port)),
+            ("", Whole(network::policy_port)),
         ],
     ),
     (
@@ -213,7 +213,7 @@ const RULES: &[(&str, Rules)] = &[
         &[
             ("ingress", Whole(pods::nothing)),
             ("egress", Whole(pods::nothing)),
-            ("", Whole(checks::policy_types)),
+            ("", Whole(network::policy_types)),
         ],
     ),
     (
@@ -224,7 +224,7 @@ const RULES: &[(&str, Rules)] = &[
                 Required("at least 1 access mode is required"),
             ),
             ("accessModes", OneOf(ACCESS_MODES)),
-            ("", Whole(checks::claim_size)),
+            ("", Whole(storage::claim_size)),
             ("storageClassName", Named(names::subdomain)),
             ("volumeMode", OneOf(&["Block", "Filesystem"])),
         ],
@@ -239,18 +239,18 @@ const RULES: &[(&str, Rules)] = &[
             ("accessModes", Required("")),
             ("accessModes", OneOf(ACCESS_MODES)),
             ("capacity", Required("")),
-            ("", Whole(checks::capacity)),
+            ("", Whole(storage::capacity)),
             (
                 "persistentVolumeReclaimPolicy",
                 OneOf(&["Delete", "Recycle", "Retain"]),
             ),
-            ("", Whole(checks::volume_source)),
+            ("", Whole(storage::volume_source)),
             ("volumeMode", OneOf(&["Block", "Filesystem"])),
         ],
     ),
     (
         "PodDisruptionBudgetSpec",
-        &[("", Whole(checks::disruption))],
+        &[("", Whole(workloads::disruption))],
     ),
     (
         "PodSpec",
@@ -273,7 +273,10 @@ const RULES: &[(&str, Rules)] = &[
             ("terminationGracePeriodSeconds", NotNegative),
         ],
     ),
-    ("PodTemplateSpec", &[("", Whole(checks::template_metadata))]),
+    (
+        "PodTemplateSpec",
+        &[("", Whole(workloads::template_metadata))],
+    ),
     (
         "Probe",
         &[
@@ -296,10 +299,10 @@ const RULES: &[(&str, Rules)] = &[
         ],
     ),
     ("ResourceRequirements", &[("", Whole(pods::resources))]),
-    ("Role", &[("", Whole(checks::role))]),
-    ("RoleBinding", &[("", Whole(checks::role_binding))]),
-    ("RuleWithOperations", &[("", Whole(checks::webhook_rule))]),
-    ("Secret", &[("", Whole(checks::secret))]),
+    ("Role", &[("", Whole(roles::role))]),
+    ("RoleBinding", &[("", Whole(roles::role_binding))]),
+    ("RuleWithOperations", &[("", Whole(webhooks::webhook_rule))]),
+    ("Secret", &[("", Whole(data::secret))]),
     (
         "SecretKeySelector",
         &[("name", Named(names::subdomain)), ("key", Required(""))],
@@ -313,7 +316,7 @@ const RULES: &[(&str, Rules)] = &[
     (
         "StatefulSetSpec",
         &[
-            ("", Whole(checks::stateful_set_strategy)),
+            ("", Whole(workloads::stateful_set_strategy)),
             ("replicas", NotNegative),
             ("", Whole(selectors::stateful_set)),
             ("template", Whole(pods::nothing)),
@@ -348,7 +351,7 @@ const RULES: &[(&str, Rules)] = &[
 ];
 
 const WEBHOOK: Rules = &[
-    ("", Whole(checks::webhook_name)),
+    ("", Whole(webhooks::webhook_name)),
     ("rules", Whole(pods::nothing)),
     ("failurePolicy", OneOf(&["Fail", "Ignore"])),
     ("matchPolicy", OneOf(&["Equivalent", "Exact"])),
@@ -357,9 +360,9 @@ const WEBHOOK: Rules = &[
         Required("must specify one of None, NoneOnDryRun"),
     ),
     ("sideEffects", OneOf(&["None", "NoneOnDryRun"])),
-    ("", Whole(checks::webhook_timeout)),
-    ("", Whole(checks::webhook_client)),
-    ("", Whole(checks::webhook_versions)),
+    ("", Whole(webhooks::webhook_timeout)),
+    ("", Whole(webhooks::webhook_client)),
+    ("", Whole(webhooks::webhook_versions)),
 ];
 
 /// Checks a value of a type and what is below it.
@@ -491,4 +494,14 @@ pub(super) fn join(path: &str, key: &str) -> String {
         ("", key) => key.to_owned(),
         (path, key) => format!("{path}.{key}"),
     }
+}
+
+pub(super) fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+/// A list of texts as Go prints it.
+pub(super) fn go_texts(texts: &Value) -> String {
+    let texts: Vec<String> = list(texts).map(ToString::to_string).collect();
+    format!("[]string{{{}}}", texts.join(", "))
 }

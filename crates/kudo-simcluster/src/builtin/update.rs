@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::checks::VOLUME_SOURCES;
+use super::storage::VOLUME_SOURCES;
 use super::{Gvk, selectors};
 use crate::field_error::FieldError;
 

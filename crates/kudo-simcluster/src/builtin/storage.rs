@@ -1,0 +1,75 @@
+//! Checks of volumes and claims.
+
+use serde_json::Value;
+
+use super::pods;
+use super::rules::join;
+use crate::field_error::FieldError;
+
+pub(super) fn claim_size(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    let amount = &spec["resources"]["requests"]["storage"];
+    let field = join(path, "resources[storage]");
+    match pods::quantity(amount) {
+        None => errors.push(FieldError::required(field, "")),
+        Some(size) if size.is_negative() || size.to_string() == "0" => {
+            errors.push(FieldError::invalid(
+                field,
+                amount,
+                "must be greater than zero",
+            ));
+        }
+        Some(_) => {}
+    }
+}
+
+pub(super) fn capacity(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    let capacity = spec["capacity"].as_object();
+    if capacity.is_none_or(|map| map.len() != 1 || !map.contains_key("storage")) {
+        let shown = match capacity {
+            None => "core.ResourceList(nil)".to_owned(),
+            Some(_) => spec["capacity"].to_string(),
+        };
+        let field = join(path, "capacity");
+        errors.push(FieldError::not_supported_shown(&field, shown, &["storage"]));
+    }
+}
+
+/// The sources that a persistent volume may have.
+pub(super) const VOLUME_SOURCES: &[&str] = &[
+    "awsElasticBlockStore",
+    "azureDisk",
+    "azureFile",
+    "cephfs",
+    "cinder",
+    "csi",
+    "fc",
+    "flexVolume",
+    "flocker",
+    "gcePersistentDisk",
+    "glusterfs",
+    "hostPath",
+    "iscsi",
+    "local",
+    "nfs",
+    "photonPersistentDisk",
+    "portworxVolume",
+    "quobyte",
+    "rbd",
+    "scaleIO",
+    "storageos",
+    "vsphereVolume",
+];
+
+pub(super) fn volume_source(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    let said: Vec<&&str> = VOLUME_SOURCES
+        .iter()
+        .filter(|source| !spec[**source].is_null())
+        .collect();
+    if said.is_empty() {
+        errors.push(FieldError::required(path, "must specify a volume type"));
+    }
+    for source in said.into_iter().skip(1) {
+        let words = "may not specify more than 1 volume type";
+        errors.push(FieldError::forbidden(join(path, source), words));
+    }
+}

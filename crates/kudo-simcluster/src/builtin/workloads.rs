@@ -1,0 +1,268 @@
+//! Checks of what runs pods: templates, strategies, schedules, budgets and scaling.
+
+use serde_json::Value;
+
+use super::rules::{join, not_negative};
+use super::{metadata, selectors};
+use crate::field_error::{Fault, FieldError};
+
+pub(super) fn template_metadata(template: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    metadata::validate_parts(&template["metadata"], &join(path, "metadata"), errors);
+}
+
+pub(super) fn schedule(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    let text = spec["schedule"].as_str().unwrap_or_default();
+    let plain = match text.split_once(' ') {
+        Some((zone, rest)) if zone.starts_with("TZ=") || zone.starts_with("CRON_TZ=") => rest,
+        _ => text,
+    };
+    if plain.is_empty() || plain.starts_with('@') {
+        return;
+    }
+    let fields = plain.split_whitespace().count();
+    if fields != 5 {
+        let words = format!("Expected exactly 5 fields, found {fields}: {plain}");
+        let field = join(path, "schedule");
+        errors.push(FieldError::invalid(field, &spec["schedule"], words));
+    }
+}
+
+pub(super) fn progress_deadline(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    let deadline = &spec["progressDeadlineSeconds"];
+    let least = spec["minReadySeconds"].as_i64().unwrap_or_default();
+    let Some(seconds) = deadline.as_i64() else {
+        return;
+    };
+    let field = join(path, "progressDeadlineSeconds");
+    if seconds < 0 {
+        errors.push(not_negative(&field, deadline));
+    }
+    if seconds <= least {
+        let words = "must be greater than minReadySeconds";
+        errors.push(FieldError::invalid(field, deadline, words));
+    }
+}
+
+pub(super) fn deployment_strategy(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    let strategy = &spec["strategy"];
+    let path = join(path, "strategy");
+    let rolling = &strategy["rollingUpdate"];
+    match strategy["type"].as_str().unwrap_or_default() {
+        "Recreate" if !rolling.is_null() => {
+            let words = "may not be specified when strategy `type` is 'Recreate'";
+            let field = join(&path, "rollingUpdate");
+            errors.push(FieldError::forbidden(field, words));
+        }
+        "Recreate" => {}
+        "RollingUpdate" => {
+            let path = join(&path, "rollingUpdate");
+            for key in ["maxUnavailable", "maxSurge"] {
+                let field = join(&path, key);
+                let before = errors.len();
+                amount(&rolling[key], &field, errors);
+                if key == "maxUnavailable" && errors.len() == before {
+                    at_most_all(&rolling[key], &field, errors);
+                }
+            }
+            let none = |key: &str| rolling[key] == 0 || rolling[key] == "0%";
+            if none("maxUnavailable") && none("maxSurge") {
+                let words = "may not be 0 when `maxSurge` is 0";
+                let field = join(&path, "maxUnavailable");
+                let shown = go_int_or_string(&rolling["maxUnavailable"]);
+                errors.push(FieldError::invalid_shown(field, shown, words));
+            }
+        }
+        other => {
+            let shown = format!(
+                "apps.DeploymentStrategy{{Type:{other:?}, \
+                 RollingUpdate:(*apps.RollingUpdateDeployment)(nil)}}"
+            );
+            let supported = ["Recreate", "RollingUpdate"];
+            errors.push(FieldError::not_supported_shown(&path, shown, &supported));
+        }
+    }
+}
+
+pub(super) fn daemon_set_strategy(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    let path = join(path, "updateStrategy");
+    let strategy = &spec["updateStrategy"];
+    match strategy["type"].as_str().unwrap_or_default() {
+        "OnDelete" => {}
+        "RollingUpdate" => {
+            let field = join(&path, "rollingUpdate.maxUnavailable");
+            let most = &strategy["rollingUpdate"]["maxUnavailable"];
+            amount(most, &field, errors);
+            at_most_all(most, &field, errors);
+        }
+        other => {
+            let shown = format!(
+                "apps.DaemonSetUpdateStrategy{{Type:{other:?}, \
+                 RollingUpdate:(*apps.RollingUpdateDaemonSet)(nil)}}"
+            );
+            let supported = ["RollingUpdate", "OnDelete"];
+            errors.push(FieldError::not_supported_shown(&path, shown, &supported));
+        }
+    }
+}
+
+pub(super) fn stateful_set_strategy(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    let policy = &spec["podManagementPolicy"];
+    let policies = ["OrderedReady", "Parallel"];
+    if !policies.iter().any(|known| policy == known) {
+        let words = "must be 'OrderedReady' or 'Parallel'";
+        let field = join(path, "podManagementPolicy");
+        errors.push(FieldError::invalid(field, policy, words));
+    }
+    let strategy = &spec["updateStrategy"];
+    let path = join(path, "updateStrategy");
+    let rolling = &strategy["rollingUpdate"];
+    match strategy["type"].as_str().unwrap_or_default() {
+        "RollingUpdate" => {
+            let partition = &rolling["partition"];
+            if partition.as_i64().is_some_and(|number| number < 0) {
+                errors.push(not_negative(
+                    &join(&path, "rollingUpdate.partition"),
+                    partition,
+                ));
+            }
+        }
+        "OnDelete" if rolling.is_null() => {}
+        "OnDelete" => {
+            let words = "only allowed for updateStrategy 'RollingUpdate'";
+            let field = join(&path, "rollingUpdate");
+            let partition = rolling["partition"].as_i64().unwrap_or_default();
+            let shown = format!("apps.RollingUpdateStatefulSetStrategy{{Partition:{partition}}}");
+            errors.push(FieldError::invalid_shown(field, shown, words));
+        }
+        other => {
+            let words = "must be 'RollingUpdate' or 'OnDelete'";
+            let shown = format!(
+                "apps.StatefulSetUpdateStrategy{{Type:{other:?}, \
+                 RollingUpdate:(*apps.RollingUpdateStatefulSetStrategy)(nil)}}"
+            );
+            errors.push(FieldError::invalid_shown(path, shown, words));
+        }
+    }
+}
+
+/// A number that is not negative, or a share.
+fn amount(value: &Value, field: &str, errors: &mut Vec<FieldError>) {
+    match value {
+        Value::Number(number) if number.as_i64().is_some_and(|number| number < 0) => {
+            errors.push(not_negative(field, value));
+        }
+        Value::String(text) => {
+            let digits = text.strip_suffix('%').unwrap_or_default();
+            if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+                let words = "a valid percent string must be a numeric string followed by an \
+                             ending '%' (e.g. '1%',  or '93%', regex used for validation is \
+                             '[0-9]+%')";
+                let shown = go_int_or_string(value);
+                errors.push(FieldError::invalid_shown(field, shown, words));
+            }
+        }
+        _ => {}
+    }
+}
+
+fn at_most_all(value: &Value, field: &str, errors: &mut Vec<FieldError>) {
+    let share = value
+        .as_str()
+        .and_then(|text| text.strip_suffix('%')?.parse::<u32>().ok());
+    if share.is_some_and(|share| share > 100) {
+        let words = "must not be greater than 100%";
+        errors.push(FieldError::invalid_shown(
+            field,
+            go_int_or_string(value),
+            words,
+        ));
+    }
+}
+
+fn go_int_or_string(value: &Value) -> String {
+    let (kind, number, text) = match value {
+        Value::String(text) => (1, 0, text.as_str()),
+        other => (0, other.as_i64().unwrap_or_default(), ""),
+    };
+    format!("intstr.IntOrString{{Type:{kind}, IntVal:{number}, StrVal:{text:?}}}")
+}
+
+pub(super) fn disruption(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    let (least, most) = (&spec["minAvailable"], &spec["maxUnavailable"]);
+    if !least.is_null() && !most.is_null() {
+        let words = "minAvailable and maxUnavailable cannot be both set";
+        errors.push(FieldError::invalid_shown(path, spec.to_string(), words));
+    }
+    for (key, value) in [("minAvailable", least), ("maxUnavailable", most)] {
+        let field = join(path, key);
+        amount(value, &field, errors);
+        at_most_all(value, &field, errors);
+    }
+    let selector = join(path, "selector");
+    selectors::validate(&spec["selector"], &selector, errors);
+}
+
+pub(super) fn scaling_bounds(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    let (least, most) = (&spec["minReplicas"], &spec["maxReplicas"]);
+    if least.as_i64().is_some_and(|least| least < 1) {
+        let field = join(path, "minReplicas");
+        errors.push(FieldError::invalid(
+            field,
+            least,
+            "must be greater than or equal to 1",
+        ));
+    }
+    let field = join(path, "maxReplicas");
+    let shown = Value::from(most.as_i64().unwrap_or_default());
+    if shown.as_i64().is_some_and(|most| most < 1) {
+        errors.push(FieldError::invalid(
+            field.clone(),
+            &shown,
+            "must be greater than 0",
+        ));
+    }
+    if let (Some(least), Some(most)) = (least.as_i64(), most.as_i64())
+        && most < least
+    {
+        let words = "must be greater than or equal to `minReplicas`";
+        errors.push(FieldError::invalid(field, &shown, words));
+    }
+}
+
+pub(super) fn lease_transitions(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    let transitions = &spec["leaseTransitions"];
+    if transitions.as_i64().is_some_and(|number| number < 0) {
+        let words = "must to greater or equal than 0";
+        let field = join(path, "leaseTransitions");
+        errors.push(FieldError::invalid(field, transitions, words));
+    }
+}
+
+/// A job selects its pods itself, or by hand with a selector that fits.
+pub(super) fn job(object: &Value, errors: &mut Vec<FieldError>) {
+    let spec = &object["spec"];
+    let by_hand = spec["manualSelector"] == true;
+    let selector = &spec["selector"];
+    if selector.is_null() {
+        errors.push(FieldError::required("spec.selector", ""));
+    }
+    let uid = object["metadata"]["uid"].as_str().unwrap_or_default();
+    let own = serde_json::json!({ "matchLabels": { "controller-uid": uid } });
+    if !by_hand && !selector.is_null() && *selector != own {
+        let words = "`selector` not auto-generated";
+        errors.push(FieldError::invalid_shown(
+            "spec.selector",
+            selectors::go(selector),
+            words,
+        ));
+    }
+    let labels = &spec["template"]["metadata"]["labels"];
+    if !selector.is_null() && !selectors::matches(selector, labels) {
+        errors.push(FieldError {
+            fault: Fault::Invalid,
+            field: "spec.template.metadata.labels".to_owned(),
+            value: Some(selectors::go_labels(labels)),
+            detail: "`selector` does not match template `labels`".to_owned(),
+        });
+    }
+}
