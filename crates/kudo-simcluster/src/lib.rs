@@ -6,6 +6,7 @@
 //! - [`controllers`] do a controller manager's work on an API server that has none.
 //! - [`kubelet`] stands in for the nodes that such a control plane lacks: it binds pods and moves
 //!   them to Running and Ready, or lets them fail where an annotation asks for it.
+//! - [`container`] is what a simulated container says: its log, its files, what its commands answer.
 //! - [`supervised`] is how the programs end with their owner.
 //! - [`schema`], [`patch`], [`managed_fields`], [`structural`] and [`builtin`] are what an API server
 //!   knows about objects: their types, patches, owners of fields, custom schemas, defaults and
@@ -18,6 +19,7 @@ pub mod builtin;
 mod chance;
 mod clock;
 pub mod cluster;
+pub mod container;
 pub mod control_plane;
 pub mod controllers;
 mod crd;

@@ -1,6 +1,7 @@
 //! From an HTTP request to an answer: one handler for clients in this process and for sockets.
 
 pub(crate) mod answer;
+pub(crate) mod channels;
 pub(crate) mod path;
 pub(crate) mod serve;
 pub(crate) mod status;

@@ -4,8 +4,11 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use http::{Request, Response};
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
+use hyper::client;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -20,6 +23,9 @@ use tokio_rustls::rustls::{self, ServerConfig};
 use super::answer::Body;
 use crate::cluster::Server;
 use crate::rbac::User;
+
+/// Bytes that are on their way through a pipe in this process.
+const PIPE: usize = 64 * 1024;
 
 /// Why a cluster can't listen.
 #[derive(Debug, thiserror::Error)]
@@ -66,8 +72,30 @@ pub(crate) async fn in_process(
     server: Arc<Server>,
     request: Request<kube::client::Body>,
     user: User,
-) -> Result<Response<Body>, Infallible> {
+) -> Result<Response<Body>, hyper::Error> {
+    if request.headers().contains_key(http::header::UPGRADE) {
+        return connected(server, request, user).await;
+    }
     Ok(server.answer(request, Some(user)).await)
+}
+
+/// A request that turns its connection into something else needs one: a pipe in this process.
+async fn connected(
+    server: Arc<Server>,
+    request: Request<kube::client::Body>,
+    user: User,
+) -> Result<Response<Body>, hyper::Error> {
+    let (near, far) = tokio::io::duplex(PIPE);
+    tokio::spawn(serve(server, far, Some(user)));
+    let (mut sender, connection) = client::conn::http1::handshake(TokioIo::new(near)).await?;
+    tokio::spawn(connection.with_upgrades());
+    let (parts, body) = sender.send_request(request).await?.into_parts();
+    let body = if parts.status == StatusCode::SWITCHING_PROTOCOLS {
+        Bytes::new()
+    } else {
+        body.collect().await?.to_bytes()
+    };
+    Ok(Response::from_parts(parts, Full::new(body).boxed_unsync()))
 }
 
 pub(crate) async fn plain(server: Arc<Server>, address: SocketAddr) -> Result<Serving, ServeError> {
@@ -117,10 +145,10 @@ async fn accept(server: Arc<Server>, listener: TcpListener, tls: Option<TlsAccep
                         match tls {
                             Some(tls) => {
                                 if let Ok(stream) = tls.accept(stream).await {
-                                    serve(server, stream).await;
+                                    serve(server, stream, None).await;
                                 }
                             }
-                            None => serve(server, stream).await,
+                            None => serve(server, stream, None).await,
                         }
                     });
                 }
@@ -135,10 +163,15 @@ async fn accept(server: Arc<Server>, listener: TcpListener, tls: Option<TlsAccep
     }
 }
 
-async fn serve(server: Arc<Server>, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+/// Serves a connection; `user` is whom it stands for, if it tells.
+async fn serve(
+    server: Arc<Server>,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    user: Option<User>,
+) {
     let service = service_fn(move |request: Request<Incoming>| {
-        let server = Arc::clone(&server);
-        async move { Ok::<_, Infallible>(server.answer(request, None).await) }
+        let (server, user) = (Arc::clone(&server), user.clone());
+        async move { Ok::<_, Infallible>(server.answer(request, user).await) }
     });
     let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     let outcome = connection.with_upgrades().await;

@@ -43,6 +43,7 @@ pub use behaviour::{
 };
 pub use node::NODE;
 pub use pattern::PodPattern;
+pub(crate) use pattern::fits;
 use schedule::Schedule;
 
 use crate::controllers::Clock;

@@ -48,7 +48,7 @@ impl PodPattern {
 }
 
 /// Whether a text fits a pattern, in time of at most their lengths' product.
-fn fits(pattern: &str, text: &str) -> bool {
+pub(crate) fn fits(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) =
         (pattern.chars().collect(), text.chars().collect());
     let (mut p, mut t) = (0, 0);

@@ -1,8 +1,10 @@
 //! What is done with resources: one function a verb, and the way of a write that they share.
 
 mod body;
+mod containers;
 mod create;
 mod delete;
+mod log_options;
 mod options;
 mod patch;
 mod pods;

@@ -1,7 +1,4 @@
-//! Subresources of pods: binding, eviction, logs and commands.
-//!
-//! A simulated container has no program. Its log is the annotation
-//! `simulation.kudo.dev/log` (or `simulation.kudo.dev/log.<container>`).
+//! Subresources of pods: binding and eviction.
 
 use http::Response;
 use serde_json::{Value, json};
@@ -12,8 +9,6 @@ use super::{Target, body};
 use crate::http::Call;
 use crate::http::answer::{self, Body};
 use crate::http::status::Refusal;
-
-const LOG: &str = "simulation.kudo.dev/log";
 
 impl Call {
     /// Binds a pod to a node.
@@ -123,87 +118,6 @@ impl Call {
                 )
             })
         })
-    }
-
-    pub(super) fn log(&self, target: &Target) -> Result<Response<Body>, Refusal> {
-        let (pod, container) = self.container(target)?;
-        let annotations = &pod["metadata"]["annotations"];
-        let own = annotations[format!("{LOG}.{container}")].as_str();
-        let mut text = own
-            .or_else(|| annotations[LOG].as_str())
-            .unwrap_or_default()
-            .to_owned();
-        if !text.is_empty() && !text.ends_with('\n') {
-            text.push('\n');
-        }
-        if let Some(count) = self
-            .query
-            .get("tailLines")
-            .and_then(|count| count.parse().ok())
-        {
-            let lines: Vec<&str> = text.split_inclusive('\n').collect();
-            let skip = lines.len().saturating_sub(count);
-            text = lines[skip..].concat();
-        }
-        if let Some(limit) = self
-            .query
-            .get("limitBytes")
-            .and_then(|limit| limit.parse().ok())
-        {
-            let mut limit: usize = limit;
-            limit = limit.min(text.len());
-            while !text.is_char_boundary(limit) {
-                limit -= 1;
-            }
-            text.truncate(limit);
-        }
-        Ok(answer::bytes(200, "text/plain", text))
-    }
-
-    /// The pod and the container that a request means.
-    fn container(&self, target: &Target) -> Result<(Value, String), Refusal> {
-        let store = &self.server.store;
-        let found = store.get(target.storage(), target.namespace(), target.name());
-        let pod = found.ok_or_else(|| target.not_found())?.bare();
-        let names: Vec<String> = ["containers", "initContainers"]
-            .into_iter()
-            .flat_map(|list| pod["spec"][list].as_array().cloned().unwrap_or_default())
-            .filter_map(|container| container["name"].as_str().map(ToOwned::to_owned))
-            .collect();
-        let count = pod["spec"]["containers"].as_array().map_or(0, Vec::len);
-        let container = match self.query.get("container") {
-            Some(name) if names.iter().any(|known| known == name) => name.to_owned(),
-            Some(name) => {
-                let pod = target.name();
-                return Err(Refusal::bad_request(format!(
-                    "container {name} is not valid for pod {pod}"
-                )));
-            }
-            None if count == 1 => names.first().cloned().unwrap_or_default(),
-            None => {
-                let choices = names.get(..count).unwrap_or_default().join(" ");
-                return Err(Refusal::bad_request(format!(
-                    "a container name must be specified for pod {}, choose one of: [{choices}]",
-                    target.name()
-                )));
-            }
-        };
-        Ok((pod, container))
-    }
-
-    /// Commands need a connection that can be upgraded.
-    pub(super) fn exec(
-        &self,
-        target: &Target,
-        _upgrade: Option<hyper::upgrade::OnUpgrade>,
-    ) -> Result<Response<Body>, Refusal> {
-        self.container(target)?;
-        if self.query.get("command").is_none() {
-            return Err(Refusal::bad_request(
-                "you must specify at least 1 command for the container",
-            ));
-        }
-        Err(Refusal::bad_request("Upgrade request required"))
     }
 }
 

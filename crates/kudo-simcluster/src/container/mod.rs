@@ -1,0 +1,137 @@
+//! What a simulated container says: its log, its files, and what its commands answer.
+//!
+//! There is no program in it. Its pod's annotations say what it does, and a few commands are known of
+//! themselves ([`Container::run`]), so that what copies files out of pods can be tried.
+
+mod commands;
+mod script;
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+/// Text of the log, for all containers; with `.<container>` at its end for one.
+pub const LOG_ANNOTATION: &str = "simulate.kudo.dev/log";
+/// A map of absolute paths and the files' contents, as YAML or JSON.
+pub const FILES_ANNOTATION: &str = "simulate.kudo.dev/files";
+/// A list of commands and what they answer, as YAML or JSON: `command` (a pattern with `*` and `?`),
+/// `stdout`, `stderr` and `exit`.
+pub const EXEC_ANNOTATION: &str = "simulate.kudo.dev/exec";
+
+/// One container of a simulated pod.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Container {
+    pod: String,
+    env: Vec<(String, String)>,
+    mounts: Vec<String>,
+    log: String,
+    files: String,
+    script: String,
+}
+
+/// What comes of a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It ran and ended.
+    Done(Output),
+    /// It gives back what it is given, until that ends.
+    Echo,
+    /// It could not be run, and why.
+    Failed(String),
+}
+
+/// What a command wrote and how it ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Output {
+    /// Standard output.
+    pub stdout: Vec<u8>,
+    /// Standard error.
+    pub stderr: Vec<u8>,
+    /// Exit code.
+    pub exit: u8,
+}
+
+impl Container {
+    /// The container of that name, if the pod has it.
+    pub fn of(pod: &Value, name: &str) -> Option<Self> {
+        let spec = ["initContainers", "containers", "ephemeralContainers"]
+            .into_iter()
+            .flat_map(|list| pod["spec"][list].as_array().into_iter().flatten())
+            .find(|container| container["name"] == name)?;
+        let annotation = |name: &str| pod["metadata"]["annotations"][name].as_str();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+        let own_log = format!("{LOG_ANNOTATION}.{name}");
+        let mut log = annotation(&own_log)
+            .or_else(|| annotation(LOG_ANNOTATION))
+            .unwrap_or_default()
+            .to_owned();
+        if !log.is_empty() && !log.ends_with('\n') {
+            log.push('\n');
+        }
+        let env = list(&spec["env"]).into_iter();
+        let mounts = list(&spec["volumeMounts"]).into_iter();
+        Some(Self {
+            pod: text(&pod["metadata"]["name"]),
+            env: env
+                .map(|one| (text(&one["name"]), text(&one["value"])))
+                .collect(),
+            mounts: mounts.map(|mount| text(&mount["mountPath"])).collect(),
+            log,
+            files: annotation(FILES_ANNOTATION).unwrap_or_default().to_owned(),
+            script: annotation(EXEC_ANNOTATION).unwrap_or_default().to_owned(),
+        })
+    }
+
+    /// All that the container has written.
+    pub fn log(&self) -> &str {
+        &self.log
+    }
+
+    /// Runs a command. The pod's script is asked first; of themselves containers know `tar cf - PATH…`,
+    /// `cat`, `echo`, `printenv`, `env`, `hostname`, `true` and `false`.
+    pub fn run(&self, command: &[String]) -> Answer {
+        match script::answer(&self.script, command) {
+            Ok(Some(output)) => Answer::Done(output),
+            Ok(None) => commands::run(self, command),
+            Err(problem) => Answer::Failed(problem),
+        }
+    }
+
+    /// What a file holds. A file that nothing tells of is there if a volume is mounted above it: what
+    /// wrote it was simulated, too.
+    fn file(&self, path: &str) -> Result<Option<Vec<u8>>, String> {
+        let files: BTreeMap<String, String> = script::read(FILES_ANNOTATION, &self.files)?;
+        let clean = clean(path);
+        let known = files.iter().find(|(known, _)| self::clean(known) == clean);
+        if let Some((_, content)) = known {
+            return Ok(Some(content.clone().into_bytes()));
+        }
+        let is_below = |mount: &String| {
+            let mount = self::clean(mount);
+            let rest = clean.strip_prefix(&mount);
+            rest.is_some_and(|rest| rest.starts_with('/') && mount != "/")
+        };
+        let content = format!("# {clean} of simulated pod {}\n", self.pod);
+        Ok(self
+            .mounts
+            .iter()
+            .any(is_below)
+            .then(|| content.into_bytes()))
+    }
+}
+
+/// A path from the root, without `.` and `..`.
+fn clean(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    format!("/{}", parts.join("/"))
+}
