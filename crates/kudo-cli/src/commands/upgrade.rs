@@ -85,13 +85,12 @@ pub(crate) async fn run(
     let session = Session::open(global).await?;
     let instance = session.instance(name).await?;
     let from = session.operator_version_of(&instance).await?;
-    let target = match found {
-        Some(tree) => Target::Packages(tree),
-        None => {
-            let choice = &arguments.choice;
-            let installed = Installed::choose(&session, &arguments.package, choice).await?;
-            Target::Installed(Box::new(installed))
-        }
+    let target = if let Some(tree) = found {
+        Target::Packages(Box::new(tree))
+    } else {
+        let choice = &arguments.choice;
+        let installed = Installed::choose(&session, &arguments.package, choice).await?;
+        Target::Installed(Box::new(installed))
     };
     let definition = target.definition();
     check_versions(&session, name, &definition_of(&from)?, definition)?;
@@ -145,7 +144,7 @@ pub(crate) async fn run(
 /// What the instance is upgraded to.
 enum Target {
     /// A package, with all that it depends on.
-    Packages(Tree),
+    Packages(Box<Tree>),
     /// An operator version of the cluster.
     Installed(Box<Installed>),
 }
