@@ -24,6 +24,8 @@ pub(crate) enum Answer {
     File(Vec<u8>),
     /// A file of which the connection breaks off before its end.
     Cut(Vec<u8>),
+    /// A file of which the last byte never comes.
+    Stall(Vec<u8>),
     /// Another place to look at.
     Redirect(String),
     /// Nothing, ever.
@@ -133,6 +135,10 @@ fn serve(stream: &TcpStream, answer: &dyn Fn(&str, &str) -> Answer, log: &Mutex<
             Answer::Cut(body) => {
                 send(stream, "200 OK", body.len() + 1, &body);
                 return;
+            }
+            Answer::Stall(body) => {
+                send(stream, "200 OK", body.len() + 1, &body);
+                std::thread::sleep(Duration::from_mins(10));
             }
             Answer::Redirect(to) => {
                 send(stream, &format!("302 Found\r\nLocation: {to}"), 0, b"");

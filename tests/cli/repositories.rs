@@ -300,6 +300,31 @@ fn a_digest_that_does_not_match_is_refused() {
 }
 
 #[test]
+fn an_archive_that_unpacks_to_far_more_than_it_is_is_refused() {
+    const SIZE: u64 = 7 << 20;
+    let (environment, server) = served(&["0.1.0"]);
+    let path = environment.work().join("packages/small-0.1.0.tgz");
+    let honest = digest(&std::fs::read(&path).unwrap());
+    let mut bomb = tar::Builder::new(flate2::write::GzEncoder::new(
+        Vec::new(),
+        flate2::Compression::best(),
+    ));
+    let mut header = tar::Header::new_gnu();
+    header.set_size(SIZE);
+    header.set_mode(0o644);
+    let zeros = std::io::Read::take(std::io::repeat(0), SIZE);
+    bomb.append_data(&mut header, "templates/a.yaml", zeros)
+        .unwrap();
+    let bomb = bomb.into_inner().unwrap().finish().unwrap();
+    std::fs::write(&path, &bomb).unwrap();
+    let index = environment.work().join("packages/index.yaml");
+    let text = std::fs::read_to_string(&index).unwrap();
+    std::fs::write(&index, text.replace(&honest, &digest(&bomb))).unwrap();
+    let outcome = environment.run(&["install", "small"]);
+    insta::assert_snapshot!(normalised(&outcome, &server));
+}
+
+#[test]
 fn several_urls_are_tried_in_turn() {
     let (environment, server) = served(&["0.1.0"]);
     environment.write("packages/other.tgz", "this is no archive");
@@ -366,6 +391,10 @@ fn unhappy_repositories() {
         search(|_| Answer::Json(500, serde_json::json!({})))
     );
     insta::assert_snapshot!("silent", search(|_| Answer::Silence));
+    insta::assert_snapshot!(
+        "slow",
+        search(|_| Answer::Stall(b"apiVersion: v1\n".to_vec()))
+    );
     insta::assert_snapshot!("cut", search(|_| Answer::Cut(b"apiVersion: v1\n".to_vec())));
     insta::assert_snapshot!(
         "too_large",

@@ -77,6 +77,14 @@ pub enum FetchProblem {
     /// The file is larger than it may be.
     #[error("larger than {0} bytes")]
     TooLarge(u64),
+    /// The server sends to a place that is not gone to from there.
+    #[error("the server redirects to {to}, which is not followed: {problem}")]
+    Redirect {
+        /// Where it sends to.
+        to: String,
+        /// Why it is not followed.
+        problem: &'static str,
+    },
     /// The server sends from one place to the next.
     #[error("redirected more than {MAX_REDIRECTS} times")]
     TooManyRedirects,
@@ -106,8 +114,8 @@ impl Fetcher {
             .timeout_connect(Some(limits.connect))
             .timeout_recv_response(Some(limits.answer))
             .timeout_recv_body(Some(limits.body))
-            .max_redirects(MAX_REDIRECTS)
-            .max_redirects_will_error(true)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
             .http_status_as_error(false)
             .build()
             .into();
@@ -137,25 +145,31 @@ impl Fetcher {
     }
 
     fn get_web(&self, url: &str, limit: u64) -> Result<Vec<u8>, FetchProblem> {
-        let secure = url
-            .get(..6)
-            .is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:"));
-        let request = self.agent.get(url).config().https_only(secure).build();
-        let mut response = request.call().map_err(|error| self.problem(error))?;
-        match response.status().as_u16() {
-            200 => {}
-            404 | 410 => return Err(FetchProblem::NotFound),
-            status => return Err(FetchProblem::Status(status)),
+        let mut url = url.to_owned();
+        for _ in 0..=MAX_REDIRECTS {
+            let request = self.agent.get(&url);
+            let mut response = request.call().map_err(|error| self.problem(error))?;
+            match response.status().as_u16() {
+                200 => {
+                    let body = response.body_mut().with_config().limit(limit);
+                    return body.read_to_vec().map_err(|error| self.problem(error));
+                }
+                404 | 410 => return Err(FetchProblem::NotFound),
+                status @ (301 | 302 | 303 | 307 | 308) => {
+                    let location = response.headers().get("location");
+                    let location = location.and_then(|value| value.to_str().ok());
+                    url = next(&url, location.ok_or(FetchProblem::Status(status))?)?;
+                }
+                status => return Err(FetchProblem::Status(status)),
+            }
         }
-        let body = response.body_mut().with_config().limit(limit);
-        body.read_to_vec().map_err(|error| self.problem(error))
+        Err(FetchProblem::TooManyRedirects)
     }
 
     fn problem(&self, error: ureq::Error) -> FetchProblem {
         use ureq::Timeout;
         match error {
             ureq::Error::BodyExceedsLimit(limit) => FetchProblem::TooLarge(limit),
-            ureq::Error::TooManyRedirects => FetchProblem::TooManyRedirects,
             ureq::Error::Timeout(timeout) => {
                 let (doing, after) = match timeout {
                     Timeout::Resolve => ("looking up the host", self.limits.connect),
@@ -168,12 +182,31 @@ impl Fetcher {
             ureq::Error::HostNotFound => {
                 FetchProblem::Unreachable("the host is not known".to_owned())
             }
-            ureq::Error::RequireHttpsOnly(_) => FetchProblem::Unreachable(
-                "the server redirects from https to http, which is not followed".to_owned(),
-            ),
             ureq::Error::Io(error) => FetchProblem::Unreachable(io_text(&error)),
             error => FetchProblem::Unreachable(error.to_string()),
         }
+    }
+}
+
+/// Where a redirect leads, if it may: not to files of this machine, and not from https to http.
+fn next(url: &str, location: &str) -> Result<String, FetchProblem> {
+    let refuse = |problem| {
+        Err(FetchProblem::Redirect {
+            to: location.to_owned(),
+            problem,
+        })
+    };
+    let secure = |url: &str| {
+        let scheme = url.get(..6);
+        scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:"))
+    };
+    match Place::Web(url.to_owned()).redirected(location) {
+        Ok(Place::Web(next)) if secure(url) && !secure(&next) => {
+            refuse("it leads from https to http")
+        }
+        Ok(Place::Web(next)) => Ok(next),
+        Ok(Place::File(_)) => refuse("it is a file of this machine"),
+        Err(error) => refuse(error.problem),
     }
 }
 

@@ -83,6 +83,34 @@ impl Place {
             }
         })
     }
+
+    /// Where a server that was asked for this place sends to: a URL, or a path on the same server.
+    pub(crate) fn redirected(&self, location: &str) -> Result<Self, NotAPlace> {
+        let Self::Web(url) = self else {
+            return Self::parse(location);
+        };
+        let has_scheme = location
+            .split(['/', '?', '#'])
+            .next()
+            .is_some_and(|first| first.contains(':'));
+        if has_scheme {
+            return Self::parse(location);
+        }
+        let host = url.find("://").map_or(0, |scheme| scheme + 3);
+        let end_of = |text: &str, ends: &[char]| text.find(ends).unwrap_or(text.len());
+        let path = host + end_of(&url[host..], &['/', '?', '#']);
+        let query = path + end_of(&url[path..], &['?', '#']);
+        let absolute = if location.starts_with("//") {
+            format!("{}{location}", &url[..host - 2])
+        } else if location.starts_with('/') {
+            format!("{}{location}", &url[..path])
+        } else {
+            let folder = url[path..query].rfind('/').unwrap_or(0);
+            let folder = url[..path + folder].trim_end_matches('/');
+            format!("{folder}/{location}")
+        };
+        Self::parse(&absolute)
+    }
 }
 
 impl fmt::Display for Place {
@@ -143,6 +171,33 @@ mod tests {
         for (folder, name, expected) in cases {
             let joined = Place::parse(folder).unwrap().join(name).unwrap();
             assert_eq!(joined.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn where_servers_send_to() {
+        let from = Place::parse("https://h:1/a/b?key=1").unwrap();
+        let cases = [
+            ("https://other/x", "https://other/x"),
+            ("//other/x", "https://other/x"),
+            ("/x?y=1", "https://h:1/x?y=1"),
+            ("x", "https://h:1/a/x"),
+            ("x?to=http://y", "https://h:1/a/x?to=http://y"),
+            ("file:///etc/passwd", "/etc/passwd"),
+        ];
+        for (location, expected) in cases {
+            let found = from.redirected(location).unwrap();
+            assert_eq!(found.to_string(), expected, "{location}");
+        }
+        let bare = Place::parse("http://h").unwrap();
+        assert_eq!(bare.redirected("x").unwrap().to_string(), "http://h/x");
+        for location in ["ftp://h/x", "javascript:x", "", "a b"] {
+            let found = bare.redirected(location);
+            assert_eq!(
+                found.is_err(),
+                !location.is_empty(),
+                "{location}: {found:?}"
+            );
         }
     }
 }

@@ -45,7 +45,15 @@ pub(super) fn resolve(error: &ResolveError) -> (ExitStatus, Vec<String>) {
         ResolveError::EveryUrl { attempts, .. } => {
             let exits = attempts.iter().map(|error| resolve(error).0);
             let same = exits.reduce(|a, b| if a == b { a } else { ExitStatus::Failed });
-            (same.unwrap_or(ExitStatus::Failed), vec![])
+            // What is worth saying about one of them: that something is amiss with an archive.
+            let digest = attempts
+                .iter()
+                .find(|error| matches!(error, ResolveError::Digest { .. }));
+            let hints = digest.map(|error| resolve(error).1);
+            (
+                same.unwrap_or(ExitStatus::Failed),
+                hints.unwrap_or_default(),
+            )
         }
     }
 }
@@ -70,6 +78,7 @@ fn fetch(error: &FetchError, not_found: &str) -> (ExitStatus, Vec<String>) {
         FetchProblem::Unreadable(_)
         | FetchProblem::Status(_)
         | FetchProblem::TooLarge(_)
+        | FetchProblem::Redirect { .. }
         | FetchProblem::TooManyRedirects => (ExitStatus::Failed, vec![]),
     }
 }

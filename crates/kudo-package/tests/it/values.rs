@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use kudo_package::Package;
 use kudo_package::parameter::{
-    Parameter, ValueType, json_schema, stored_text, value_of_text, values_file,
+    Parameter, ValueType, json_schema, resolve, stored_text, value_of_text, values_file,
+    values_from_yaml,
 };
 use kudo_package::yaml;
 use proptest::prelude::*;
@@ -155,7 +157,7 @@ parameters:
                     "x-kudo-immutable": true,
                     "x-kudo-group": "main",
                 },
-                "SECRET": { "type": "string" },
+                "SECRET": { "type": "string", "minLength": 1 },
                 "OPTIONS": { "type": "object" },
                 "FAST": { "type": "boolean", "default": true },
             },
@@ -164,4 +166,126 @@ parameters:
             ],
         })
     );
+}
+
+const TYPED: &str = "\
+apiVersion: kudo.dev/v1beta1
+parameters:
+- {name: TEXT}
+- {name: WHOLE, type: integer, default: 3}
+- {name: NUMBER, type: number, default: 0.5}
+- {name: FLAG, type: boolean, default: true}
+- {name: LIST, type: array, default: [80, 443]}
+- {name: MAP, type: map, required: false}
+- {name: CHOICE, default: small, enum: [small, large]}
+- {name: COUNT, type: integer, required: false, enum: [1, 3]}
+";
+
+/// Whether a values file is right, by the schema and by the rules.
+fn verdicts(values: &Value) -> (bool, bool) {
+    let package = load(OPERATOR, TYPED).unwrap();
+    let by_schema = jsonschema::draft202012::is_valid(&json_schema(&package), values);
+    let given = values_from_yaml(&values.to_string());
+    let by_rules = given.is_ok_and(|given| resolve(&package.definition.parameters, &given).is_ok());
+    (by_schema, by_rules)
+}
+
+#[test]
+fn a_schema_and_the_rules_agree_on_values_as_they_are_written() {
+    let with = |name: &str, value: Value| {
+        let mut values = json!({ "TEXT": "x" });
+        values[name] = value;
+        values
+    };
+    let cases = [
+        (json!({ "TEXT": "x" }), true),
+        (json!({}), false),
+        (with("TEXT", json!("")), false),
+        (with("TEXT", json!(null)), false),
+        (with("WHOLE", json!(-7)), true),
+        (with("WHOLE", json!(1.5)), false),
+        (with("WHOLE", json!("many")), false),
+        (with("NUMBER", json!(7)), true),
+        (with("NUMBER", json!("half")), false),
+        (with("FLAG", json!(false)), true),
+        (with("FLAG", json!("maybe")), false),
+        (with("LIST", json!([])), true),
+        (with("LIST", json!({ "a": 1 })), false),
+        (with("MAP", json!({ "a": { "b": [1] } })), true),
+        (with("MAP", json!([1])), false),
+        (with("CHOICE", json!("large")), true),
+        (with("CHOICE", json!("larg")), false),
+        (with("COUNT", json!(3)), true),
+        (with("COUNT", json!(2)), false),
+        (with("TXET", json!("x")), false),
+    ];
+    for (values, expected) in cases {
+        assert_eq!(verdicts(&values), (expected, expected), "{values}");
+    }
+}
+
+fn any_value() -> impl Strategy<Value = Value> {
+    let scalar = prop_oneof![
+        Just(json!(null)),
+        any::<bool>().prop_map(|value| json!(value)),
+        (-9..9_i32).prop_map(|value| json!(value)),
+        (-9..9_i32).prop_map(|value| json!(f64::from(value) / 4.0)),
+        "|small|large|true|3|[a-z0-9:\\[\\{ -]{1,6}".prop_map(|value| json!(value)),
+    ];
+    scalar.prop_recursive(2, 8, 3, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..3).prop_map(|list| json!(list)),
+            proptest::collection::btree_map("[a-c]", inner, 0..3).prop_map(|map| json!(map)),
+        ]
+    })
+}
+
+proptest! {
+    /// What an editor finds right with the schema is not refused afterwards.
+    #[test]
+    fn what_a_schema_takes_is_taken(
+        values in proptest::collection::btree_map(
+            proptest::sample::select(vec!["TEXT", "WHOLE", "NUMBER", "FLAG", "LIST", "MAP", "CHOICE", "COUNT"]),
+            any_value(),
+            1..5,
+        ),
+    ) {
+        let (by_schema, by_rules) = verdicts(&json!(values));
+        prop_assert!(!by_schema || by_rules, "{:?}", values);
+    }
+}
+
+#[test]
+fn schemas_of_real_packages_are_schemas_and_take_the_defaults() {
+    let mut folders =
+        vec![std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../operators")];
+    folders.extend(crate::sample::shared("corpus/operators"));
+    let packages = folders.iter().flat_map(|folder| {
+        let entries = std::fs::read_dir(folder).unwrap();
+        entries.filter_map(|entry| Package::load(&entry.unwrap().path()).ok())
+    });
+    let mut seen = 0;
+    for package in packages {
+        seen += 1;
+        let name = &package.definition.operator_name;
+        let mut schema = json_schema(&package);
+        assert!(
+            jsonschema::draft202012::meta::is_valid(&schema),
+            "{name}: {schema:#}"
+        );
+        // The defaults alone lack what everybody has to give himself.
+        schema.as_object_mut().unwrap().remove("required");
+        let file = values_file(&package.definition.parameters, &BTreeMap::new(), true);
+        let values = match yaml::parse(&file).unwrap() {
+            Value::Null => json!({}),
+            values => values,
+        };
+        let validator = jsonschema::draft202012::new(&schema).unwrap();
+        let wrong: Vec<String> = validator
+            .iter_errors(&values)
+            .map(|error| format!("{}: {error}", error.instance_path()))
+            .collect();
+        assert_eq!(wrong, [""; 0], "{name}");
+    }
+    assert!(seen >= 3, "{seen}");
 }
