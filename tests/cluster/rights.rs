@@ -148,6 +148,94 @@ async fn what_package_rbac_prints_is_enough() {
     manager.stop().await;
 }
 
+/// A package of one phase with a step for each task.
+fn one_step_a_task(name: &str, tasks: &Value) -> String {
+    let steps: Vec<Value> = tasks
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|task| json!({ "name": task["name"], "tasks": [task["name"]] }))
+        .collect();
+    json!({
+        "apiVersion": "kudo.dev/v1beta1",
+        "name": name,
+        "operatorVersion": "0.1.0",
+        "kubernetesVersion": "1.16.0",
+        "tasks": tasks,
+        "plans": { "deploy": { "strategy": "serial", "phases": [
+            { "name": "main", "strategy": "serial", "steps": steps },
+        ] } },
+    })
+    .to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_package_rbac_prints_is_enough_for_children_and_pipes() {
+    const PARAMS: &str = "apiVersion: kudo.dev/v1beta1\nparameters: []\n";
+    const CONFIG: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: '{{ .Name }}'}\n";
+    const POD: &str = "apiVersion: v1\nkind: Pod\nspec:\n  volumes: [{name: out, emptyDir: {}}]\n  \
+                       initContainers: [{name: make, image: maker, volumeMounts: [{name: out, mountPath: /out}]}]\n";
+    let namespace = cluster().namespace().await;
+    let account = Account::create(&namespace).await;
+    let environment = TestEnvironment::new()
+        .with_kubeconfig(cluster().kubeconfig())
+        .in_namespace(namespace.name());
+    let child =
+        json!([{ "name": "config", "kind": "Apply", "spec": { "resources": ["config.yaml"] } }]);
+    environment.package(
+        "child",
+        &[
+            ("operator.yaml", &one_step_a_task("child", &child)),
+            ("params.yaml", PARAMS),
+            ("templates/config.yaml", CONFIG),
+        ],
+    );
+    let parent = json!([
+        { "name": "child", "kind": "KudoOperator", "spec": { "package": "../child" } },
+        { "name": "make", "kind": "Pipe", "spec": { "pod": "pod.yaml", "pipe": [
+            { "file": "/out/page", "kind": "Secret", "key": "page" },
+        ] } },
+    ]);
+    environment.package(
+        "parent",
+        &[
+            ("operator.yaml", &one_step_a_task("parent", &parent)),
+            ("params.yaml", PARAMS),
+            ("templates/pod.yaml", POD),
+        ],
+    );
+    let run = |arguments: &str| {
+        let arguments: Vec<&str> = arguments.split(' ').collect();
+        tokio::task::block_in_place(|| environment.run(&arguments)).expect_code(0)
+    };
+    let (name, here) = (account.name, namespace.name());
+    let rbac = format!(
+        "package rbac ./parent -n {here} --manager-namespace {here} --service-account {name} -o json"
+    );
+    let printed = run(&rbac).stdout.replace("$NAMESPACE", here);
+    let objects: Value = serde_json::from_str(&printed).unwrap();
+    apply_all(&namespace, &objects).await;
+    let manager = NarrowManager::start(&namespace, &account).await;
+    run("install ./parent --instance p");
+    namespace.until_done("p-child", "deploy").await;
+    // Simulated pods run nothing: it gets as far as asking for the file, and is not refused that.
+    namespace
+        .until("p", "cannot copy from a simulated pod", |instance| {
+            let phases = plan_status(instance, "deploy").map(|plan| &plan.phases);
+            let steps = phases.into_iter().flatten().flat_map(|phase| &phase.steps);
+            steps.into_iter().any(|step| {
+                step.name == "make"
+                    && step.message.contains("cannot copy file \"/out/page\"")
+                    && !step.message.contains("forbidden")
+            })
+        })
+        .await;
+    namespace.delete_instance("p").await;
+    namespace.until_gone("p").await;
+    assert_eq!(manager.forbidden(), [""; 0]);
+    manager.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_manager_of_a_namespace_may_do_everything_there_and_nothing_elsewhere() {
     let namespace = cluster().namespace().await;

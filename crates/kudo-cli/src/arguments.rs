@@ -45,6 +45,8 @@ Examples:
     after_help = EXAMPLES,
     arg_required_else_help = true,
     subcommand_required = true,
+    // Of a flag that is given twice the last counts, as for kubectl.
+    args_override_self = true,
     max_term_width = 100
 )]
 pub(crate) struct Cli {
@@ -350,6 +352,9 @@ mod tests {
         assert!(wait(read(&["kudo", "install", "./x", "--wait=true"])));
         assert!(!wait(read(&["kudo", "install", "./x", "--wait=false"])));
         assert!(!wait(read(&["kudo", "install", "./x"])));
+        assert!(wait(read(&["kudo", "install", "./x", "--wait", "--wait"])));
+        let namespace = read(&["kudo", "-n", "a", "get", "instances", "-n", "b"]);
+        assert_eq!(namespace.global.namespace.as_deref(), Some("b"));
         assert!(
             !read(&["kudo", "version", "--validate-install=false"])
                 .global

@@ -1,16 +1,18 @@
 //! `package rbac`: the least that a manager must be allowed to do for instances of a package.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
+use kudo_api::convert::definition_name;
 use kudo_api::names;
 use kudo_package::OperatorDefinition;
-use kudo_template::{Action, InstanceIdentity, Limits, Renderer, render_plan};
+use kudo_template::{Action, InstanceIdentity, Limits, RenderedTask, Renderer, render_plan};
 use serde_json::Value;
 
 use crate::arguments::{Format, Global, ParameterArgs, VersionChoice};
 use crate::commands::init::{NAMESPACE, SERVICE_ACCOUNT};
 use crate::commands::operator_version::check_parameters;
+use crate::dependencies::{self, Tree};
 use crate::error::Error;
 use crate::output::{Output, Structured};
 use crate::rbac::{Account, Needs, ROLE, Rules, cluster_role, role};
@@ -20,7 +22,8 @@ use crate::{parameters, source};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 All plans are rendered, with the parameters' defaults unless others are given; templates that
-make other objects for other parameters need more. Besides what the package's objects need, the
+make other objects for other parameters need more. Packages that this one installs are looked at,
+too: the same manager runs their plans. Besides what the package's objects need, the
 roles have what every manager needs: to follow instances and operator versions, and to write events.
 
 Examples:
@@ -51,11 +54,19 @@ pub(crate) struct RbacArgs {
 pub(super) fn run(arguments: &RbacArgs, global: &Global, output: &Output) -> Result<(), Error> {
     let format = output.format("package rbac", &[Format::Yaml, Format::Json])?;
     let given = parameters::read(&arguments.parameters)?;
-    let package = source::load_local(&arguments.package, &arguments.choice, global)?.package;
-    let definition = &package.definition;
+    let package = source::load_local(&arguments.package, &arguments.choice, global)?;
+    let resolver = source::resolver(arguments.choice.repo.as_deref(), global)?;
+    let tree = dependencies::resolve(package, &resolver)?;
+    let definition = &tree.root.definition;
     let values = check_parameters(definition, &BTreeMap::new(), &given)?;
     let namespace = global.namespace.as_deref().unwrap_or("default");
-    let needs = needs(definition, namespace, &values)?;
+    let instance = InstanceIdentity {
+        name: &names::default_instance_name(&definition.operator_name),
+        namespace,
+    };
+    let mut survey = Survey::default();
+    survey.visit(&tree, definition, instance, &values)?;
+    let needs = survey.needs();
     if !needs.guessed.is_empty() {
         let kinds: Vec<&str> = needs.guessed.iter().map(String::as_str).collect();
         output.note(&format!(
@@ -81,40 +92,80 @@ pub(super) fn run(arguments: &RbacArgs, global: &Global, output: &Output) -> Res
     output.objects(structured, &objects)
 }
 
-fn needs(
-    definition: &OperatorDefinition,
-    namespace: &str,
-    values: &BTreeMap<String, Value>,
-) -> Result<Needs, Error> {
-    let name = names::default_instance_name(&definition.operator_name);
-    let identity = InstanceIdentity {
-        name: &name,
-        namespace,
-    };
-    let renderer = Renderer::new(Limits::default());
-    let mut objects = Vec::new();
-    let (mut pipes, mut children) = (false, false);
-    for plan in definition.plans.keys() {
-        for step in render_plan(&renderer, definition, identity, plan, values)? {
-            for task in step.tasks {
-                match task.action {
-                    Action::Apply | Action::Delete => {
-                        let documents = task.documents.into_iter();
-                        objects.extend(documents.flat_map(|document| document.objects));
+/// What the plans of a package and of those that it installs do.
+#[derive(Default)]
+struct Survey {
+    objects: Vec<Value>,
+    pipes: bool,
+    /// Names of the child instances.
+    children: BTreeSet<String>,
+}
+
+impl Survey {
+    fn visit(
+        &mut self,
+        tree: &Tree,
+        definition: &OperatorDefinition,
+        instance: InstanceIdentity<'_>,
+        values: &BTreeMap<String, Value>,
+    ) -> Result<(), Error> {
+        let renderer = Renderer::new(Limits::default());
+        for plan in definition.plans.keys() {
+            for step in render_plan(&renderer, definition, instance, plan, values)? {
+                for task in step.tasks {
+                    match &task.action {
+                        Action::Apply | Action::Delete => {
+                            let documents = task.documents.into_iter();
+                            self.objects.extend(documents.flat_map(|d| d.objects));
+                        }
+                        Action::Pipe { .. } => self.pipes = true,
+                        Action::Operator { .. } => {
+                            self.child(tree, definition, instance.namespace, &task)?;
+                        }
+                        Action::Dummy { .. } => {}
                     }
-                    Action::Pipe { .. } => pipes = true,
-                    Action::Operator { .. } => children = true,
-                    Action::Dummy { .. } => {}
                 }
             }
         }
+        Ok(())
     }
-    let mut needs = Needs::of(&objects);
-    if pipes {
-        needs.add_pipes();
+
+    /// The same manager runs the plans of the children.
+    fn child(
+        &mut self,
+        tree: &Tree,
+        parent: &OperatorDefinition,
+        namespace: &str,
+        task: &RenderedTask,
+    ) -> Result<(), Error> {
+        let Action::Operator {
+            package,
+            instance: name,
+            app_version,
+            operator_version,
+            parameters,
+        } = &task.action
+        else {
+            return Ok(());
+        };
+        let child = tree.definition(package, app_version.as_deref(), operator_version.as_deref());
+        let Some(child) = child.filter(|_| self.children.insert(name.clone())) else {
+            return Ok(());
+        };
+        let identity = InstanceIdentity { name, namespace };
+        check_parameters(child, &BTreeMap::new(), parameters)
+            .and_then(|values| self.visit(tree, child, identity, &values))
+            .map_err(|error| error.of_dependency(package, &task.task, &definition_name(parent)))
     }
-    if children {
-        needs.add_children();
+
+    fn needs(&self) -> Needs {
+        let mut needs = Needs::of(&self.objects);
+        if self.pipes {
+            needs.add_pipes();
+        }
+        if !self.children.is_empty() {
+            needs.add_children();
+        }
+        needs
     }
-    Ok(needs)
 }
