@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::{ConfigMap, Event};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{ListParams, Patch, PatchParams, PostParams};
-use kube::{Api, Client, ResourceExt};
+use kube::{Api, Client, Resource, ResourceExt};
 use kudo_api::Instance;
 use serde_json::json;
 
@@ -13,27 +14,77 @@ use super::cluster::{all, from_json};
 
 const MANAGER: &str = "kudo-bench";
 
-/// Creates objects like the sample, `number` of them, many at a time; gives the time it took.
-pub(super) async fn create(
+/// How the bare client writes an object that is not there yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Means {
+    /// A create: the least that a server can be asked.
+    Create,
+    /// A server-side apply: what the manager sends, as it must be able to take fields away later.
+    Apply,
+}
+
+/// Writes objects like the sample, `number` of them, many at a time; gives the time it took.
+pub(super) async fn write(
     client: &Client,
     namespace: &str,
     sample: &[ConfigMap],
     number: usize,
+    means: Means,
 ) -> Result<Duration, BenchError> {
     let api: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
+    let owner = owner(&api).await?;
+    let own: Vec<ConfigMap> = sample
+        .iter()
+        .map(|object| disowned(object, &owner))
+        .collect();
     let begun = Instant::now();
-    let objects = (0..number).map(|i| copy(&sample[i % sample.len()], i));
-    let created = objects.map(|object| {
+    let objects = (0..number).map(|i| copy(&own[i % own.len()], i));
+    let written = objects.map(|object| {
         let api = api.clone();
         async move {
-            let created = api.create(&PostParams::default(), &object).await;
-            created
+            let written = match means {
+                Means::Create => api.create(&PostParams::default(), &object).await,
+                Means::Apply => {
+                    let params = PatchParams::apply(MANAGER).force();
+                    let name = object.name_any();
+                    api.patch(&name, &params, &Patch::Apply(&object)).await
+                }
+            };
+            written
                 .map(drop)
-                .map_err(BenchError::api("the bare client cannot create"))
+                .map_err(BenchError::api("the bare client cannot write"))
         }
     });
-    all(created).await?;
+    all(written).await?;
     Ok(begun.elapsed())
+}
+
+/// An object of the bare client's own, for its objects to belong to.
+async fn owner(api: &Api<ConfigMap>) -> Result<OwnerReference, BenchError> {
+    let owner: ConfigMap = from_json(json!({ "metadata": { "name": "bare-owner" } }))?;
+    let created = api.create(&PostParams::default(), &owner).await;
+    let owner = created.map_err(BenchError::api("the bare client cannot create"))?;
+    owner
+        .owner_ref(&())
+        .ok_or(BenchError::Unreadable("the uid of the bare client's owner"))
+}
+
+/// The object as large as it was, but nothing to the manager, which would watch it, nor to the garbage
+/// collector, which would delete what belongs to an owner in another namespace.
+fn disowned(sample: &ConfigMap, owner: &OwnerReference) -> ConfigMap {
+    let mut object = sample.clone();
+    for reference in object.owner_references_mut() {
+        reference.clone_from(owner);
+    }
+    let labels = std::mem::take(object.labels_mut());
+    let renamed = labels.into_iter().map(|(key, value)| {
+        (
+            key.replacen("kudo", "bare", 1),
+            value.replacen("kudo", "bare", 1),
+        )
+    });
+    object.labels_mut().extend(renamed);
+    object
 }
 
 /// What the manager made of one instance, as objects to create anew: labels, annotations and owners

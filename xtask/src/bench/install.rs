@@ -6,6 +6,7 @@ use kube::Api;
 use kube::api::ListParams;
 use kudo_api::Instance;
 
+use super::bare::Means;
 use super::cluster::Cluster;
 use super::manager::{Requests, Usage};
 use super::packages::{OBJECTS, WIDE, wide};
@@ -13,7 +14,8 @@ use super::{BenchError, bare};
 
 /// Where the instances are.
 pub(super) const NAMESPACE: &str = "bench-install";
-const BARE_NAMESPACE: &str = "bench-bare";
+const CREATED_NAMESPACE: &str = "bench-created";
+const APPLIED_NAMESPACE: &str = "bench-applied";
 const WARM_UP: usize = 20;
 const PATIENCE: Duration = Duration::from_mins(10);
 
@@ -27,11 +29,14 @@ pub(super) struct Install {
     pub(super) usage: Usage,
     pub(super) bare_objects: usize,
     pub(super) bare_took: Duration,
+    /// The same objects by server-side apply.
+    pub(super) bare_applied_took: Duration,
 }
 
 pub(super) async fn measure(cluster: &Cluster, instances: usize) -> Result<Install, BenchError> {
     cluster.create_namespace(NAMESPACE).await?;
-    cluster.create_namespace(BARE_NAMESPACE).await?;
+    cluster.create_namespace(CREATED_NAMESPACE).await?;
+    cluster.create_namespace(APPLIED_NAMESPACE).await?;
     cluster.create_version(NAMESPACE, &wide()?).await?;
     let mut manager = cluster.manager.lock().await;
 
@@ -42,7 +47,23 @@ pub(super) async fn measure(cluster: &Cluster, instances: usize) -> Result<Insta
     let sample = bare::sample(&cluster.client, NAMESPACE, "warm-0").await?;
 
     let bare_objects = instances * OBJECTS;
-    let bare_took = bare::create(&cluster.client, BARE_NAMESPACE, &sample, bare_objects).await?;
+    let (client, sample) = (&cluster.client, &sample);
+    let applied = bare::write(
+        client,
+        APPLIED_NAMESPACE,
+        sample,
+        bare_objects,
+        Means::Apply,
+    );
+    let bare_applied_took = applied.await?;
+    let created = bare::write(
+        client,
+        CREATED_NAMESPACE,
+        sample,
+        bare_objects,
+        Means::Create,
+    );
+    let bare_took = created.await?;
 
     let (before, used) = (manager.requests()?, manager.usage()?);
     let begun = Instant::now();
@@ -65,6 +86,7 @@ pub(super) async fn measure(cluster: &Cluster, instances: usize) -> Result<Insta
         usage,
         bare_objects,
         bare_took,
+        bare_applied_took,
     })
 }
 

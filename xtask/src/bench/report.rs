@@ -107,8 +107,16 @@ impl Report {
                 "bare client, 64 in flight: writes per second",
                 format!("{:.0}", self.bare_rate()),
             ),
+            row(
+                "bare client, by server-side apply: writes per second",
+                format!("{:.0}", self.bare_applied_rate()),
+            ),
             row("install: ratio to the bare client", format!("{ratio:.2}"))
                 .reach("≥ 0.6", ratio >= 0.6),
+            row(
+                "install: ratio to it by server-side apply",
+                format!("{:.2}", self.write_rate() / self.bare_applied_rate()),
+            ),
             row(
                 "install: manager's CPU per instance",
                 milliseconds(install.cpu / count(install.instances)),
@@ -180,6 +188,10 @@ impl Report {
         whole(self.install.bare_objects) / self.install.bare_took.as_secs_f64()
     }
 
+    fn bare_applied_rate(&self) -> f64 {
+        whole(self.install.bare_objects) / self.install.bare_applied_took.as_secs_f64()
+    }
+
     pub(super) fn table(&self) -> String {
         let width = self
             .rows()
@@ -223,8 +235,11 @@ impl Report {
                     "objects": install.bare_objects,
                     "seconds": install.bare_took.as_secs_f64(),
                     "writes_per_second": self.bare_rate(),
+                    "applies_per_second": self.bare_applied_rate(),
                 },
                 "writes_per_second_ratio_to_bare": self.write_rate() / self.bare_rate(),
+                "writes_per_second_ratio_to_bare_applies":
+                    self.write_rate() / self.bare_applied_rate(),
             },
             "idle": {
                 "instances": idle.instances,
