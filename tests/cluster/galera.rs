@@ -72,7 +72,7 @@ async fn galera_is_deployed_scaled_and_removed() {
     let config_maps = set(&["db-node-config", "db-node-scripts"]);
     assert_eq!(names::<ConfigMap>(&namespace).await, config_maps);
     let inventory = status_of(&deployed).inventory;
-    assert_eq!(inventory.len(), 6, "{inventory:?}");
+    assert_eq!(inventory.len(), 7, "{inventory:?}");
     namespace
         .until("db", "is ready", |i| {
             condition(i, "Ready") == "True ResourcesReady"
@@ -99,6 +99,12 @@ async fn galera_is_deployed_scaled_and_removed() {
                 condition(i, "Ready") == "True ResourcesReady"
             })
             .await;
+    }
+
+    for plan in ["update", "upgrade", "backup", "restore", "recover"] {
+        let trigger = json!({ "spec": { "planExecution": { "planName": plan } } });
+        namespace.change("db", trigger).await;
+        namespace.until_done("db", plan).await;
     }
 
     namespace.delete_instance("db").await;

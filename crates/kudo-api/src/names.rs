@@ -31,6 +31,8 @@ pub const LAST_APPLIED_ANNOTATION: &str = "kudo.dev/last-applied-configuration";
 pub const PIPE_POD_ANNOTATION: &str = "kudo.dev/pipepod";
 /// Annotation: `"false"` keeps an object that a new operator version no longer renders.
 pub const PRUNE_ANNOTATION: &str = "kudo.dev/prune";
+/// Annotation: `once` makes an object only where there is none, and leaves one that is there as it is.
+pub const APPLY_ANNOTATION: &str = "kudo.dev/apply";
 
 /// Annotation: `abandon` lets a deleted instance go although its `cleanup` plan did not complete.
 pub const CLEANUP_ANNOTATION: &str = "kudo.dev/cleanup";

@@ -120,7 +120,7 @@ async fn work<'a>(
     };
     let key = ObjectKey {
         namespace: kind.is_namespaced().then(|| target.namespace.clone()),
-        kind: target.kind.clone(),
+        kind: kind.gvk.clone(),
         name: target.name.clone(),
     };
     Ok(Some(Work {

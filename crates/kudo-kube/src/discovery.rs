@@ -146,8 +146,23 @@ impl Discovery {
         }
     }
 
-    /// Finds out how a kind is addressed.
+    /// Finds out how a kind is addressed. One of Kubernetes' own that is served only in another version
+    /// with the same fields is found in that version.
     pub async fn resolve(&self, gvk: &Gvk) -> Result<Arc<Kind>, ResolveError> {
+        let unknown = match self.resolve_exactly(gvk).await {
+            Err(unknown @ ResolveError::Unknown { .. }) => unknown,
+            resolved => return resolved,
+        };
+        for equal in builtin::equal_versions(gvk) {
+            match self.resolve_exactly(&equal).await {
+                Err(ResolveError::Unknown { .. }) => {}
+                resolved => return resolved,
+            }
+        }
+        Err(unknown)
+    }
+
+    async fn resolve_exactly(&self, gvk: &Gvk) -> Result<Arc<Kind>, ResolveError> {
         if let Some(kind) = self.cached(gvk) {
             return Ok(kind);
         }

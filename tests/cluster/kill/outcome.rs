@@ -61,10 +61,18 @@ async fn objects<K>(
             "labels": object.labels(),
             "annotations": object.annotations(),
             "owners": object.owner_references(),
-            "data": content.get("data"),
+            // What is made once differs from run to run.
+            "data": content.get("data").filter(|_| !is_made_once(&object)),
             "spec": content.get("spec"),
         }));
     }
+}
+
+fn is_made_once<K: ResourceExt>(object: &K) -> bool {
+    object
+        .annotations()
+        .get("kudo.dev/apply")
+        .is_some_and(|how| how == "once")
 }
 
 /// All that the operator and its instance are. `execution` tells which execution an object is of.

@@ -9,6 +9,7 @@
 //!   server is one that does not drop structures whole (Kubernetes 1.20);
 //! - another task of the same step applied it: read it, and apply only if something would change;
 //! - the original applied it: read it and take it over;
+//! - it is there, and its template asks to make it once: it is done, whoever made it and whatever it holds;
 //! - it is being deleted, or belongs to an instance of the same name that is gone: wait until it is gone.
 
 mod compare;
@@ -49,7 +50,7 @@ pub enum Applied {
     Sent(Box<Value>),
     /// It was read and found to be as desired.
     Unchanged(Box<Value>),
-    /// This step of this execution had applied it before.
+    /// This step of this execution had applied it before, or it is made only once.
     Already,
 }
 

@@ -6,7 +6,9 @@ use std::time::Duration;
 use kube::Api;
 use kube::api::{Patch, PatchParams};
 use kube::core::{DynamicObject, Request};
-use kudo_api::names::{FIELD_MANAGER, LAST_APPLIED_ANNOTATION, PLAN_UID_ANNOTATION};
+use kudo_api::names::{
+    APPLY_ANNOTATION, FIELD_MANAGER, LAST_APPLIED_ANNOTATION, PLAN_UID_ANNOTATION,
+};
 use serde_json::Value;
 
 use super::fields::{Lists, has_unwanted, remove_surplus};
@@ -14,7 +16,7 @@ use super::{Application, Applied, ApplyError, compare, takeover};
 use crate::cluster::Cluster;
 use crate::discovery::is_builtin_group;
 use crate::error::{Cause, Verdict, cause, classify};
-use crate::identity::{ObjectKey, text};
+use crate::identity::{ObjectKey, annotation, text};
 use crate::observed::Record;
 
 /// What a server says when an object belongs to somebody else.
@@ -65,6 +67,11 @@ impl<'a> Work<'a> {
                     self.until_gone().await?;
                     continue;
                 }
+                // The watch may be behind, and what is there must not be lost.
+                Situation::Absent if self.is_made_once() => match self.read().await? {
+                    Some(live) => return Ok(Applied::Unchanged(Box::new(live))),
+                    None => self.send(self.application.desired).await?,
+                },
                 Situation::Absent => self.send(self.application.desired).await?,
                 Situation::Outdated => self.change().await?,
                 Situation::Compare => match self.read().await? {
@@ -193,6 +200,9 @@ impl<'a> Work<'a> {
                 owner,
             });
         }
+        if self.is_made_once() {
+            return Ok(Situation::Done);
+        }
         if record.legacy {
             return Ok(Situation::Legacy);
         }
@@ -202,6 +212,11 @@ impl<'a> Work<'a> {
             (true, true) => Situation::Compare,
             (false, _) => Situation::Outdated,
         })
+    }
+
+    /// Whether an object that is there is to be left as it is, by whichever execution it was made.
+    fn is_made_once(&self) -> bool {
+        annotation(self.application.desired, APPLY_ANNOTATION) == Some("once")
     }
 
     /// The name of the instance that owns the object, if it is not ours.

@@ -1,6 +1,7 @@
 //! What is known of Kubernetes' own kinds without asking.
 
 use super::Scope;
+use crate::identity::Gvk;
 
 /// API groups that every Kubernetes has or had; their kinds are not custom resources.
 pub(crate) fn is_builtin_group(group: &str) -> bool {
@@ -70,9 +71,53 @@ pub fn builtin_scope(group: &str, kind: &str) -> Option<Scope> {
     })
 }
 
+/// The other versions in which a kind has, or had, the same fields: a package may be older or newer than
+/// the cluster. An object of one is an object of the other when its `apiVersion` says so.
+pub(super) fn equal_versions(gvk: &Gvk) -> Vec<Gvk> {
+    let versions: &[&str] = match (gvk.group.as_str(), gvk.kind.as_str()) {
+        // Version 1 has other fields.
+        ("autoscaling", "HorizontalPodAutoscaler") if gvk.version != "v1" => &["v2", "v2beta2"],
+        (
+            "rbac.authorization.k8s.io",
+            "Role" | "RoleBinding" | "ClusterRole" | "ClusterRoleBinding",
+        )
+        | ("batch", "CronJob")
+        | ("coordination.k8s.io", "Lease")
+        | ("policy", "PodDisruptionBudget")
+        | ("scheduling.k8s.io", "PriorityClass")
+        | ("storage.k8s.io", "CSIStorageCapacity") => &["v1", "v1beta1"],
+        _ => &[],
+    };
+    let known = versions.contains(&gvk.version.as_str());
+    let others = versions
+        .iter()
+        .filter(|version| known && **version != gvk.version);
+    others
+        .map(|version| Gvk::gvk(&gvk.group, version, &gvk.kind))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_kind_may_be_served_in_another_version_with_the_same_fields() {
+        let cases: [(&str, &str, &str, &[&str]); 7] = [
+            ("policy", "v1", "PodDisruptionBudget", &["v1beta1"]),
+            ("policy", "v1beta1", "PodDisruptionBudget", &["v1"]),
+            ("policy", "v2", "PodDisruptionBudget", &[]),
+            ("batch", "v1beta1", "CronJob", &["v1"]),
+            ("autoscaling", "v2beta2", "HorizontalPodAutoscaler", &["v2"]),
+            ("autoscaling", "v1", "HorizontalPodAutoscaler", &[]),
+            ("extensions", "v1beta1", "Deployment", &[]),
+        ];
+        for (group, version, kind, expected) in cases {
+            let found = equal_versions(&Gvk::gvk(group, version, kind));
+            let found: Vec<&str> = found.iter().map(|gvk| gvk.version.as_str()).collect();
+            assert_eq!(found, expected, "{group}/{version} {kind}");
+        }
+    }
 
     #[test]
     fn the_scope_of_kubernetes_own_kinds_needs_no_request() {

@@ -146,8 +146,15 @@ impl<'a> TaskWork<'a> {
                 contested,
             };
             match apply(&self.runner.cluster, &application).await {
-                Ok(Applied::Sent(answer) | Applied::Unchanged(answer)) => Some(*answer),
-                Ok(Applied::Already) => None,
+                Ok(Applied::Sent(answer)) => Some(*answer),
+                Ok(Applied::Unchanged(answer)) => {
+                    self.keep(&desired);
+                    Some(*answer)
+                }
+                Ok(Applied::Already) => {
+                    self.keep(&desired);
+                    None
+                }
                 Err(error) => return Err(self.site.applying(&error)),
             }
         };
@@ -186,8 +193,13 @@ impl<'a> TaskWork<'a> {
             step: self.step.step,
             execution_uid: &execution.uid,
         };
-        enhance(object.clone(), &kind.scope, &enhancement)
-            .map_err(|error| self.site.fatal(reasons::ENHANCEMENT, error.to_string()))
+        let mut enhanced = enhance(object.clone(), &kind.scope, &enhancement)
+            .map_err(|error| self.site.fatal(reasons::ENHANCEMENT, error.to_string()))?;
+        // The cluster may serve the kind in an equal version only.
+        if let Some(version) = enhanced.get_mut("apiVersion") {
+            *version = kind.gvk.api_version().into();
+        }
+        Ok(enhanced)
     }
 
     pub(super) fn applied_by(&self) -> AppliedBy {

@@ -36,6 +36,49 @@ async fn a_first_install_reads_nothing_and_writes_each_object_once() {
 }
 
 #[tokio::test]
+async fn what_is_made_once_stays_as_it_was_made() {
+    let Some(world) = World::new().await else {
+        return;
+    };
+    let once = |password: &str| {
+        let mut made = config_map("secret", json!({ "password": password }));
+        made["metadata"]["annotations"] = json!({ "kudo.dev/apply": "once" });
+        made
+    };
+    let password = async |world: &World| {
+        let live = world.get("v1", "ConfigMap", "secret").await.unwrap();
+        live["data"]["password"].clone()
+    };
+    let made = world.apply(&once("first"), "u1").await.unwrap();
+    assert!(matches!(made, Applied::Sent(_)), "{made:?}");
+    let writes = world.meter.writes();
+    let again = world.apply(&once("second"), "u2").await.unwrap();
+    assert_eq!(again, Applied::Already);
+    let restarted = world.restarted().await;
+    let again = restarted.apply(&once("third"), "u3").await.unwrap();
+    assert_eq!(again, Applied::Already);
+    assert_eq!(world.meter.writes(), writes);
+    assert_eq!(password(&restarted).await, "first");
+}
+
+#[tokio::test]
+async fn a_kind_is_found_in_an_equal_version() {
+    let Some(world) = World::new().await else {
+        return;
+    };
+    let served = async |version: &str| {
+        let kind = world.kind(version, "PodDisruptionBudget").await;
+        kind.gvk.version.clone()
+    };
+    // Any server has one of them, and old and new packages find it.
+    let (old, new) = (served("policy/v1beta1").await, served("policy/v1").await);
+    assert!(
+        old == new || (old == "v1beta1" && new == "v1"),
+        "{old} {new}"
+    );
+}
+
+#[tokio::test]
 async fn what_an_execution_applied_it_does_not_apply_again() {
     let Some(world) = World::new().await else {
         return;
