@@ -99,6 +99,51 @@ async fn the_plans_of_ten_children_run_at_the_same_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_child_that_vanishes_is_made_again_and_one_that_was_edited_is_put_right() {
+    let namespace = cluster().namespace().await;
+    let _manager = TestManager::start(&[&namespace]);
+    let child = gated().parameter(json!({ "name": "MINE", "default": "1" }));
+    namespace.apply(&child.version("1.0.0")).await;
+    let names = ["c".to_owned()];
+    let parent = parent("gated", &names)
+        .parameter(json!({ "name": "WORD", "default": "a" }))
+        .config_map("word", &[("word", "{{ .Params.WORD }}")]);
+    namespace.apply(&parent.version("1.0.0")).await;
+    namespace.instance("p", "parent-1.0.0", &[]).await;
+    let first = namespace.until_plan("c", "deploy", "IN_PROGRESS").await;
+    namespace.delete_instance("c").await;
+    namespace
+        .until("c", "is another one", |instance| {
+            instance.metadata.uid != first.metadata.uid
+        })
+        .await;
+    namespace
+        .wait_for::<Service>("c-gate", "is the new child's", COLLECTED, |found| {
+            let owners = found.and_then(|found| found.metadata.owner_references.as_ref());
+            owners.is_some_and(|owners| Some(&owners[0].uid) != first.metadata.uid.as_ref())
+        })
+        .await;
+    open_gates(&namespace).await;
+    namespace.until_done("p", "deploy").await;
+
+    // Somebody takes the child to another version; a parameter that the parent says nothing about is his.
+    namespace.apply(&child.version("2.0.0")).await;
+    let edit = json!({ "spec": { "operatorVersion": { "name": "gated-2.0.0" } } });
+    namespace.change("c", edit).await;
+    namespace.until_done("c", "deploy").await;
+    namespace.set("c", json!({ "MINE": "2" })).await;
+    namespace.until_done("c", "deploy").await;
+    namespace.set("p", json!({ "WORD": "b" })).await;
+    namespace.until_done("p", "deploy").await;
+    let put_right = namespace.until_done("c", "deploy").await;
+    assert_eq!(
+        put_right.spec.operator_version.name.as_deref(),
+        Some("gated-1.0.0")
+    );
+    assert_eq!(json!(put_right.spec.parameters), json!({ "MINE": "2" }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_child_that_a_new_version_no_longer_installs_goes_with_its_objects() {
     let namespace = cluster().namespace().await;
     let _manager = TestManager::start(&[&namespace]);

@@ -13,7 +13,7 @@ use kudo_kube::copy::{CopyError, PodFile};
 use serde_json::json;
 
 use crate::harness::{SOON, TestNamespace, cluster};
-use crate::instances::{Operator, plan_status, status_of, steps};
+use crate::instances::{COLLECTED, Operator, plan_status, status_of, steps};
 use crate::managers::TestManager;
 
 const POD: &str = "
@@ -23,7 +23,7 @@ spec:
   volumes: [{name: out, emptyDir: {}}]
   initContainers:
     - name: make
-      image: maker
+      image: '{{ .Params.IMAGE }}'
       volumeMounts: [{name: out, mountPath: /out}]
 ";
 const POD_NAME: &str = "i.deploy.main.make.make.pipepod";
@@ -39,6 +39,7 @@ fn operator() -> Operator {
         ] }],
     });
     Operator::new("pipes")
+        .parameter(json!({ "name": "IMAGE", "default": "maker" }))
         .template("pod.yaml", POD)
         .config_map(
             "names",
@@ -201,4 +202,39 @@ async fn a_manager_that_is_killed_while_it_copies_leaves_nothing_behind() {
     namespace.until_done("i", "deploy").await;
     check_kept(&namespace).await;
     until_pod_is_gone(&namespace).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pod_that_never_starts_makes_room_for_the_next_and_goes_with_its_instance() {
+    const BROKEN: &str = "simulate.kudo.dev/image-pull-error:1.0";
+    let namespace = cluster().namespace().await;
+    let _manager = TestManager::start_copying(&[&namespace], Files::new(good));
+    namespace.apply(&operator().version("1.0.0")).await;
+    let stuck = |pod: Option<&Pod>| {
+        let spec = pod.and_then(|pod| pod.spec.as_ref());
+        let images = spec.and_then(|spec| spec.init_containers.as_ref());
+        images.is_some_and(|containers| containers[0].image.as_deref() == Some(BROKEN))
+    };
+    namespace
+        .instance("i", "pipes-1.0.0", &[("IMAGE", BROKEN)])
+        .await;
+    namespace
+        .wait_for::<Pod>(POD_NAME, "waits for its image", SOON, stuck)
+        .await;
+    namespace.set("i", json!({ "IMAGE": "maker" })).await;
+    namespace.until_done("i", "deploy").await;
+    check_kept(&namespace).await;
+    until_pod_is_gone(&namespace).await;
+
+    namespace.set("i", json!({ "IMAGE": BROKEN })).await;
+    namespace
+        .wait_for::<Pod>(POD_NAME, "waits for its image", SOON, stuck)
+        .await;
+    namespace.delete_instance("i").await;
+    namespace.until_gone("i").await;
+    namespace
+        .wait_for::<Pod>(POD_NAME, "goes with its instance", COLLECTED, |found| {
+            found.is_none()
+        })
+        .await;
 }
