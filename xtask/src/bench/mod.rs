@@ -5,6 +5,7 @@
 //! Requests are counted by the manager itself and read from its `/metrics`.
 
 mod bare;
+mod children;
 mod cluster;
 mod document;
 mod idle;
@@ -12,6 +13,7 @@ mod install;
 mod latency;
 mod manager;
 mod packages;
+mod parameters;
 mod programs;
 mod render;
 mod report;
@@ -26,7 +28,7 @@ use crate::process::ProcessError;
 use crate::workspace::{cargo, release_binaries, target_folder};
 use crate::{control_plane, output};
 use cluster::Cluster;
-use report::Report;
+use report::{Measured, Report};
 
 /// What to measure, and how much of it.
 #[derive(clap::Args)]
@@ -103,6 +105,8 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), BenchError> {
     let binaries = release_binaries()?;
     output::progress("packages: rendering");
     let render = render::measure()?;
+    output::progress("parameters: validating");
+    let parameters = parameters::measure()?;
     output::progress("binaries: starting");
     let programs = programs::measure(&binaries)?;
 
@@ -114,9 +118,20 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), BenchError> {
     let (cluster, idle) = idle::measure(cluster, arguments.instances, arguments.idle).await?;
     output::progress(&format!("latency: {} rounds", arguments.rounds));
     let latency = latency::measure(&cluster, arguments.rounds).await?;
+    output::progress("children: a parent of many");
+    let children = children::measure(&cluster).await?;
     drop(cluster);
 
-    let report = Report::new(install, idle, latency, render, programs)?;
+    let measured = Measured {
+        install,
+        idle,
+        latency,
+        children,
+        render,
+        parameters,
+        programs,
+    };
+    let report = Report::new(measured)?;
     if arguments.write {
         document::write(&report)?;
     }

@@ -10,6 +10,12 @@ use super::cluster::from_json;
 pub(super) const WIDE: &str = "wide-0.1.0";
 /// Name of the version with twenty steps of one object each.
 pub(super) const LONG: &str = "long-0.1.0";
+/// Name of the version that installs [`CHILDREN`] instances of [`WIDE`] in one step.
+pub(super) const PARENT: &str = "parent-0.1.0";
+/// Name of the version with the same plan and no children.
+pub(super) const LONELY: &str = "lonely-0.1.0";
+/// Children of an instance of [`PARENT`].
+pub(super) const CHILDREN: usize = 10;
 /// Objects of an instance of [`WIDE`].
 pub(super) const OBJECTS: usize = 10;
 /// Steps of an instance of [`LONG`].
@@ -38,6 +44,29 @@ pub(super) fn long() -> Result<OperatorVersion, BenchError> {
     let tasks: Vec<Value> = (0..STEPS).map(task).collect();
     let steps: Vec<Value> = (0..STEPS).map(step).collect();
     version(LONG, "long", STEPS, &tasks, &steps)
+}
+
+/// Installs children, all of them in one step.
+pub(super) fn parent() -> Result<OperatorVersion, BenchError> {
+    let task = |i: usize| {
+        let spec = json!({
+            "package": "wide",
+            "operatorVersion": "0.1.0",
+            "instanceName": format!("{{{{ .Name }}}}-{i}"),
+        });
+        json!({ "name": format!("child-{i}"), "kind": "KudoOperator", "spec": spec })
+    };
+    let tasks: Vec<Value> = (0..CHILDREN).map(task).collect();
+    let names: Vec<&Value> = tasks.iter().map(|task| &task["name"]).collect();
+    let step = json!({ "name": "children", "tasks": names });
+    version(PARENT, "parent", 0, &tasks, &[step])
+}
+
+/// One step that does nothing.
+pub(super) fn lonely() -> Result<OperatorVersion, BenchError> {
+    let task = json!({ "name": "nothing", "kind": "Dummy", "spec": { "done": true } });
+    let step = json!({ "name": "children", "tasks": ["nothing"] });
+    version(LONELY, "lonely", 0, &[task], &[step])
 }
 
 fn version(

@@ -6,23 +6,32 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::BenchError;
+use super::children::Children;
 use super::idle::Idle;
 use super::install::Install;
 use super::latency::Latency;
 use super::manager::Requests;
+use super::parameters::Parameters;
 use super::programs::Programs;
 use super::render::Render;
 
 const MEBIBYTE: f64 = 1024.0 * 1024.0;
 
 /// Everything that was measured in one run.
+pub(super) struct Measured {
+    pub(super) install: Install,
+    pub(super) idle: Idle,
+    pub(super) latency: Latency,
+    pub(super) children: Children,
+    pub(super) render: Render,
+    pub(super) parameters: Parameters,
+    pub(super) programs: Programs,
+}
+
+/// The figures, and where they come from.
 pub(super) struct Report {
     machine: Machine,
-    install: Install,
-    idle: Idle,
-    latency: Latency,
-    render: Render,
-    programs: Programs,
+    measured: Measured,
 }
 
 struct Machine {
@@ -40,13 +49,7 @@ pub(super) struct Row {
 }
 
 impl Report {
-    pub(super) fn new(
-        install: Install,
-        idle: Idle,
-        latency: Latency,
-        render: Render,
-        programs: Programs,
-    ) -> Result<Self, BenchError> {
+    pub(super) fn new(measured: Measured) -> Result<Self, BenchError> {
         let processors = std::thread::available_parallelism();
         let processors = processors
             .map_err(BenchError::io("cannot count processors"))?
@@ -60,14 +63,7 @@ impl Report {
             .trim_start_matches([':', ' ', '\t'])
             .to_owned();
         let machine = Machine { processors, model };
-        Ok(Self {
-            machine,
-            install,
-            idle,
-            latency,
-            render,
-            programs,
-        })
+        Ok(Self { machine, measured })
     }
 
     /// One sentence about where the figures come from.
@@ -83,12 +79,13 @@ impl Report {
     pub(super) fn rows(&self) -> Vec<Row> {
         let mut rows = self.install_rows();
         rows.extend(self.idle_rows());
+        rows.extend(self.children_rows());
         rows.extend(self.other_rows());
         rows
     }
 
     fn install_rows(&self) -> Vec<Row> {
-        let install = &self.install;
+        let install = &self.measured.install;
         let writes = per(install.requests.writes(), install.instances);
         let reads = per(install.requests.reads(), install.instances);
         let ratio = self.write_rate() / self.bare_rate();
@@ -125,7 +122,7 @@ impl Report {
     }
 
     fn idle_rows(&self) -> Vec<Row> {
-        let idle = &self.idle;
+        let idle = &self.measured.idle;
         let resident = mebibytes(idle.usage.resident * 1024);
         let restarted = mebibytes(idle.restart_usage.resident * 1024);
         let (writes, reads) = (idle.requests.writes(), idle.requests.reads());
@@ -146,8 +143,50 @@ impl Report {
         ]
     }
 
+    fn children_rows(&self) -> Vec<Row> {
+        let (children, parameters) = (&self.measured.children, &self.measured.parameters);
+        let ratio = self.children_ratio();
+        vec![
+            row(
+                "children: a parent of 10, of 10 objects each",
+                milliseconds(children.whole),
+            ),
+            row(
+                "children: the slowest of them",
+                milliseconds(children.slowest),
+            ),
+            row("children: a parent of none", milliseconds(children.own)),
+            row(
+                "children: ratio to the slowest, less the parent's own",
+                format!("{ratio:.2}"),
+            )
+            .reach("≤ 1.5", ratio <= 1.5),
+            row(
+                "parameters: 10,000 values validated",
+                milliseconds(parameters.good),
+            )
+            .reach("< 50 ms", parameters.good < Duration::from_millis(50)),
+            row(
+                "parameters: 10,000 wrong values refused",
+                milliseconds(parameters.bad),
+            )
+            .reach("< 50 ms", parameters.bad < Duration::from_millis(50)),
+        ]
+    }
+
+    /// What a parent takes beyond its own steps, compared with its slowest child.
+    fn children_ratio(&self) -> f64 {
+        let children = &self.measured.children;
+        let beyond = children.whole.saturating_sub(children.own);
+        beyond.as_secs_f64() / children.slowest.as_secs_f64()
+    }
+
     fn other_rows(&self) -> Vec<Row> {
-        let (latency, render, programs) = (&self.latency, &self.render, &self.programs);
+        let (latency, render, programs) = (
+            &self.measured.latency,
+            &self.measured.render,
+            &self.measured.programs,
+        );
         let ratio = latency.median.as_secs_f64() / latency.bare_median.as_secs_f64();
         let bytes = programs.kubectl_kudo_bytes + programs.kudo_manager_bytes;
         let start = programs.start_cpu;
@@ -181,11 +220,11 @@ impl Report {
     }
 
     fn write_rate(&self) -> f64 {
-        number(self.install.requests.writes()) / self.install.took.as_secs_f64()
+        number(self.measured.install.requests.writes()) / self.measured.install.took.as_secs_f64()
     }
 
     fn bare_rate(&self) -> f64 {
-        whole(self.install.bare_objects) / self.install.bare_took.as_secs_f64()
+        whole(self.measured.install.bare_objects) / self.measured.install.bare_took.as_secs_f64()
     }
 
     fn bare_applied_rate(&self) -> f64 {
@@ -211,7 +250,11 @@ impl Report {
     }
 
     pub(super) fn json(&self) -> String {
-        let (install, idle, latency) = (&self.install, &self.idle, &self.latency);
+        let (install, idle, latency) = (
+            &self.measured.install,
+            &self.measured.idle,
+            &self.measured.latency,
+        );
         let reached = self.rows().iter().all(|row| row.reached != Some(false));
         json!({
             "machine": {
@@ -270,21 +313,32 @@ impl Report {
                 },
                 "ratio_to_bare": latency.median.as_secs_f64() / latency.bare_median.as_secs_f64(),
             },
+            "children": {
+                "whole_ms": self.measured.children.whole.as_secs_f64() * 1000.0,
+                "slowest_ms": self.measured.children.slowest.as_secs_f64() * 1000.0,
+                "own_ms": self.measured.children.own.as_secs_f64() * 1000.0,
+                "ratio": self.children_ratio(),
+            },
+            "parameters": {
+                "values": super::parameters::VALUES,
+                "good_ms": self.measured.parameters.good.as_secs_f64() * 1000.0,
+                "bad_ms": self.measured.parameters.bad.as_secs_f64() * 1000.0,
+            },
             "render": {
-                "packages": self.render.packages,
-                "templates": self.render.templates,
-                "templates_per_second_cached": self.render.per_second,
-                "templates_per_second_uncached": self.render.uncached_per_second,
+                "packages": self.measured.render.packages,
+                "templates": self.measured.render.templates,
+                "templates_per_second_cached": self.measured.render.per_second,
+                "templates_per_second_uncached": self.measured.render.uncached_per_second,
             },
             "start": {
-                "cpu_ms": self.programs.start_cpu.as_secs_f64() * 1000.0,
-                "wall_ms": self.programs.start_wall.as_secs_f64() * 1000.0,
+                "cpu_ms": self.measured.programs.start_cpu.as_secs_f64() * 1000.0,
+                "wall_ms": self.measured.programs.start_wall.as_secs_f64() * 1000.0,
             },
             "size": {
-                "kubectl_kudo_bytes": self.programs.kubectl_kudo_bytes,
-                "kudo_manager_bytes": self.programs.kudo_manager_bytes,
+                "kubectl_kudo_bytes": self.measured.programs.kubectl_kudo_bytes,
+                "kudo_manager_bytes": self.measured.programs.kudo_manager_bytes,
                 "both_mib": mebibytes(
-                    self.programs.kubectl_kudo_bytes + self.programs.kudo_manager_bytes
+                    self.measured.programs.kubectl_kudo_bytes + self.measured.programs.kudo_manager_bytes
                 ),
             },
             "all_reached": reached,
