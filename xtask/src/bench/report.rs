@@ -228,7 +228,8 @@ impl Report {
     }
 
     fn bare_applied_rate(&self) -> f64 {
-        whole(self.install.bare_objects) / self.install.bare_applied_took.as_secs_f64()
+        whole(self.measured.install.bare_objects)
+            / self.measured.install.bare_applied_took.as_secs_f64()
     }
 
     pub(super) fn table(&self) -> String {
