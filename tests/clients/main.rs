@@ -1,39 +1,38 @@
 //! Real clients: kubectl, old and new, and Kubernetes' Python client.
 //!
 //! They come from Debian and from the Python package index; `cargo xtask test` puts them into the
-//! project's cache. They are driven on a control plane with simulated pods, as the embedded cluster
-//! must be able to take its place.
+//! project's cache. They are driven on a real control plane with simulated pods;
+//! `KUDO_TEST_CLUSTER=simulated` drives them on the embedded cluster.
 
 #![cfg(test)]
 
 mod kubectl;
 mod python;
+#[path = "../cluster/server.rs"]
+#[expect(dead_code, reason = "shared with the tests of the cluster binary")]
+mod server;
 
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::sync::mpsc;
 
-use kudo_simcluster::control_plane::{ControlPlane, ControlPlaneOptions, project_cache};
-use kudo_simcluster::kubelet::{PodOptions, simulate_pods};
+use kudo_simcluster::control_plane::project_cache;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
+use server::{TestServer, is_simulated};
+
 /// The cluster that all tests share, started by whoever asks first.
-fn server() -> &'static ControlPlane {
-    static SERVER: OnceLock<ControlPlane> = OnceLock::new();
+fn server() -> &'static TestServer {
+    static SERVER: OnceLock<TestServer> = OnceLock::new();
     SERVER.get_or_init(|| {
         let (send, receive) = mpsc::channel();
         std::thread::spawn(move || {
             Runtime::new().unwrap().block_on(async {
-                let started = ControlPlane::start(ControlPlaneOptions::default()).await;
-                let control_plane = started.unwrap_or_else(|error| {
-                    panic!("{error}\nhint: `cargo xtask control-plane build` makes the programs")
-                });
-                let client = control_plane.client().await.unwrap();
-                send.send(control_plane).unwrap();
-                let ended = simulate_pods(client, PodOptions::default()).await;
-                panic!("the simulated kubelet ended: {ended:?}");
+                send.send(TestServer::start(is_simulated(false)).await)
+                    .unwrap();
+                std::future::pending::<()>().await;
             });
         });
         receive.recv().expect("the cluster starts")

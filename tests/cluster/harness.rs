@@ -9,9 +9,8 @@
 //! }
 //! ```
 
-use std::env;
 use std::fmt::{Debug, Display};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -26,15 +25,13 @@ use kube::api::{
 use kube::discovery::{Scope, pinned_kind};
 use kube::runtime::wait::{await_condition, conditions};
 use kube::{Api, Client, ResourceExt};
-use kudo_simcluster::control_plane::{ControlPlane, ControlPlaneOptions, client_for};
-use kudo_simcluster::kubelet::{KubeletError, PodOptions, simulate_pods};
+use kudo_simcluster::control_plane::client_for;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::runtime::{Handle, Runtime};
 
-/// Names a kubeconfig; the tests then use its cluster and start none.
-pub(crate) const KUBECONFIG_VARIABLE: &str = "KUDO_TEST_KUBECONFIG";
+use crate::server::{TestServer, is_simulated};
 
 /// Time enough for anything that should happen at once, on a busy machine too.
 pub(crate) const SOON: Duration = Duration::from_secs(30);
@@ -43,10 +40,7 @@ const POLL: Duration = Duration::from_millis(25);
 
 /// The cluster all tests share.
 pub(crate) struct TestCluster {
-    kubeconfig: PathBuf,
-    /// `None` where the cluster was there before. Statics are not dropped, but the control plane
-    /// ends with the process that owns it.
-    control_plane: Option<ControlPlane>,
+    server: TestServer,
     background: Handle,
 }
 
@@ -59,12 +53,8 @@ pub(crate) fn cluster() -> &'static TestCluster {
         std::thread::spawn(move || {
             let runtime = Runtime::new().unwrap();
             runtime.block_on(async {
-                let (cluster, kubelet) = TestCluster::start().await;
-                send.send(cluster).unwrap();
-                match kubelet.await {
-                    Err(KubeletError::RealNodes { .. }) => std::future::pending().await,
-                    ended => panic!("the simulated kubelet ended: {ended:?}"),
-                }
+                send.send(TestCluster::start().await).unwrap();
+                std::future::pending::<()>().await;
             });
         });
         receive.recv().expect("the test cluster starts")
@@ -72,44 +62,26 @@ pub(crate) fn cluster() -> &'static TestCluster {
 }
 
 impl TestCluster {
-    async fn start() -> (Self, impl Future<Output = Result<(), KubeletError>>) {
-        let existing = env::var_os(KUBECONFIG_VARIABLE).map(PathBuf::from);
-        let control_plane = if existing.is_some() {
-            None
-        } else {
-            let started = ControlPlane::start(ControlPlaneOptions::default()).await;
-            Some(started.unwrap_or_else(|error| {
-                panic!("{error}\nhint: `cargo xtask control-plane build` makes the programs")
-            }))
-        };
-        let started = control_plane.as_ref().map(|c| c.kubeconfig().to_owned());
-        let kubeconfig = existing.or(started).unwrap();
-        let client = client_for(&kubeconfig).await.unwrap();
-        install_crds(&client).await;
-        let kubelet = simulate_pods(client, PodOptions::default());
-        let cluster = Self {
-            kubeconfig,
-            control_plane,
-            background: Handle::current(),
-        };
-        (cluster, kubelet)
+    async fn start() -> Self {
+        let server = TestServer::start(is_simulated(false)).await;
+        install_crds(&client_for(server.kubeconfig()).await.unwrap()).await;
+        let background = Handle::current();
+        Self { server, background }
     }
 
     /// The kubeconfig of a user who may do everything.
     pub(crate) fn kubeconfig(&self) -> &Path {
-        &self.kubeconfig
+        self.server.kubeconfig()
     }
 
-    /// The kubeconfig of a user who may do nothing; absent on a cluster that was there before.
+    /// The kubeconfig of a user who may do nothing; only a real control plane of our own has one.
     pub(crate) fn restricted_kubeconfig(&self) -> Option<&Path> {
-        self.control_plane
-            .as_ref()
-            .map(ControlPlane::restricted_kubeconfig)
+        self.server.restricted_kubeconfig()
     }
 
     /// A client that lives in the caller's runtime.
     pub(crate) async fn client(&self) -> Client {
-        client_for(&self.kubeconfig).await.unwrap()
+        client_for(self.kubeconfig()).await.unwrap()
     }
 
     /// A new namespace, deleted when the value is dropped.
@@ -247,7 +219,7 @@ impl Drop for TestNamespace {
         let (cluster, name) = (cluster(), self.name.clone());
         let failed = std::thread::panicking();
         cluster.run_in_background(async move {
-            let client = client_for(&cluster.kubeconfig).await.unwrap();
+            let client = client_for(cluster.kubeconfig()).await.unwrap();
             if failed {
                 tell(&client, &name).await;
             }

@@ -1,7 +1,8 @@
-//! Tests against a real Kubernetes API server with simulated pods.
+//! Tests against a Kubernetes API server with simulated pods.
 //!
 //! One control plane serves the whole binary; each test has a namespace of its own, so they run
-//! side by side. `KUDO_TEST_KUBECONFIG=FILE` runs them against a cluster that already exists.
+//! side by side. `KUDO_TEST_CLUSTER=simulated` takes the embedded cluster instead of a real
+//! control plane, `KUDO_TEST_KUBECONFIG=FILE` runs them against a cluster that already exists.
 
 #![cfg(test)]
 
@@ -20,6 +21,7 @@ mod managers;
 mod pipes;
 mod refusals;
 mod rights;
+mod server;
 mod smoke;
 mod takeover;
 mod upgrades;

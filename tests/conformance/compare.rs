@@ -18,32 +18,16 @@ pub(crate) async fn verdict(versions: &Versions, case: &Case) -> Verdict {
     let servers = servers();
     let id = format!("c{}", &uuid::Uuid::new_v4().simple().to_string()[..9]);
     let real = play(case, &servers.real, &id);
-    let Some(server) = &servers.embedded else {
-        let played = real.await;
-        return invalid(case, &servers.real, &played).unwrap_or_else(|| {
-            show_if_asked(case, played);
-            Verdict::RealOnly
-        });
-    };
-    let (real, embedded) = futures::join!(real, play(case, server, &id));
+    let (real, embedded) = futures::join!(real, play(case, &servers.embedded, &id));
     if let Some(invalid) = invalid(case, &servers.real, &real) {
         return invalid;
     }
-    differences(versions, case, (&servers.real, real), (server, embedded))
-}
-
-/// Prints what the real server said, for whoever writes a case.
-fn show_if_asked(case: &Case, mut played: Played) {
-    if std::env::var_os("KUDO_CONFORMANCE_SHOW").is_none() {
-        return;
-    }
-    let mut normalizer = Normalizer::new(case);
-    let mut text = format!("==== {}\n", case.name);
-    for (step, seen) in case.script.steps.iter().zip(&mut played.seen) {
-        normalizer.normalize(seen);
-        let _ = writeln!(text, "---- {}\n{}", title(step), shown(step, seen));
-    }
-    println!("{text}");
+    differences(
+        versions,
+        case,
+        (&servers.real, real),
+        (&servers.embedded, embedded),
+    )
 }
 
 /// Whether the real server did what the case is about.

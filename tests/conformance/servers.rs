@@ -9,7 +9,9 @@ use std::time::Duration;
 use kube::client::Body;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
+use kudo_simcluster::cluster::{SimCluster, SimOptions};
 use kudo_simcluster::control_plane::{ControlPlane, ControlPlaneOptions};
+use kudo_simcluster::controllers::{self, ControllerOptions};
 use kudo_simcluster::kubelet::{KubeletError, PodOptions, simulate_pods};
 use serde_json::Value;
 use tokio::runtime::{Handle, Runtime};
@@ -31,7 +33,7 @@ pub(crate) struct Server {
 /// What a case is played on.
 pub(crate) struct Servers {
     pub(crate) real: Server,
-    pub(crate) embedded: Option<Server>,
+    pub(crate) embedded: Server,
     runtime: Handle,
     /// Ends with the process that owns it.
     _control_plane: Option<ControlPlane>,
@@ -77,7 +79,7 @@ impl Servers {
         spawn_kubelet(client.clone());
         Self {
             real: Server::new("the real server", client, Duration::from_mins(1)).await,
-            embedded: None,
+            embedded: start_embedded().await,
             runtime: Handle::current(),
             _control_plane: control_plane,
         }
@@ -103,6 +105,17 @@ impl Server {
             patience,
         }
     }
+}
+
+async fn start_embedded() -> Server {
+    let client = SimCluster::start(SimOptions::default()).client();
+    let options = ControllerOptions {
+        root_certificate: Some("a certificate".to_owned()),
+        ..ControllerOptions::default()
+    };
+    tokio::spawn(controllers::run(client.clone(), options));
+    spawn_kubelet(client.clone());
+    Server::new("the embedded server", client, Duration::from_secs(8)).await
 }
 
 fn spawn_kubelet(client: Client) {
