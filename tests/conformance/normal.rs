@@ -18,8 +18,12 @@ static UID: LazyLock<Regex> = LazyLock::new(|| {
 static TIME: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z").unwrap());
 static ADDRESS: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\b10\.\d+\.\d+\.\d+\b").unwrap());
-static OLD_VERSION: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"resource version: \d+ \(\d+\)|, current: \d+").unwrap());
+static OLD_VERSION: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"resource version: \d+ \(\d+\)|, current: \d+|in record \(\d+\)").unwrap()
+});
+static POINTER: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\(0x[0-9a-f]+\)").unwrap());
+static REPLICA_SET: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r#"ReplicaSet "(\S+)-[a-z0-9]{5,10}""#).unwrap());
 static AGE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^(\d+[smhd])+$").unwrap());
 
 /// Labels whose values controllers make up.
@@ -83,17 +87,21 @@ impl<'a> Normalizer<'a> {
         let text = |name: &str| members.get(name).and_then(Value::as_str);
         for label in MADE_UP_LABELS {
             if let Some(hash) = text(label).filter(|hash| !hash.is_empty()) {
+                if UID.is_match(hash) {
+                    continue;
+                }
                 // A revision is labelled with its owner's name and the hash.
                 let hash = hash.rsplit('-').next().unwrap_or(hash).to_owned();
                 let known = self.made_up.iter().any(|(text, _)| *text == hash);
-                if !known && !UID.is_match(&hash) {
+                if !known {
                     let word = self.count("hash");
                     self.made_up.push((hash, word));
                 }
             }
         }
         if let (Some(start), Some(name)) = (text("generateName"), text("name"))
-            && let Some(end) = name.strip_prefix(start).filter(|end| !end.is_empty())
+            // A number at the end (of a stateful set's pods) is not made up.
+            && let Some(end) = name.strip_prefix(start).filter(|end| end.len() > 3)
             && !self.made_up.iter().any(|(text, _)| text == end)
         {
             let word = self.count("suffix");
@@ -142,6 +150,8 @@ impl<'a> Normalizer<'a> {
         }
         let text = self.replaced(&UID, "uid", &text);
         let text = self.replaced(&ADDRESS, "address", &text);
+        let text = REPLICA_SET.replace_all(&text, "ReplicaSet \"$1-<template>\"");
+        let text = POINTER.replace_all(&text, "(<pointer>)");
         let text = OLD_VERSION.replace_all(&text, "<versions>");
         TIME.replace_all(&text, |found: &Captures| {
             self.unless_written(&found[0], "<time>")

@@ -7,7 +7,7 @@
 //! | `[type=Ready]` | the elements whose member `type` is `Ready` |
 //! | `#` | the number of elements or members |
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// The values at a selector, in order; none where the document has no such place.
 pub(crate) fn select(document: &Value, selector: &str) -> Vec<Value> {
@@ -46,8 +46,15 @@ pub(crate) fn remove(document: &mut Value, selector: &str) {
     });
 }
 
-/// Puts a value where a selector says, if its parent is there and it is not.
+/// Puts a value where a selector says, if it is not there; the map that holds it is made if need be.
 pub(crate) fn set_absent(document: &mut Value, selector: &str, value: &Value) {
+    let parent = selector.rsplit_once('/').map_or("", |(parent, _)| parent);
+    if let Some((above, _)) = parent.rsplit_once('/')
+        && !above.is_empty()
+        && first(document, above).is_some()
+    {
+        put(document, parent, &Value::Object(Map::new()), false);
+    }
     put(document, selector, value, false);
 }
 

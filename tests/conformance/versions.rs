@@ -105,10 +105,13 @@ fn lift_one(differs: &Differs, real: &mut Seen, embedded: &mut Seen) {
         real.warnings.clone_from(warnings);
     }
     if let Some(body) = &differs.body {
-        if let Answer::Text(_) = real.answer {
-            real.content_type = "application/json".to_owned();
+        real.content_type = match body {
+            Value::String(_) => "text/plain; charset=utf-8",
+            _ => "application/json",
         }
+        .to_owned();
         real.answer = match body {
+            Value::String(text) => Answer::Text(text.clone()),
             Value::Array(events) => Answer::Events(events.clone()),
             other => Answer::Json(other.clone()),
         };

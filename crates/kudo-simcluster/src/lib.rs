@@ -25,6 +25,7 @@ pub mod controllers;
 mod crd;
 mod discovery;
 pub mod field_error;
+mod go_json;
 mod http;
 mod kinds;
 pub mod kubelet;

@@ -13,6 +13,15 @@ use crate::kinds::Shown;
 /// Ports that nodes open for services.
 const NODE_PORTS: std::ops::RangeInclusive<i64> = 30_000..=32_767;
 
+/// Addresses of services.
+const ADDRESSES: &str = "10.96.0.0/16";
+
+/// Whether an address is one that services may have.
+fn is_in_range(address: &str) -> bool {
+    let address: Option<std::net::Ipv4Addr> = address.parse().ok();
+    address.is_some_and(|address| address.octets().starts_with(&[10, 96]))
+}
+
 impl Server {
     /// Sets what every cluster's admission sets in new objects.
     pub(crate) fn plug_in(&self, shown: &Shown, object: &mut Value) {
@@ -45,13 +54,6 @@ impl Server {
 
 fn pod(pod: &mut Value) {
     let spec = &mut pod["spec"];
-    if spec["serviceAccountName"]
-        .as_str()
-        .is_none_or(str::is_empty)
-    {
-        spec["serviceAccountName"] = "default".into();
-        spec["serviceAccount"] = "default".into();
-    }
     if spec["priority"].is_null() {
         spec["priority"] = 0.into();
         spec["preemptionPolicy"] = "PreemptLowerPriority".into();
@@ -76,44 +78,11 @@ fn pod(pod: &mut Value) {
 }
 
 impl Call {
-    /// Gives a new service its address and its ports.
-    pub(crate) fn assign_on_create(
-        &self,
-        shown: &Shown,
-        object: &mut Value,
-    ) -> Result<(), Refusal> {
+    /// Gives a service the address and the ports that it lacks.
+    pub(crate) fn assign(&self, shown: &Shown, service: &mut Value) -> Result<(), Refusal> {
         if shown.kind.kind != "Service" || !shown.version().group.is_empty() {
             return Ok(());
         }
-        self.assign(shown, object)
-    }
-
-    pub(crate) fn assign_on_update(
-        &self,
-        shown: &Shown,
-        old: &Value,
-        object: &mut Value,
-    ) -> Result<(), Refusal> {
-        if shown.kind.kind != "Service" || !shown.version().group.is_empty() {
-            return Ok(());
-        }
-        let fixed = |service: &Value| service["spec"]["type"] != "ExternalName";
-        if fixed(object)
-            && fixed(old)
-            && object["spec"]["clusterIP"]
-                .as_str()
-                .is_none_or(str::is_empty)
-        {
-            for field in ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"] {
-                if !old["spec"][field].is_null() {
-                    object["spec"][field] = old["spec"][field].clone();
-                }
-            }
-        }
-        self.assign(shown, object)
-    }
-
-    fn assign(&self, shown: &Shown, service: &mut Value) -> Result<(), Refusal> {
         let kind = service["spec"]["type"]
             .as_str()
             .unwrap_or("ClusterIP")
@@ -144,11 +113,12 @@ impl Call {
         if address.is_empty() {
             service["spec"]["clusterIP"] = self.free_address(&taken).into();
         } else if address != "None" && taken.contains(&address) {
-            let detail =
-                format!("failed to allocate IP {address}: provided IP is already allocated");
-            let ips = json!([address]);
-            let error = FieldError::invalid("spec.clusterIPs", &ips, detail);
-            Self::refuse_invalid(shown, &name, &[error])?;
+            Self::refuse_address(shown, &name, &address, "provided IP is already allocated")?;
+        } else if address != "None" && !is_in_range(&address) {
+            let problem = format!(
+                "provided IP is not in the valid range. The range of valid IPs is {ADDRESSES}"
+            );
+            Self::refuse_address(shown, &name, &address, &problem)?;
         }
         let address = service["spec"]["clusterIP"].clone();
         let spec = &mut service["spec"];
@@ -163,9 +133,22 @@ impl Call {
             spec["ipFamilyPolicy"] = "SingleStack".into();
         }
         if kind == "NodePort" || kind == "LoadBalancer" {
-            self.assign_ports(service, &others);
+            let errors = self.assign_ports(service, &others);
+            Self::refuse_invalid(shown, &name, &errors)?;
         }
         Ok(())
+    }
+
+    fn refuse_address(
+        shown: &Shown,
+        name: &str,
+        address: &str,
+        problem: &str,
+    ) -> Result<(), Refusal> {
+        let detail = format!("failed to allocated ip:{address} with error:{problem}");
+        let ips = format!("[]string{{{address:?}}}");
+        let error = FieldError::invalid_shown("spec.clusterIPs", ips, detail);
+        Self::refuse_invalid(shown, name, &[error])
     }
 
     fn free_address(&self, taken: &BTreeSet<String>) -> String {
@@ -179,18 +162,34 @@ impl Call {
             .unwrap_or_default()
     }
 
-    fn assign_ports(&self, service: &mut Value, others: &[Value]) {
+    fn assign_ports(&self, service: &mut Value, others: &[Value]) -> Vec<FieldError> {
         let ports_of = |service: &Value| -> Vec<i64> {
             let ports = service["spec"]["ports"].as_array().into_iter().flatten();
             ports.filter_map(|port| port["nodePort"].as_i64()).collect()
         };
         let mut taken: BTreeSet<i64> = others.iter().flat_map(&ports_of).collect();
-        taken.extend(ports_of(service));
+        let asked = ports_of(service);
+        let mut errors = Vec::new();
         let ports = service["spec"]["ports"].as_array_mut();
-        for port in ports.into_iter().flatten() {
-            if port["nodePort"].as_i64().unwrap_or(0) != 0 {
+        for (index, port) in ports.into_iter().flatten().enumerate() {
+            let wanted = port["nodePort"].as_i64().unwrap_or(0);
+            if wanted != 0 {
+                let detail = if !NODE_PORTS.contains(&wanted) {
+                    let (first, last) = (NODE_PORTS.start(), NODE_PORTS.end());
+                    format!(
+                        "provided port is not in the valid range. The range of valid ports is \
+                         {first}-{last}"
+                    )
+                } else if taken.contains(&wanted) {
+                    "provided port is already allocated".to_owned()
+                } else {
+                    continue;
+                };
+                let field = format!("spec.ports[{index}].nodePort");
+                errors.push(FieldError::invalid(field, &wanted.into(), detail));
                 continue;
             }
+            taken.extend(&asked);
             let span = NODE_PORTS.end() - NODE_PORTS.start() + 1;
             let start = i64::try_from(self.server.chance.number() % 2768).unwrap_or_default();
             let free = (0..span)
@@ -201,5 +200,6 @@ impl Call {
                 port["nodePort"] = free.into();
             }
         }
+        errors
     }
 }

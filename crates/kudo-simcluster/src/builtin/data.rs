@@ -1,9 +1,12 @@
 //! Checks of config maps, secrets and events.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::names;
 use crate::field_error::FieldError;
+use crate::go_json;
 
 pub(super) fn config_map(object: &Value, _: &str, errors: &mut Vec<FieldError>) {
     for part in ["data", "binaryData"] {
@@ -51,10 +54,21 @@ pub(super) fn secret(object: &Value, _: &str, errors: &mut Vec<FieldError>) {
     };
     for key in needed {
         let name = key.rsplit('[').next().unwrap_or(key);
-        if object["data"][name].is_null() {
+        let value = &object["data"][name];
+        if value.is_null() {
             errors.push(FieldError::required(format!("data[{key}]"), ""));
+        } else if name.starts_with(".docker")
+            && let Some(fault) = decoded(value).and_then(|text| go_json::fault(&text))
+        {
+            let field = format!("data[{key}]");
+            let hidden = "\"<secret contents redacted>\"";
+            errors.push(FieldError::invalid_shown(field, hidden, fault));
         }
     }
+}
+
+fn decoded(value: &Value) -> Option<Vec<u8>> {
+    STANDARD.decode(value.as_str()?).ok()
 }
 
 fn keys(data: &Value, part: &str, errors: &mut Vec<FieldError>) {

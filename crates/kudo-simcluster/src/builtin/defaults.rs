@@ -6,6 +6,18 @@ use crate::schema::{Object, Type, TypeRef};
 
 /// Type, field and the value, as JSON, that a field has if nobody says it.
 const DEFAULTS: &[(&str, &str, &str)] = &[
+    ("APIServiceCondition", "lastTransitionTime", "null"),
+    (
+        "CertificateSigningRequestCondition",
+        "lastTransitionTime",
+        "null",
+    ),
+    (
+        "CertificateSigningRequestCondition",
+        "lastUpdateTime",
+        "null",
+    ),
+    ("ClusterRole", "rules", "null"),
     ("ConfigMapVolumeSource", "defaultMode", "420"),
     ("Container", "resources", "{}"),
     (
@@ -15,18 +27,29 @@ const DEFAULTS: &[(&str, &str, &str)] = &[
     ),
     ("Container", "terminationMessagePolicy", "\"File\""),
     ("ContainerPort", "protocol", "\"TCP\""),
+    ("ContainerStateRunning", "startedAt", "null"),
+    ("ContainerStateTerminated", "finishedAt", "null"),
+    ("ContainerStateTerminated", "startedAt", "null"),
     ("CronJobSpec", "concurrencyPolicy", "\"Allow\""),
     ("CronJobSpec", "failedJobsHistoryLimit", "1"),
     ("CronJobSpec", "successfulJobsHistoryLimit", "3"),
     ("CronJobSpec", "suspend", "false"),
     (
+        "CustomResourceDefinitionCondition",
+        "lastTransitionTime",
+        "null",
+    ),
+    (
         "CustomResourceDefinitionSpec",
         "conversion",
         r#"{"strategy":"None"}"#,
     ),
+    ("DaemonSetCondition", "lastTransitionTime", "null"),
     ("DaemonSetSpec", "revisionHistoryLimit", "10"),
     ("DaemonSetSpec", "updateStrategy", "{}"),
     ("DaemonSetUpdateStrategy", "type", "\"RollingUpdate\""),
+    ("DeploymentCondition", "lastTransitionTime", "null"),
+    ("DeploymentCondition", "lastUpdateTime", "null"),
     ("DeploymentSpec", "progressDeadlineSeconds", "600"),
     ("DeploymentSpec", "replicas", "1"),
     ("DeploymentSpec", "revisionHistoryLimit", "10"),
@@ -34,20 +57,40 @@ const DEFAULTS: &[(&str, &str, &str)] = &[
     ("DeploymentStrategy", "type", "\"RollingUpdate\""),
     ("DownwardAPIVolumeSource", "defaultMode", "420"),
     ("EndpointPort", "protocol", "\"TCP\""),
+    ("EndpointSlice", "endpoints", "null"),
+    ("EndpointSlice", "ports", "null"),
     ("HTTPGetAction", "path", "\"/\""),
     ("HTTPGetAction", "scheme", "\"HTTP\""),
+    (
+        "HorizontalPodAutoscalerCondition",
+        "lastTransitionTime",
+        "null",
+    ),
     ("HorizontalPodAutoscalerSpec", "minReplicas", "1"),
     ("HostPathVolumeSource", "type", "\"\""),
     ("ISCSIVolumeSource", "iscsiInterface", "\"default\""),
+    ("JobCondition", "lastProbeTime", "null"),
+    ("JobCondition", "lastTransitionTime", "null"),
     ("JobSpec", "backoffLimit", "6"),
+    ("JobSpec", "completionMode", "\"NonIndexed\""),
+    ("JobSpec", "suspend", "false"),
     ("MutatingWebhook", "failurePolicy", "\"Fail\""),
     ("MutatingWebhook", "matchPolicy", "\"Equivalent\""),
     ("MutatingWebhook", "namespaceSelector", "{}"),
     ("MutatingWebhook", "objectSelector", "{}"),
     ("MutatingWebhook", "reinvocationPolicy", "\"Never\""),
     ("MutatingWebhook", "timeoutSeconds", "10"),
+    ("NamespaceCondition", "lastTransitionTime", "null"),
     ("NetworkPolicyPort", "protocol", "\"TCP\""),
+    ("NodeCondition", "lastHeartbeatTime", "null"),
+    ("NodeCondition", "lastTransitionTime", "null"),
     ("ObjectFieldSelector", "apiVersion", "\"v1\""),
+    ("PersistentVolumeClaimCondition", "lastProbeTime", "null"),
+    (
+        "PersistentVolumeClaimCondition",
+        "lastTransitionTime",
+        "null",
+    ),
     ("PersistentVolumeClaimSpec", "resources", "{}"),
     ("PersistentVolumeClaimSpec", "volumeMode", "\"Filesystem\""),
     (
@@ -56,6 +99,9 @@ const DEFAULTS: &[(&str, &str, &str)] = &[
         "\"Retain\"",
     ),
     ("PersistentVolumeSpec", "volumeMode", "\"Filesystem\""),
+    ("PodCondition", "lastProbeTime", "null"),
+    ("PodCondition", "lastTransitionTime", "null"),
+    ("PodSpec", "containers", "null"),
     ("PodSpec", "dnsPolicy", "\"ClusterFirst\""),
     ("PodSpec", "restartPolicy", "\"Always\""),
     ("PodSpec", "schedulerName", "\"default-scheduler\""),
@@ -71,8 +117,15 @@ const DEFAULTS: &[(&str, &str, &str)] = &[
     ("Probe", "successThreshold", "1"),
     ("Probe", "timeoutSeconds", "1"),
     ("ProjectedVolumeSource", "defaultMode", "420"),
+    ("ReplicaSetCondition", "lastTransitionTime", "null"),
     ("ReplicaSetSpec", "replicas", "1"),
+    (
+        "ReplicationControllerCondition",
+        "lastTransitionTime",
+        "null",
+    ),
     ("ReplicationControllerSpec", "replicas", "1"),
+    ("Role", "rules", "null"),
     ("RoleRef", "apiGroup", "\"rbac.authorization.k8s.io\""),
     ("RuleWithOperations", "scope", "\"*\""),
     ("Secret", "type", "\"Opaque\""),
@@ -81,6 +134,22 @@ const DEFAULTS: &[(&str, &str, &str)] = &[
     ("ServicePort", "protocol", "\"TCP\""),
     ("ServiceSpec", "sessionAffinity", "\"None\""),
     ("ServiceSpec", "type", "\"ClusterIP\""),
+    ("StatefulSetCondition", "lastTransitionTime", "null"),
+    (
+        "StatefulSetPersistentVolumeClaimRetentionPolicy",
+        "whenDeleted",
+        "\"Retain\"",
+    ),
+    (
+        "StatefulSetPersistentVolumeClaimRetentionPolicy",
+        "whenScaled",
+        "\"Retain\"",
+    ),
+    (
+        "StatefulSetSpec",
+        "persistentVolumeClaimRetentionPolicy",
+        "{}",
+    ),
     ("StatefulSetSpec", "podManagementPolicy", "\"OrderedReady\""),
     ("StatefulSetSpec", "replicas", "1"),
     ("StatefulSetSpec", "revisionHistoryLimit", "10"),
@@ -182,6 +251,12 @@ fn set_before(owner: &str, map: &mut Map<String, Value>) {
         "DeploymentSpec" | "StatefulSetSpec" | "DaemonSetSpec" => put(map, "template", json!({})),
         "CronJobSpec" => put(map, "jobTemplate", json!({})),
         "JobSpec" => {
+            let policy = if map.contains_key("podFailurePolicy") {
+                "Failed"
+            } else {
+                "TerminatingOrFailed"
+            };
+            put(map, "podReplacementPolicy", json!(policy));
             put(map, "template", json!({}));
             if !map.contains_key("completions") && !map.contains_key("parallelism") {
                 put(map, "completions", json!(1));
@@ -197,6 +272,10 @@ fn set_before(owner: &str, map: &mut Map<String, Value>) {
                 _ => return,
             };
             put(map, "apiGroup", json!(group));
+        }
+        "RoleBinding" | "ClusterRoleBinding" => {
+            let group = json!("rbac.authorization.k8s.io");
+            within(map, "roleRef", "apiGroup", group);
         }
         "ServiceReference" => put(map, "port", json!(443)),
         "CustomResourceDefinitionNames" => set_names(map),

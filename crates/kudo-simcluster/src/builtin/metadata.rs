@@ -65,11 +65,27 @@ pub(super) fn validate_parts(metadata: &Value, path: &str, errors: &mut Vec<Fiel
 
 /// What is wrong with a change of metadata.
 pub(super) fn validate_update(old: &Value, new: &Value, errors: &mut Vec<FieldError>) {
-    for key in ["name", "namespace", "uid", "creationTimestamp"] {
-        if !old[key].is_null() && old[key] != new[key] {
-            let field = format!("metadata.{key}");
-            errors.push(FieldError::invalid(field, &new[key], "field is immutable"));
+    for key in [
+        "name",
+        "namespace",
+        "uid",
+        "creationTimestamp",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+    ] {
+        if new[key].is_null() || old[key] == new[key] {
+            continue;
         }
+        let field = format!("metadata.{key}");
+        let shown = match new[key].as_str() {
+            Some(time) if key.ends_with("Timestamp") => go_time(time),
+            _ => crate::field_error::shown(&new[key]),
+        };
+        errors.push(FieldError::invalid_shown(
+            field,
+            shown,
+            "field is immutable",
+        ));
     }
     if !old["deletionTimestamp"].is_null() {
         let had = |name: &Value| list(&old["finalizers"]).any(|old| old == name);
@@ -98,7 +114,7 @@ pub(super) fn labels(labels: &Value, path: &str, errors: &mut Vec<FieldError>) {
     }
 }
 
-fn annotations(annotations: &Value, path: &str, errors: &mut Vec<FieldError>) {
+pub(super) fn annotations(annotations: &Value, path: &str, errors: &mut Vec<FieldError>) {
     const LIMIT: usize = 256 * 1024;
     let mut size = 0;
     for (key, value) in annotations.as_object().into_iter().flatten() {
@@ -149,14 +165,31 @@ fn owners(owners: &Value, path: &str, errors: &mut Vec<FieldError>) {
 
 fn go_owner(owner: &Value) -> String {
     let text = |key: &str| owner[key].as_str().unwrap_or_default();
+    // Go shows where a truth value lies, not what it is.
+    let pointer = |key: &str| {
+        let place = if owner[key].is_boolean() {
+            "0xc000000000"
+        } else {
+            "nil"
+        };
+        format!("(*bool)({place})")
+    };
     format!(
-        "v1.OwnerReference{{APIVersion:{:?}, Kind:{:?}, Name:{:?}, UID:{:?}, \
-         Controller:(*bool)(nil), BlockOwnerDeletion:(*bool)(nil)}}",
+        "v1.OwnerReference{{APIVersion:{:?}, Kind:{:?}, Name:{:?}, UID:{:?}, Controller:{}, \
+         BlockOwnerDeletion:{}}}",
         text("apiVersion"),
         text("kind"),
         text("name"),
-        text("uid")
+        text("uid"),
+        pointer("controller"),
+        pointer("blockOwnerDeletion"),
     )
+}
+
+/// A time as Go prints it.
+fn go_time(text: &str) -> String {
+    let plain = text.trim_end_matches('Z').replace('T', " ");
+    format!("{plain} +0000 UTC")
 }
 
 fn finalizers(finalizers: &Value, path: &str, errors: &mut Vec<FieldError>) {

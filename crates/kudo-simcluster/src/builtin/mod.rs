@@ -59,6 +59,11 @@ pub fn prepare_update(gvk: Gvk<'_>, old: &Value, new: &mut Value) {
     prepare::update(gvk, old, new);
 }
 
+/// Keeps uid, creation and deletion times where the new object, of any kind, leaves them open.
+pub fn keep_identity(old: &Value, new: &mut Value) {
+    prepare::keep_identity(old, new);
+}
+
 /// Takes the status over from the old object, as every write does that is not of the status.
 pub fn keep_status(old: &Value, new: &mut Value) {
     prepare::keep_status(old, new);

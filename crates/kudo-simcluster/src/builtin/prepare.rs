@@ -64,26 +64,30 @@ pub(super) fn create(gvk: Gvk<'_>, object: &mut Value) {
     }
 }
 
-/// Changes of an object that is written again.
-pub(super) fn update(gvk: Gvk<'_>, old: &Value, new: &mut Value) {
+/// What an object of any kind keeps where a write leaves it open.
+pub(super) fn keep_identity(old: &Value, new: &mut Value) {
     for key in [
         "creationTimestamp",
         "uid",
         "deletionTimestamp",
         "deletionGracePeriodSeconds",
     ] {
-        let kept = old["metadata"][key].clone();
-        if let Some(metadata) = new["metadata"].as_object_mut() {
-            if kept.is_null() {
-                metadata.remove(key);
-            } else if key != "uid" || !metadata.contains_key("uid") {
-                metadata.insert(key.to_owned(), kept);
-            }
+        let kept = &old["metadata"][key];
+        if let Some(metadata) = new["metadata"].as_object_mut()
+            && !kept.is_null()
+            && metadata.get(key).is_none_or(Value::is_null)
+        {
+            metadata.insert(key.to_owned(), kept.clone());
         }
     }
+}
+
+/// Changes of an object that is written again.
+pub(super) fn update(gvk: Gvk<'_>, old: &Value, new: &mut Value) {
+    keep_identity(old, new);
     match (gvk.group, gvk.kind) {
         ("", "Secret") => take_up_string_data(new),
-        ("", "Service") => keep(old, new, &["clusterIP", "clusterIPs"]),
+        ("", "Service") => service(old, new),
         ("", "Namespace") => keep(old, new, &["finalizers"]),
         ("", "PersistentVolumeClaim") => keep(old, new, &["volumeName", "storageClassName"]),
         ("batch", "Job") => keep(old, new, &["selector"]),
@@ -100,6 +104,44 @@ pub(super) fn keep_status(old: &Value, new: &mut Value) {
             Some(status) => map.insert("status".to_owned(), status.clone()),
             None => map.remove("status"),
         };
+    }
+}
+
+/// A service keeps its addresses and ports where it has any of its own still.
+fn service(old: &Value, new: &mut Value) {
+    let kind = |service: &Value| service["spec"]["type"].as_str().unwrap_or("").to_owned();
+    let (before, after) = (kind(old), kind(new));
+    if before == "ExternalName" || after == "ExternalName" {
+        return;
+    }
+    keep(
+        old,
+        new,
+        &["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"],
+    );
+    let on_nodes = |kind: &str| kind == "NodePort" || kind == "LoadBalancer";
+    if !on_nodes(&before) || !on_nodes(&after) {
+        return;
+    }
+    let known: Vec<&Value> = old["spec"]["ports"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .collect();
+    let ports = new["spec"]["ports"].as_array_mut();
+    for port in ports.into_iter().flatten() {
+        let same = |other: &&&Value| {
+            other["port"] == port["port"] && other["protocol"] == port["protocol"]
+        };
+        if port["nodePort"].as_i64().unwrap_or(0) == 0
+            && let Some(kept) = known
+                .iter()
+                .find(same)
+                .map(|other| other["nodePort"].clone())
+            && !kept.is_null()
+        {
+            port["nodePort"] = kept;
+        }
     }
 }
 

@@ -23,11 +23,13 @@ pub(super) enum Rule {
     Port,
     /// It must be named so.
     Named(fn(&str) -> Vec<String>),
+    /// What lies below it is not looked at.
+    Closed,
     /// The object that has the field must pass; the field is not looked at.
     Whole(fn(&Value, &str, &mut Vec<FieldError>)),
 }
 
-use Rule::{Named, NotNegative, OneOf, Port, Positive, Required, Whole};
+use Rule::{Closed, Named, NotNegative, OneOf, Port, Positive, Required, Whole};
 
 const PROTOCOLS: &[&str] = &["SCTP", "TCP", "UDP"];
 const ACCESS_MODES: &[&str] = &["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce"];
@@ -200,6 +202,10 @@ const RULES: &[(&str, Rules)] = &[
         ],
     ),
     ("MutatingWebhook", WEBHOOK),
+    (
+        "MutatingWebhookConfiguration",
+        &[("", Whole(webhooks::unique_names))],
+    ),
     ("NetworkPolicyPeer", &[("", Whole(network::peer))]),
     (
         "NetworkPolicyPort",
@@ -319,7 +325,8 @@ const RULES: &[(&str, Rules)] = &[
             ("", Whole(workloads::stateful_set_strategy)),
             ("replicas", NotNegative),
             ("", Whole(selectors::stateful_set)),
-            ("template", Whole(pods::nothing)),
+            ("", Whole(workloads::stateful_set_template)),
+            ("template", Closed),
             ("", Whole(pods::always_restarts)),
         ],
     ),
@@ -336,6 +343,10 @@ const RULES: &[(&str, Rules)] = &[
     ),
     ("TCPSocketAction", &[("", Whole(pods::probe_port))]),
     ("ValidatingWebhook", WEBHOOK),
+    (
+        "ValidatingWebhookConfiguration",
+        &[("", Whole(webhooks::unique_names))],
+    ),
     (
         "Volume",
         &[
@@ -383,7 +394,9 @@ pub(super) fn check(ty: &TypeRef, value: &Value, path: &str, errors: &mut Vec<Fi
                     }
                     rule => check_field(rule, map.get(*field), &path, errors),
                 }
-                let is_last = !rules[index + 1..].iter().any(|(other, _)| other == field);
+                let is_closed = matches!(rule, Closed);
+                let is_last =
+                    !is_closed && !rules[index + 1..].iter().any(|(other, _)| other == field);
                 if let (true, Some(known), Some(value)) =
                     (is_last, object.fields.get(*field), map.get(*field))
                 {

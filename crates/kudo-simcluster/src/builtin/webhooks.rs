@@ -27,6 +27,19 @@ pub(super) fn webhook_name(hook: &Value, path: &str, errors: &mut Vec<FieldError
     }
 }
 
+/// No two hooks of a configuration have one name.
+pub(super) fn unique_names(object: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    let mut seen: Vec<&Value> = Vec::new();
+    for (index, hook) in list(&object["webhooks"]).enumerate() {
+        let name = &hook["name"];
+        if seen.contains(&name) {
+            let field = join(path, &format!("webhooks[{index}].name"));
+            errors.push(FieldError::duplicate(field, name));
+        }
+        seen.push(name);
+    }
+}
+
 pub(super) fn webhook_rule(rule: &Value, path: &str, errors: &mut Vec<FieldError>) {
     const OPERATIONS: &[&str] = &["*", "CONNECT", "CREATE", "DELETE", "UPDATE"];
     let several = [("apiGroups", "API groups"), ("apiVersions", "API versions")];

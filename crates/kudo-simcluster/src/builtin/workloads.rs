@@ -145,6 +145,18 @@ pub(super) fn stateful_set_strategy(spec: &Value, path: &str, errors: &mut Vec<F
     }
 }
 
+/// Of the template of a stateful set servers check no more than this.
+pub(super) fn stateful_set_template(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    let metadata = &spec["template"]["metadata"];
+    let path = join(path, "template");
+    metadata::labels(&metadata["labels"], &join(&path, "labels"), errors);
+    metadata::annotations(
+        &metadata["annotations"],
+        &join(&path, "annotations"),
+        errors,
+    );
+}
+
 /// A number that is not negative, or a share.
 fn amount(value: &Value, field: &str, errors: &mut Vec<FieldError>) {
     match value {

@@ -34,12 +34,12 @@ fn uid(entry: &Entry) -> &str {
     entry.meta.uid.as_deref().unwrap_or_default()
 }
 
-fn has_finalizer(entry: &Entry, name: &str) -> bool {
+pub(super) fn has_finalizer(entry: &Entry, name: &str) -> bool {
     let mut finalizers = entry.meta.finalizers.iter().flatten();
     finalizers.any(|finalizer| finalizer == name)
 }
 
-fn without_finalizer(entry: &Entry, name: &str) -> Action {
+pub(super) fn without_finalizer(entry: &Entry, name: &str) -> Action {
     let finalizers = entry.meta.finalizers.iter().flatten();
     let kept: Vec<&String> = finalizers.filter(|finalizer| *finalizer != name).collect();
     let patch = json!({ "metadata": { "finalizers": kept } });

@@ -34,6 +34,7 @@ mod model;
 mod namespace;
 mod namespace_defaults;
 mod pods;
+mod protection;
 mod replica_set;
 mod resources;
 mod revisions;
@@ -93,11 +94,13 @@ pub enum Controller {
     Autoscaler,
     /// What every namespace holds from the start: an account and the cluster's certificate.
     NamespaceDefaults,
+    /// The end of claims and volumes that nothing uses any more.
+    ClaimProtection,
 }
 
 impl Controller {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Deployment,
         Self::ReplicaSet,
         Self::ReplicationController,
@@ -112,6 +115,7 @@ impl Controller {
         Self::DisruptionBudget,
         Self::Autoscaler,
         Self::NamespaceDefaults,
+        Self::ClaimProtection,
     ];
 }
 

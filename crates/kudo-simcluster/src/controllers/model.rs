@@ -109,7 +109,10 @@ fields! {
         restart_policy: String,
         containers: Vec<Container>,
         affinity: Option<Value>,
+        volumes: Vec<PodVolume>,
     }
+    PodVolume { persistent_volume_claim: Option<ClaimSource>, }
+    ClaimSource { claim_name: String, }
     Container { ports: Vec<ContainerPort>, }
     ContainerPort {
         name: String,
@@ -186,6 +189,15 @@ fields! {
     DefinitionNames { kind: String, plural: String, }
     DefinitionVersion { name: String, served: bool, storage: bool, }
     DefinitionStatus { conditions: Vec<Condition>, }
+}
+
+impl PodSpec {
+    /// Names of the claims that the pod mounts.
+    pub(super) fn claims(&self) -> impl Iterator<Item = &String> {
+        let sources = self.volumes.iter();
+        let sources = sources.filter_map(|volume| volume.persistent_volume_claim.as_ref());
+        sources.map(|source| &source.claim_name)
+    }
 }
 
 /// A kind's content, as [`Content`] holds it.

@@ -107,6 +107,7 @@ pub(super) fn bereaved(world: &World, uid: &str) -> Vec<Item> {
 fn own_controller(kind: Kind) -> Option<Controller> {
     Some(match kind {
         Kind::Autoscaler => Controller::Autoscaler,
+        Kind::Claim | Kind::Volume => Controller::ClaimProtection,
         Kind::CronJob => Controller::CronJob,
         Kind::DaemonSet => Controller::DaemonSet,
         Kind::Deployment => Controller::Deployment,
@@ -143,6 +144,13 @@ fn pod(world: &World, entry: &Entry, key: &Key, items: &mut Vec<Item>) {
             }));
         }
         None => adopters(world, entry, items),
+    }
+    if let Some(pod) = typed::<model::Pod>(entry) {
+        let claims = pod.body.spec.claims();
+        items.extend(claims.map(|claim| {
+            let claim = Key::new(&key.namespace, claim);
+            Item::new(Controller::ClaimProtection, claim)
+        }));
     }
     let Some(labels) = &entry.meta.labels else {
         return;

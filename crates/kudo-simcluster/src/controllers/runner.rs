@@ -328,6 +328,7 @@ impl Controller {
             Self::DisruptionBudget => super::disruption::observe(view, key),
             Self::Autoscaler => super::autoscaler::observe(view, key),
             Self::NamespaceDefaults => super::namespace_defaults::observe(view, key),
+            Self::ClaimProtection => super::protection::observe(view, key),
         }
     }
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::resources::Kind;
 use super::testing::{Scene, created, deeds, owner, pod, status, told};
 use super::world::Key;
-use super::{Verdict, View, replica_set};
+use super::{Verdict, View, protection, replica_set};
 use super::{daemon_set, disruption, endpoint_slices, endpoints, namespace, namespace_defaults};
 
 fn template() -> Value {
@@ -485,4 +485,36 @@ fn a_namespace_gets_its_account() {
     let scene = Scene::new().with(space(json!({})));
     let verdict = scene.observe_key(namespace_defaults::observe, &key);
     assert_eq!(told(&verdict), ["create ServiceAccount default"]);
+}
+
+#[test]
+fn a_claim_goes_when_no_pod_uses_it() {
+    let claim = json!({
+        "apiVersion": "v1", "kind": "PersistentVolumeClaim",
+        "metadata": {
+            "name": "data", "namespace": "ns",
+            "deletionTimestamp": "2026-01-01T00:00:00Z",
+            "finalizers": ["example.org/other", "kubernetes.io/pvc-protection"],
+        },
+    });
+    let pod = |node: &str| {
+        json!({
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": { "name": "p", "namespace": "ns" },
+            "spec": {
+                "nodeName": node, "containers": [],
+                "volumes": [{ "persistentVolumeClaim": { "claimName": "data" } }],
+            },
+        })
+    };
+    let key = Key::new("ns", "data");
+    let observe = |node| {
+        let scene = Scene::new().with(claim.clone()).with(pod(node));
+        told(&scene.observe_key(protection::observe, &key))
+    };
+    assert!(observe("n").is_empty());
+    assert_eq!(
+        observe(""),
+        [r#"patch data {"metadata":{"finalizers":["example.org/other"]}}"#]
+    );
 }

@@ -82,6 +82,12 @@ impl Refusal {
         .with_details(resource.details(name))
     }
 
+    /// What has the name is being deleted.
+    pub(crate) fn still_exists(resource: Named<'_>, name: &str) -> Self {
+        let message = format!("object is being deleted: {resource} {name:?} already exists");
+        Self::new(409, "AlreadyExists", message).with_details(resource.details(name))
+    }
+
     pub(crate) fn conflict(resource: Named<'_>, name: &str, problem: &str) -> Self {
         let message = format!("Operation cannot be fulfilled on {resource} {name:?}: {problem}");
         Self::new(409, "Conflict", message).with_details(resource.details(name))
@@ -108,6 +114,18 @@ impl Refusal {
         Self::new(400, "BadRequest", message)
     }
 
+    /// A body is named otherwise than its path, or not at all.
+    pub(crate) fn other_name(name: &str, wanted: &str) -> Self {
+        Self::bad_request(if name.is_empty() {
+            format!(
+                "the name of the object ({wanted} based on URL) was undeterminable: name must be \
+                 provided"
+            )
+        } else {
+            format!("the name of the object ({name}) does not match the name on the URL ({wanted})")
+        })
+    }
+
     pub(crate) fn internal(message: &str) -> Self {
         let details = json!({ "causes": [{ "message": message }] });
         Self::new(
@@ -116,6 +134,12 @@ impl Refusal {
             format!("Internal error occurred: {message}"),
         )
         .with_details(details)
+    }
+
+    /// A kind has no such part.
+    pub(crate) fn no_such_resource() -> Self {
+        let message = "the server could not find the requested resource";
+        Self::new(404, "NotFound", message).with_details(json!({}))
     }
 
     pub(crate) fn method_not_allowed() -> Self {

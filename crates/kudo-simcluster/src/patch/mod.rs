@@ -8,7 +8,7 @@ mod strategic;
 
 use serde_json::{Map, Value};
 
-pub(crate) use go::print as go_print;
+pub(crate) use go::{kind as go_kind, print as go_print};
 pub use strategic::strategic_merge;
 
 /// Why a patch can't be applied.

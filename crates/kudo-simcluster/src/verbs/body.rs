@@ -7,7 +7,7 @@ use super::options::FieldValidation;
 use crate::http::Call;
 use crate::http::status::Refusal;
 use crate::kinds::Shown;
-use crate::schema;
+use crate::{go_json, schema};
 
 /// Bodies of objects may be of these types.
 const ACCEPTED: &[&str] = &[
@@ -15,6 +15,12 @@ const ACCEPTED: &[&str] = &[
     "application/yaml",
     "application/vnd.kubernetes.protobuf",
 ];
+
+const NO_KIND: &str = "couldn't get version/kind; json parse error";
+/// What the server reads first of every body.
+const KIND_AND_VERSION: &str = "struct { APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; \
+                                Kind string \"json:\\\"kind,omitempty\\\"\" }";
+const SCHEME: &str = "k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30";
 
 /// Reads JSON, or YAML where the request says so.
 pub(super) fn parse(call: &Call) -> Result<Value, Refusal> {
@@ -27,9 +33,8 @@ pub(super) fn parse(call: &Call) -> Result<Value, Refusal> {
 
 pub(super) fn parse_json(text: &[u8]) -> Result<Value, Refusal> {
     serde_json::from_slice(text).map_err(|error| {
-        Refusal::bad_request(format!(
-            "couldn't get version/kind; json parse error: {error}"
-        ))
+        let fault = go_json::fault(text).unwrap_or_else(|| error.to_string());
+        Refusal::bad_request(format!("{NO_KIND}: {fault}"))
     })
 }
 
@@ -51,6 +56,10 @@ pub(super) fn object(
     target: &Target,
     validation: FieldValidation,
 ) -> Result<Value, Refusal> {
+    if !target.shown.kind.strategy.custom && ["", "application/json"].contains(&call.content_type())
+    {
+        check_text(&target.shown, &call.body)?;
+    }
     if call.body.is_empty() {
         return Err(Refusal::bad_request("EOF"));
     }
@@ -85,6 +94,45 @@ pub(super) fn object(
     Ok(value)
 }
 
+/// Whether a body is JSON, and an object.
+fn check_text(shown: &Shown, text: &[u8]) -> Result<(), Refusal> {
+    let fault = match go_json::fault(text) {
+        Some(fault) => fault,
+        None if serde_json::from_slice::<Value>(text).is_ok_and(|value| !value.is_object()) => {
+            let value = serde_json::from_slice::<Value>(text).unwrap_or_default();
+            if value.is_null() {
+                return Ok(());
+            }
+            let kind = crate::patch::go_kind(&value);
+            format!("json: cannot unmarshal {kind} into Go value of type {KIND_AND_VERSION}")
+        }
+        None => return Ok(()),
+    };
+    let kind = &shown.kind.kind;
+    let summary = summary(text);
+    Err(Refusal::bad_request(format!(
+        "the object provided is unrecognized (must be of type {kind}): {NO_KIND}: {fault} ({summary})"
+    )))
+}
+
+/// The beginning of a body, as text if it may be an object.
+fn summary(text: &[u8]) -> String {
+    const LIMIT: usize = 2048;
+    let cut = &text[..text.len().min(LIMIT)];
+    let more = if text.len() > LIMIT { " ..." } else { "" };
+    match cut.first() {
+        None => "<empty>".to_owned(),
+        Some(b'{') => format!("{}{more}", String::from_utf8_lossy(cut)),
+        Some(_) => {
+            let digits = cut.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+            let digits: String = digits
+                .filter_map(|digit| char::from_digit(u32::from(digit), 16))
+                .collect();
+            format!("{digits}{more}")
+        }
+    }
+}
+
 fn unfit(shown: &Shown, problem: &str) -> Refusal {
     let (kind, version) = (&shown.kind.kind, &shown.version().version);
     if shown.kind.strategy.custom {
@@ -112,6 +160,11 @@ fn check_kind(shown: &Shown, value: &mut Value) -> Result<(), Refusal> {
             "Object 'Kind' is missing in '{text}'"
         )));
     }
+    let text = |field: &str| value[field].as_str().unwrap_or_default().to_owned();
+    let (said, said_kind) = (text("apiVersion"), text("kind"));
+    if !shown.kind.strategy.custom && !said.is_empty() && !said_kind.is_empty() {
+        check_conversion(shown, &said, &said_kind)?;
+    }
     match value["apiVersion"].as_str() {
         None | Some("") => value["apiVersion"] = api_version.clone().into(),
         Some(said) if said == api_version => {}
@@ -134,6 +187,28 @@ fn check_kind(shown: &Shown, value: &mut Value) -> Result<(), Refusal> {
         }
     }
     Ok(())
+}
+
+/// Whether what a body says of itself can become the built-in kind.
+fn check_conversion(shown: &Shown, api_version: &str, kind: &str) -> Result<(), Refusal> {
+    let (wanted, group) = (&shown.kind.kind, &shown.version().group);
+    let (said_group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+    let known = schema::of(said_group, version, kind).is_some();
+    if known && kind == wanted && said_group == group {
+        return Ok(());
+    }
+    let problem = if known {
+        let internal = match group.split('.').next() {
+            None | Some("") => "core",
+            Some(short) => short,
+        };
+        format!("converting ({version}.{kind}) to ({internal}.{wanted}): unknown conversion")
+    } else {
+        format!("no kind {kind:?} is registered for version {api_version:?} in scheme {SCHEME:?}")
+    };
+    Err(Refusal::bad_request(format!(
+        "{kind} in version {version:?} cannot be handled as a {wanted}: {problem}"
+    )))
 }
 
 /// Brings a value into the form of its kind; the answer lists unknown fields, which are gone.

@@ -71,8 +71,8 @@ impl Call {
             crd::prepare(&self.server, None, &mut object);
         }
         Self::validate_create(target, &object)?;
-        self.assign_on_create(shown, &mut object)?;
-        self.check_room(target)?;
+        self.assign(shown, &mut object)?;
+        self.check_room(target, &text(&object, "name"))?;
         self.validating(
             target,
             Operation::Create,
@@ -103,13 +103,29 @@ impl Call {
                 Err(Refused::Exists | Refused::Stale) if generated => {
                     object["metadata"]["name"] = self.made_up_name(&prefix).into();
                 }
-                Err(_) => return Err(Refusal::already_exists(shown.named(), &name)),
+                Err(_) => return Err(self.exists(target, &name)),
             }
         }
         Err(Refusal::already_exists(
             shown.named(),
             &text(&object, "name"),
         ))
+    }
+
+    /// There is one of that name, perhaps not for long.
+    fn exists(&self, target: &Target, name: &str) -> Refusal {
+        let named = target.shown.named();
+        let found = self
+            .server
+            .store
+            .get(target.storage(), target.namespace(), name);
+        let going =
+            found.is_some_and(|entry| entry.bare()["metadata"]["deletionTimestamp"].is_string());
+        if going {
+            Refusal::still_exists(named, name)
+        } else {
+            Refusal::already_exists(named, name)
+        }
     }
 
     fn made_up_name(&self, prefix: &str) -> String {
@@ -135,7 +151,7 @@ impl Call {
     }
 
     /// Whether the namespace is there and takes new objects.
-    fn check_room(&self, target: &Target) -> Result<(), Refusal> {
+    fn check_room(&self, target: &Target, object: &str) -> Result<(), Refusal> {
         if !target.shown.kind.namespaced {
             return Ok(());
         }
@@ -158,10 +174,10 @@ impl Call {
             "reason": "NamespaceTerminating", "field": "metadata.namespace",
             "message": format!("namespace {name} is being terminated"),
         });
-        let mut details = json!({ "kind": named.plural, "name": target.name(), "causes": [cause] });
+        let mut details = json!({ "kind": named.plural, "name": object, "causes": [cause] });
         if !named.group.is_empty() {
             details["group"] = named.group.into();
         }
-        Err(Refusal::forbidden(named, target.name(), &problem).with_details(details))
+        Err(Refusal::forbidden(named, object, &problem).with_details(details))
     }
 }

@@ -12,7 +12,7 @@ use super::write::{Failed, is_released};
 use crate::admission::Operation;
 use crate::http::Call;
 use crate::http::answer::{self, Body};
-use crate::http::status::Refusal;
+use crate::http::status::{Named, Refusal};
 use crate::store::Entry;
 
 const FOREGROUND: &str = "foregroundDeletion";
@@ -121,15 +121,21 @@ impl Call {
             return Ok(Deleted { object, removed });
         }
         let store = &self.server.store;
-        let entry = if removed {
-            let stored = Self::to_stored(shown, old);
-            store.remove(target.storage(), before, stored)
-        } else {
-            let stored = Self::to_stored(shown, object);
-            store.replace(target.storage(), before, stored)
-        };
+        if removed {
+            let last = store.remove(target.storage(), before, before.bare());
+            let last = last.map_err(|_| Failed::Stale)?;
+            self.server.settle(shown, &last, true);
+            let mut object = last.object(shown);
+            if shown.kind.kind == "Pod" {
+                // It is shown with the grace that it had at last: none.
+                object["metadata"]["deletionGracePeriodSeconds"] = 0.into();
+            }
+            return Ok(Deleted { object, removed });
+        }
+        let stored = Self::to_stored(shown, object);
+        let entry = store.replace(target.storage(), before, stored);
         let entry = entry.map_err(|_| Failed::Stale)?;
-        self.server.settle(shown, &entry, removed);
+        self.server.settle(shown, &entry, false);
         Ok(Deleted {
             object: entry.object(shown),
             removed,
@@ -215,18 +221,18 @@ impl Call {
         options: &DeleteOptions,
     ) -> Result<(), Refusal> {
         let known = |field: &str| old["metadata"][field].as_str().unwrap_or_default();
-        let refuse = |problem: String| {
-            Err(Refusal::conflict(
-                target.shown.named(),
-                target.name(),
-                &problem,
-            ))
+        // The server names the kind here, not the resource.
+        let named = Named {
+            group: &target.shown.version().group,
+            plural: &target.shown.kind.kind,
         };
+        let refuse = |problem: String| Err(Refusal::conflict(named, target.name(), &problem));
         if let Some(uid) = &options.uid
             && uid != known("uid")
         {
             return refuse(format!(
-                "Precondition failed: UID in precondition: {uid}, UID in object meta: {}",
+                "the UID in the precondition ({uid}) does not match the UID in record ({}). The \
+                 object might have been deleted and then recreated",
                 known("uid")
             ));
         }
@@ -234,7 +240,8 @@ impl Call {
             && version != known("resourceVersion")
         {
             return refuse(format!(
-                "Precondition failed: ResourceVersion in precondition: {version}, ResourceVersion in object meta: {}",
+                "the ResourceVersion in the precondition ({version}) does not match the \
+                 ResourceVersion in record ({}). The object might have been modified",
                 known("resourceVersion")
             ));
         }

@@ -45,6 +45,22 @@ impl Target {
         &self.shown.kind.storage
     }
 
+    /// Where a server keeps the object, as its messages tell.
+    pub(crate) fn storage_key(&self) -> String {
+        let version = self.shown.version();
+        let plural = self.shown.kind.plural.as_str();
+        let prefix = match plural {
+            "services" => "services/specs".to_owned(),
+            "endpoints" => "services/endpoints".to_owned(),
+            "nodes" => "minions".to_owned(),
+            plural if self.shown.kind.strategy.custom => format!("{}/{plural}", version.group),
+            plural => plural.to_owned(),
+        };
+        let parts = ["/registry", &prefix, self.namespace(), self.name()];
+        let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        parts.join("/")
+    }
+
     pub(crate) fn not_found(&self) -> Refusal {
         Refusal::not_found(self.shown.named(), self.name())
     }
@@ -127,7 +143,7 @@ impl Call {
             }
             ("approval", &Method::PUT) if other("approval") => self.update(target).await,
             (name, _) if other(name) => Err(Refusal::method_not_allowed()),
-            _ => Ok(answer::no_such_path()),
+            _ => Err(Refusal::no_such_resource()),
         }
     }
 }

@@ -73,11 +73,15 @@ fn dry_run(query: &Query, errors: &mut Vec<FieldError>) -> bool {
     for value in query.all("dryRun").filter(|value| !value.is_empty()) {
         dry = true;
         if value != "All" {
-            let value = Value::from(vec![value]);
-            errors.push(FieldError::not_supported("dryRun", &value, &["All"]));
+            errors.push(wrong_dry_run(value));
         }
     }
     dry
+}
+
+fn wrong_dry_run(value: &str) -> FieldError {
+    let shown = format!("[]string{{{value:?}}}");
+    FieldError::not_supported_shown("dryRun", shown, &["All"])
 }
 
 fn refuse(kind: &str, errors: &[FieldError]) -> Result<(), Refusal> {
@@ -141,8 +145,7 @@ pub(super) fn delete_options(call: &Call) -> Result<DeleteOptions, Refusal> {
     for value in body["dryRun"].as_array().into_iter().flatten() {
         options.dry_run = true;
         if value != "All" {
-            let value = Value::from(vec![value.clone()]);
-            errors.push(FieldError::not_supported("dryRun", &value, &["All"]));
+            errors.push(wrong_dry_run(value.as_str().unwrap_or_default()));
         }
     }
     options.grace = body["gracePeriodSeconds"].as_i64();

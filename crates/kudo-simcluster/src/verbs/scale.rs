@@ -11,7 +11,7 @@ use super::{Target, body};
 use crate::field_error::FieldError;
 use crate::http::Call;
 use crate::http::answer::{self, Body};
-use crate::http::status::Refusal;
+use crate::http::status::{Named, Refusal};
 use crate::kinds::Scale;
 use crate::patch;
 
@@ -19,9 +19,7 @@ impl Call {
     pub(super) fn get_scale(&self, target: &Target) -> Result<Response<Body>, Refusal> {
         let store = &self.server.store;
         let found = store.get(target.storage(), target.namespace(), target.name());
-        let object = found
-            .ok_or_else(|| target.not_found())?
-            .object(&target.shown);
+        let object = found.ok_or_else(|| no_scale(target))?.object(&target.shown);
         Ok(answer::json(200, &scale_of(target, &object)?))
     }
 
@@ -38,7 +36,7 @@ impl Call {
         for _ in 0..ATTEMPTS {
             let store = &self.server.store;
             let found = store.get(target.storage(), target.namespace(), target.name());
-            let before = found.ok_or_else(|| target.not_found())?;
+            let before = found.ok_or_else(|| no_scale(target))?;
             let mut object = before.object(&target.shown);
             let scale = scale_of(target, &object)?;
             let asked = match (&sent, &patch) {
@@ -50,6 +48,10 @@ impl Call {
                 ) => patch::merge_patch(&scale, change)?,
                 (None, None) => return Err(Refusal::method_not_allowed()),
             };
+            let name = asked["metadata"]["name"].as_str().unwrap_or_default();
+            if name != target.name() {
+                return Err(Refusal::other_name(name, target.name()));
+            }
             let replicas = replicas(target, &asked)?;
             let version = asked["metadata"]["resourceVersion"]
                 .as_str()
@@ -68,6 +70,16 @@ impl Call {
         }
         Err(Refusal::stale(target.shown.named(), target.name()))
     }
+}
+
+fn no_scale(target: &Target) -> Refusal {
+    let named = target.shown.named();
+    let plural = format!("{}/scale", named.plural);
+    let named = Named {
+        plural: &plural,
+        ..named
+    };
+    Refusal::not_found(named, target.name())
 }
 
 fn scale_paths(target: &Target) -> Result<&Scale, Refusal> {

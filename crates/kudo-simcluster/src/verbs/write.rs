@@ -97,7 +97,8 @@ impl Call {
     ) -> Result<Value, Failed> {
         let shown = &target.shown;
         let old = before.object(shown);
-        Self::check_metadata(target, &old, &mut object)?;
+        let whole = self.method == http::Method::PUT;
+        Self::check_metadata(target, &old, &mut object, whole)?;
         Self::keep(target, &old, &mut object);
         Self::default(shown, &mut object);
         let mut object = self
@@ -111,11 +112,11 @@ impl Call {
             .await?;
         Self::keep(target, &old, &mut object);
         Self::count_generation(target, &old, &mut object);
-        self.assign_on_update(shown, &old, &mut object)?;
         if shown.kind.kind == "CustomResourceDefinition" {
             crd::prepare(&self.server, Some(&old), &mut object);
         }
         Self::validate_update(target, &old, &object)?;
+        self.assign(shown, &mut object)?;
         self.validating(
             target,
             Operation::Update,
@@ -130,19 +131,22 @@ impl Call {
         if same(&old, &object) {
             return Ok(old);
         }
-        let removed = is_released(&object);
         if options.dry_run {
             return Ok(object);
         }
-        let stored = Self::to_stored(shown, object);
         let store = &self.server.store;
-        let entry = if removed {
-            store.remove(target.storage(), before, stored)
-        } else {
-            store.replace(target.storage(), before, stored)
-        };
-        let entry = entry.map_err(|_: Refused| Failed::Stale)?;
-        self.server.settle(shown, &entry, removed);
+        let stale = |_: Refused| Failed::Stale;
+        if is_released(&object) {
+            // It goes as it was; who took the last finalizer off is told of that, with no new version.
+            let last = store.remove(target.storage(), before, before.bare());
+            let last = last.map_err(stale)?;
+            self.server.settle(shown, &last, true);
+            return Ok(object);
+        }
+        let stored = Self::to_stored(shown, object);
+        let entry = store.replace(target.storage(), before, stored);
+        let entry = entry.map_err(stale)?;
+        self.server.settle(shown, &entry, false);
         Ok(entry.object(shown))
     }
 
@@ -167,21 +171,27 @@ impl Call {
         object
     }
 
-    /// Whether name, namespace, uid and version of an object are those of the request.
-    fn check_metadata(target: &Target, old: &Value, object: &mut Value) -> Result<(), Refusal> {
+    /// Whether name, namespace, uid and version of an object are those of the request. `whole`: the
+    /// client sent all of it, and so its uid is a precondition.
+    fn check_metadata(
+        target: &Target,
+        old: &Value,
+        object: &mut Value,
+        whole: bool,
+    ) -> Result<(), Refusal> {
         let metadata = &object["metadata"];
         let text = |field: &str| metadata[field].as_str().unwrap_or_default();
         let name = text("name");
         if name != target.name() {
-            let message = if name.is_empty() {
-                "name must be provided".to_owned()
-            } else {
-                let wanted = target.name();
-                format!(
-                    "the name of the object ({name}) does not match the name on the URL ({wanted})"
-                )
-            };
-            return Err(Refusal::bad_request(message));
+            return Err(Refusal::other_name(name, target.name()));
+        }
+        let said = text("namespace");
+        if !said.is_empty() && said != target.namespace() {
+            let wanted = target.namespace();
+            return Err(Refusal::bad_request(format!(
+                "the namespace of the object ({said}) does not match the namespace on the request \
+                 ({wanted})"
+            )));
         }
         check_namespace(target, object)?;
         let metadata = &object["metadata"];
@@ -190,9 +200,12 @@ impl Call {
             text("uid"),
             old["metadata"]["uid"].as_str().unwrap_or_default(),
         );
-        if !uid.is_empty() && uid != known {
+        if whole && !uid.is_empty() && uid != known {
             let problem = format!(
-                "Precondition failed: UID in precondition: {uid}, UID in object meta: {known}"
+                "StorageError: invalid object, Code: 4, Key: {}, ResourceVersion: 0, \
+                 AdditionalErrorMsg: Precondition failed: UID in precondition: {uid}, UID in \
+                 object meta: {known}",
+                target.storage_key()
             );
             return Err(Refusal::conflict(
                 target.shown.named(),
@@ -205,10 +218,8 @@ impl Call {
             return Ok(());
         }
         if version.parse::<u64>().is_err() {
-            let value = Value::from(version);
-            let detail = format!("strconv.ParseUint: parsing {version:?}: invalid syntax");
-            let error = FieldError::invalid("metadata.resourceVersion", &value, detail);
-            return Self::refuse_invalid(&target.shown, target.name(), &[error]);
+            let message = format!("strconv.ParseUint: parsing {version:?}: invalid syntax");
+            return Err(Refusal::new(500, "", message));
         }
         if old["metadata"]["resourceVersion"] != version {
             return Err(Refusal::stale(target.shown.named(), target.name()));
@@ -218,21 +229,13 @@ impl Call {
 
     /// Takes over what a client cannot change from the object as it is.
     fn keep(target: &Target, old: &Value, object: &mut Value) {
-        const OWN: [&str; 8] = [
-            "uid",
-            "creationTimestamp",
-            "deletionTimestamp",
-            "deletionGracePeriodSeconds",
-            "generation",
-            "namespace",
-            "resourceVersion",
-            "selfLink",
-        ];
+        const OWN: [&str; 4] = ["generation", "namespace", "resourceVersion", "selfLink"];
         if !object["metadata"].is_object() {
             object["metadata"] = Value::Object(serde_json::Map::new());
         }
         carry(&old["metadata"], &mut object["metadata"], &OWN);
         let shown = &target.shown;
+        builtin::keep_identity(old, object);
         match target.path.subresource.as_str() {
             "" if shown.kind.strategy.custom && shown.version().status => {
                 carry(old, object, &["status"]);

@@ -1,0 +1,278 @@
+//! What Go's JSON reader says of a text that is no JSON.
+
+/// What the reader expects next.
+#[derive(Clone, Copy)]
+enum Next {
+    Value,
+    ValueOrEnd,
+    KeyOrEnd,
+    Key,
+    AfterKey,
+    AfterValue,
+    AfterElement,
+    End,
+}
+
+/// The fault of a text, in the words of `encoding/json`; none where it is JSON.
+pub(crate) fn fault(text: &[u8]) -> Option<String> {
+    Reader { text, place: 0 }.read().err()
+}
+
+struct Reader<'a> {
+    text: &'a [u8],
+    place: usize,
+}
+
+impl Reader<'_> {
+    fn read(&mut self) -> Result<(), String> {
+        let mut open: Vec<u8> = Vec::new();
+        let mut next = Next::Value;
+        loop {
+            let Some(byte) = self.skip_space() else {
+                return match next {
+                    Next::End => Ok(()),
+                    _ => Err("unexpected end of JSON input".to_owned()),
+                };
+            };
+            next = match (next, byte) {
+                (Next::ValueOrEnd | Next::AfterElement, b']')
+                | (Next::KeyOrEnd | Next::AfterValue, b'}') => self.close(&mut open),
+                (Next::Value | Next::ValueOrEnd, b'{') => self.open(&mut open, b'{'),
+                (Next::Value | Next::ValueOrEnd, b'[') => self.open(&mut open, b'['),
+                (Next::Value | Next::ValueOrEnd, byte) => {
+                    self.scalar(byte)?;
+                    after(&open)
+                }
+                (Next::Key | Next::KeyOrEnd, b'"') => {
+                    self.string()?;
+                    Next::AfterKey
+                }
+                (Next::Key | Next::KeyOrEnd, byte) => {
+                    return Err(wrong(byte, "looking for beginning of object key string"));
+                }
+                (Next::AfterKey, b':') | (Next::AfterElement, b',') => self.take(Next::Value),
+                (Next::AfterKey, byte) => return Err(wrong(byte, "after object key")),
+                (Next::AfterValue, b',') => self.take(Next::Key),
+                (Next::AfterValue, byte) => {
+                    return Err(wrong(byte, "after object key:value pair"));
+                }
+                (Next::AfterElement, byte) => return Err(wrong(byte, "after array element")),
+                (Next::End, byte) => return Err(wrong(byte, "after top-level value")),
+            };
+        }
+    }
+
+    fn skip_space(&mut self) -> Option<u8> {
+        while let Some(byte) = self.text.get(self.place) {
+            if !matches!(byte, b' ' | b'\t' | b'\r' | b'\n') {
+                return Some(*byte);
+            }
+            self.place += 1;
+        }
+        None
+    }
+
+    fn take(&mut self, next: Next) -> Next {
+        self.place += 1;
+        next
+    }
+
+    fn open(&mut self, open: &mut Vec<u8>, bracket: u8) -> Next {
+        open.push(bracket);
+        self.take(if bracket == b'{' {
+            Next::KeyOrEnd
+        } else {
+            Next::ValueOrEnd
+        })
+    }
+
+    fn close(&mut self, open: &mut Vec<u8>) -> Next {
+        open.pop();
+        self.place += 1;
+        after(open)
+    }
+
+    /// The byte at the place, which is passed.
+    fn byte(&mut self) -> Result<u8, String> {
+        let byte = self.text.get(self.place).copied();
+        self.place += 1;
+        byte.ok_or_else(|| "unexpected end of JSON input".to_owned())
+    }
+
+    fn scalar(&mut self, first: u8) -> Result<(), String> {
+        match first {
+            b'"' => self.string(),
+            b'-' | b'0'..=b'9' => self.number(),
+            b't' => self.literal("true"),
+            b'f' => self.literal("false"),
+            b'n' => self.literal("null"),
+            byte => Err(wrong(byte, "looking for beginning of value")),
+        }
+    }
+
+    fn literal(&mut self, word: &str) -> Result<(), String> {
+        for (index, expected) in word.bytes().enumerate() {
+            let byte = self.byte()?;
+            if byte != expected {
+                debug_assert!(index > 0, "the first letter chose the word");
+                let expected = char::from(expected);
+                return Err(wrong(
+                    byte,
+                    &format!("in literal {word} (expecting '{expected}')"),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn string(&mut self) -> Result<(), String> {
+        self.place += 1;
+        loop {
+            match self.byte()? {
+                b'"' => return Ok(()),
+                b'\\' => match self.byte()? {
+                    b'b' | b'f' | b'n' | b'r' | b't' | b'\\' | b'/' | b'"' => {}
+                    b'u' => {
+                        for _ in 0..4 {
+                            let byte = self.byte()?;
+                            if !byte.is_ascii_hexdigit() {
+                                return Err(wrong(byte, "in \\u hexadecimal character escape"));
+                            }
+                        }
+                    }
+                    byte => return Err(wrong(byte, "in string escape code")),
+                },
+                byte if byte < 0x20 => return Err(wrong(byte, "in string literal")),
+                _ => {}
+            }
+        }
+    }
+
+    fn number(&mut self) -> Result<(), String> {
+        if self.text.get(self.place) == Some(&b'-') {
+            self.place += 1;
+        }
+        match self.byte()? {
+            b'0' => {}
+            b'1'..=b'9' => self.digits(),
+            byte => return Err(wrong(byte, "in numeric literal")),
+        }
+        if self.text.get(self.place) == Some(&b'.') {
+            self.place += 1;
+            self.digit("after decimal point in numeric literal")?;
+        }
+        if let Some(b'e' | b'E') = self.text.get(self.place) {
+            self.place += 1;
+            if let Some(b'+' | b'-') = self.text.get(self.place) {
+                self.place += 1;
+            }
+            self.digit("in exponent of numeric literal")?;
+        }
+        Ok(())
+    }
+
+    fn digit(&mut self, context: &str) -> Result<(), String> {
+        match self.byte()? {
+            b'0'..=b'9' => {
+                self.digits();
+                Ok(())
+            }
+            byte => Err(wrong(byte, context)),
+        }
+    }
+
+    fn digits(&mut self) {
+        while self.text.get(self.place).is_some_and(u8::is_ascii_digit) {
+            self.place += 1;
+        }
+    }
+}
+
+fn after(open: &[u8]) -> Next {
+    match open.last() {
+        Some(b'{') => Next::AfterValue,
+        Some(_) => Next::AfterElement,
+        None => Next::End,
+    }
+}
+
+fn wrong(byte: u8, context: &str) -> String {
+    let shown = match byte {
+        b'\'' => "'\\''".to_owned(),
+        b'"' => "'\"'".to_owned(),
+        b'\n' => "'\\n'".to_owned(),
+        b'\t' => "'\\t'".to_owned(),
+        b'\r' => "'\\r'".to_owned(),
+        b'\\' => "'\\\\'".to_owned(),
+        byte if byte < 0x20 || byte == 0x7f => format!("'\\x{byte:02x}'"),
+        byte if (0x80..0xa0).contains(&byte) || byte == 0xad => format!("'\\u00{byte:02x}'"),
+        byte => format!("'{}'", char::from(byte)),
+    };
+    format!("invalid character {shown} {context}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fault;
+
+    #[test]
+    fn faults_are_told_as_go_does() {
+        for (text, expected) in [
+            ("{}", None),
+            (" [1, -2.5e+3, \"\\u00e9\", true, null, {\"a\": []}] ", None),
+            ("", Some("unexpected end of JSON input")),
+            ("{\"a\":", Some("unexpected end of JSON input")),
+            (
+                "nonsense",
+                Some("invalid character 'o' in literal null (expecting 'u')"),
+            ),
+            (
+                "no",
+                Some("invalid character 'o' in literal null (expecting 'u')"),
+            ),
+            (
+                "{a: 1}",
+                Some("invalid character 'a' looking for beginning of object key string"),
+            ),
+            ("{\"a\" 1}", Some("invalid character '1' after object key")),
+            (
+                "{\"a\": 1 \"b\"}",
+                Some("invalid character '\"' after object key:value pair"),
+            ),
+            ("[1 2]", Some("invalid character '2' after array element")),
+            ("{} x", Some("invalid character 'x' after top-level value")),
+            (
+                "<a>",
+                Some("invalid character '<' looking for beginning of value"),
+            ),
+            (
+                "\"\\x\"",
+                Some("invalid character 'x' in string escape code"),
+            ),
+            ("-x", Some("invalid character 'x' in numeric literal")),
+            (
+                "\u{9}\u{1}",
+                Some("invalid character '\\x01' looking for beginning of value"),
+            ),
+        ] {
+            assert_eq!(fault(text.as_bytes()).as_deref(), expected, "{text}");
+        }
+    }
+
+    /// Whatever the JSON reader refuses for its form has a fault here.
+    #[test]
+    fn the_two_readers_agree() {
+        let letters = b"{}[]:,\"\\ux1-.e tn\n";
+        let mut number: u32 = 1;
+        for _ in 0..20_000 {
+            let mut text = Vec::new();
+            for _ in 0..7 {
+                number = number.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                text.push(letters[number as usize / 65_536 % letters.len()]);
+            }
+            let reads = serde_json::from_slice::<serde::de::IgnoredAny>(&text).is_ok();
+            let shown = String::from_utf8_lossy(&text);
+            assert_eq!(fault(&text).is_none(), reads, "{shown}");
+        }
+    }
+}
