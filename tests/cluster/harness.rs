@@ -108,7 +108,7 @@ impl TestCluster {
     }
 }
 
-async fn install_crds(client: &Client) {
+pub(crate) async fn install_crds(client: &Client) {
     let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
     let params = PatchParams::apply("kudo-tests").force();
     for definition in kudo_api::crds() {

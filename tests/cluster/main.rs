@@ -9,6 +9,7 @@
 mod children;
 mod cli;
 mod deletion;
+mod embedded;
 mod failures;
 mod families;
 mod galera;
