@@ -27,7 +27,7 @@ pub(crate) struct TestServer {
 /// What ends with the cluster.
 enum Owned {
     Nothing,
-    Real(ControlPlane),
+    Real(Box<ControlPlane>),
     Simulated {
         _folder: TempDir,
         _serving: Box<dyn Any + Send + Sync>,
@@ -75,7 +75,7 @@ impl TestServer {
         });
         Self {
             kubeconfig: control_plane.kubeconfig().to_owned(),
-            owned: Owned::Real(control_plane),
+            owned: Owned::Real(Box::new(control_plane)),
         }
     }
 
