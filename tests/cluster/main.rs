@@ -16,6 +16,7 @@ mod galera;
 mod harness;
 mod instances;
 mod kill;
+mod kuttl;
 mod leaders;
 mod life;
 mod managers;

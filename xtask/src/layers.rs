@@ -77,6 +77,11 @@ const LAYERS: &[Layer] = &[
         must_not_know: &["clap"],
     },
     Layer {
+        name: "kudo-kuttl",
+        may_use: &["kudo-package", "kudo-template", "kudo-kube"],
+        must_not_know: &["clap", "indicatif"],
+    },
+    Layer {
         name: "kudo-cli",
         may_use: &[
             "kudo-package",
@@ -85,6 +90,8 @@ const LAYERS: &[Layer] = &[
             "kudo-api",
             "kudo-kube",
             "kudo-repository",
+            "kudo-kuttl",
+            "kudo-simcluster",
         ],
         must_not_know: &["axum", "prometheus-client"],
     },
@@ -106,6 +113,7 @@ const LAYERS: &[Layer] = &[
             "kudo-cli",
             "kudo-controller",
             "kudo-kube",
+            "kudo-kuttl",
             "kudo-package",
             "kudo-plan",
             "kudo-repository",

@@ -11,8 +11,8 @@ use std::time::Duration;
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    completion, get, init, install, package, plan, repo, search, uninstall, update, upgrade,
-    version,
+    completion, diagnostics, get, init, install, package, plan, repo, search, test, uninstall,
+    update, upgrade, version,
 };
 use crate::exit::ExitStatus;
 
@@ -168,6 +168,8 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Repo(repo::RepoCommand),
     Search(search::SearchArgs),
+    Diagnostics(diagnostics::DiagnosticsCommand),
+    Test(test::TestArgs),
     Version(version::VersionArgs),
     Completion(completion::CompletionArgs),
 }

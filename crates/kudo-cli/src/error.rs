@@ -281,6 +281,36 @@ pub(crate) enum Error {
     /// KUDO is installed in another version.
     #[error("KUDO is installed already, with the manager image {image:?}")]
     OtherManager { image: String },
+    /// A test suite cannot be read.
+    #[error(transparent)]
+    Suite(#[from] kudo_kuttl::SuiteError),
+    /// `--test` is no regular expression.
+    #[error("--test {filter:?} is no regular expression: {message}")]
+    TestFilter { filter: String, message: String },
+    /// `--template-var` is no YAML.
+    #[error("--template-var {name}: {message}")]
+    TemplateVariable { name: String, message: String },
+    /// A test suite could not be run.
+    #[error(transparent)]
+    TestRun(kudo_kuttl::RunError),
+    /// Tests failed; they were told of one by one.
+    #[error("{failed} failed")]
+    TestsFailed { failed: String },
+    /// Ctrl-C during tests.
+    #[error("interrupted; what the tests had made was deleted")]
+    TestsInterrupted,
+    /// No API server could be started.
+    #[error(transparent)]
+    ControlPlane(Box<kudo_simcluster::control_plane::ControlPlaneError>),
+    /// There is something already where a bundle should go.
+    #[error("{} exists already", path.display())]
+    TargetExists { path: PathBuf },
+    /// A file that was asked for cannot be written.
+    #[error("cannot write {}: {source}", path.display())]
+    WriteFile {
+        path: PathBuf,
+        source: std::io::Error,
+    },
     /// There is no home directory to keep KUDO's own directory in.
     #[error("there is no home directory")]
     NoHome,

@@ -169,6 +169,11 @@ pub fn parse_documents(text: &str) -> Result<Vec<Document>, YamlError> {
     documents::parse_documents(text)
 }
 
+/// The same as [`parse_documents`], as trees whose marks are places in the stream.
+pub fn parse_document_nodes(text: &str) -> Result<Vec<Node>, YamlError> {
+    documents::parse_document_nodes(text)
+}
+
 /// Writes a value as Go's `yaml.v2` does: sorted keys, its quoting and indentation, a newline at
 /// the end.
 pub fn to_string(value: &Value) -> String {

@@ -1,6 +1,7 @@
 //! The commands. Each has its arguments and its `run`; those that need no cluster are not async.
 
 pub(crate) mod completion;
+pub(crate) mod diagnostics;
 pub(crate) mod get;
 pub(crate) mod in_cluster;
 pub(crate) mod init;
@@ -10,6 +11,7 @@ pub(crate) mod package;
 pub(crate) mod plan;
 pub(crate) mod repo;
 pub(crate) mod search;
+pub(crate) mod test;
 pub(crate) mod uninstall;
 pub(crate) mod update;
 pub(crate) mod upgrade;
@@ -35,6 +37,8 @@ pub(crate) fn run(cli: &Cli, output: &Output) -> Result<(), Error> {
         Command::Package(command) => package::run(command, global, output),
         Command::Repo(command) => repo::run(command, global, output),
         Command::Search(arguments) => search::run(arguments, global, output),
+        Command::Diagnostics(command) => block_on(diagnostics::run(command, global, output)),
+        Command::Test(arguments) => block_on(test::run(arguments, global, output)),
         Command::Version(arguments) => version::run(arguments, output),
         Command::Completion(arguments) => completion::run(arguments, output),
     }

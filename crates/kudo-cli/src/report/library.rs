@@ -5,8 +5,10 @@ use std::path::Path;
 
 use kudo_kube::ConnectError;
 use kudo_kube::error::Cause;
+use kudo_kuttl::SuiteError;
 use kudo_package::PackageErrors;
 use kudo_package::parameter::ParameterError;
+use kudo_package::suggest;
 use kudo_template::RenderTaskError;
 
 use super::{did_you_mean, hint, nearest_of, verify_command};
@@ -27,6 +29,28 @@ pub(super) fn parameter_input(error: &ParameterInputError) -> (ExitStatus, Vec<S
         ParameterInputError::NotYaml { .. } | ParameterInputError::NoValues { .. } => (
             ExitStatus::Usage,
             hint("a parameter file is YAML with a line `NAME: value` for each parameter"),
+        ),
+    }
+}
+
+pub(super) fn suite(error: &SuiteError) -> (ExitStatus, Vec<String>) {
+    match error {
+        SuiteError::Invalid { hint, .. } => (ExitStatus::Failed, hint.iter().cloned().collect()),
+        SuiteError::Read { missing: true, .. } => (
+            ExitStatus::NotFound,
+            hint("paths of a suite's configuration count from the working directory on"),
+        ),
+        SuiteError::Read { .. } => (ExitStatus::Failed, vec![]),
+        SuiteError::NoMatch { filter, tests } => (
+            ExitStatus::NotFound,
+            match suggest::nearest(filter, tests.iter().map(String::as_str)) {
+                Some(name) => did_you_mean(Some(name)),
+                None => hint(format!("the tests are {}", tests.join(", "))),
+            },
+        ),
+        SuiteError::NoTests { .. } => (
+            ExitStatus::NotFound,
+            hint("a test is a folder with files such as 00-install.yaml and 00-assert.yaml"),
         ),
     }
 }

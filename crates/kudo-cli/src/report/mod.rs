@@ -335,6 +335,24 @@ fn judge(error: &Error) -> (ExitStatus, Vec<String>) {
         Error::Interrupted { follow, .. } => {
             (Exit::Interrupted, hint(format!("follow it with: {follow}")))
         }
+        Error::Suite(error) => library::suite(error),
+        Error::TestFilter { .. } => (
+            Exit::Usage,
+            hint("name a test, or write an expression such as 'scale-(up|down)'"),
+        ),
+        Error::TemplateVariable { .. } => (Exit::Usage, vec![]),
+        Error::TestRun(_) | Error::TestsFailed { .. } | Error::WriteFile { .. } => {
+            (Exit::Failed, vec![])
+        }
+        Error::TargetExists { .. } => (
+            Exit::Conflict,
+            hint("name another place with -O, or replace it with --overwrite"),
+        ),
+        Error::TestsInterrupted => (Exit::Interrupted, vec![]),
+        Error::ControlPlane(_) => (
+            Exit::Failed,
+            hint("put etcd and kube-apiserver into a folder and set KUBEBUILDER_ASSETS to it"),
+        ),
         Error::Installation { .. } => (
             Exit::Failed,
             hint("mend it with: kubectl kudo init --upgrade"),

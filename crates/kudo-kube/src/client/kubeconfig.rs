@@ -90,6 +90,48 @@ pub(super) async fn choose(
     }
 }
 
+/// The kubeconfig that the options mean as one document for other programs: with all paths absolute,
+/// the chosen context as its current one, and no namespace of its own.
+pub(super) fn standalone(
+    options: &ConnectOptions,
+    environment: &Environment,
+) -> Result<serde_json::Value, ConnectError> {
+    let kubeconfig = match &options.kubeconfig {
+        Some(path) => Some(read(path)?),
+        None => from_environment(environment)?,
+    };
+    let Some(mut kubeconfig) = kubeconfig else {
+        return in_cluster(options).map(|config| of_pod(&config));
+    };
+    if let Some(context) = &options.context {
+        kubeconfig.current_context = Some(context.clone());
+    }
+    for named in &mut kubeconfig.contexts {
+        if let Some(context) = &mut named.context {
+            context.namespace = None;
+        }
+    }
+    serde_json::to_value(kubeconfig).map_err(|source| ConnectError::Unusable {
+        message: source.to_string(),
+    })
+}
+
+/// What a pod is given, as a kubeconfig.
+fn of_pod(config: &Config) -> serde_json::Value {
+    const ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+    serde_json::json!({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "pod",
+        "clusters": [{ "name": "pod", "cluster": {
+            "server": config.cluster_url.to_string(),
+            "certificate-authority": format!("{ACCOUNT}/ca.crt"),
+        }}],
+        "users": [{ "name": "pod", "user": { "tokenFile": format!("{ACCOUNT}/token") } }],
+        "contexts": [{ "name": "pod", "context": { "cluster": "pod", "user": "pod" } }],
+    })
+}
+
 /// Where kubectl looks when nothing is said.
 pub(super) struct Environment {
     /// What `KUBECONFIG` says.

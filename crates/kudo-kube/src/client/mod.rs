@@ -74,6 +74,13 @@ pub async fn connect(options: ConnectOptions, meter: Meter) -> Result<Connected,
     })
 }
 
+/// The configuration that the options mean as one kubeconfig that other programs can be given: all
+/// paths absolute, the chosen context as its current one, and no namespace of its own. It holds
+/// the credentials.
+pub fn standalone_kubeconfig(options: &ConnectOptions) -> Result<serde_json::Value, ConnectError> {
+    kubeconfig::standalone(options, &Environment::current())
+}
+
 /// A metered client for a configuration made by hand.
 pub fn client_for(config: Config, meter: &Meter) -> Result<Client, ConnectError> {
     let builder = ClientBuilder::try_from(config).map_err(|source| ConnectError::Client {

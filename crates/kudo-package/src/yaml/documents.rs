@@ -1,6 +1,6 @@
 //! A stream of documents, split at `---` lines before any of them is parsed, as Kubernetes does.
 
-use super::{Document, Mark, YamlError, parse_node};
+use super::{Document, Mark, Node, NodeKind, YamlError, parse_node};
 
 const SEPARATOR: &str = "---";
 
@@ -8,21 +8,29 @@ const SEPARATOR: &str = "---";
 ///
 /// What stands on a separator's line belongs to the document that it begins.
 pub(super) fn parse_documents(text: &str) -> Result<Vec<Document>, YamlError> {
-    let mut documents = Vec::new();
+    let nodes = parse_document_nodes(text)?.into_iter();
+    Ok(nodes
+        .map(|node| Document {
+            mark: node.mark,
+            value: node.into(),
+        })
+        .collect())
+}
+
+/// The same as trees, whose marks are places in the stream.
+pub(super) fn parse_document_nodes(text: &str) -> Result<Vec<Node>, YamlError> {
+    let mut nodes = Vec::new();
     for chunk in chunks(text) {
-        let node = parse_node(chunk.text).map_err(|error| YamlError {
+        let mut node = parse_node(chunk.text).map_err(|error| YamlError {
             mark: chunk.in_stream(error.mark),
             message: error.message,
         })?;
-        let value = node.to_value();
-        if !value.is_null() {
-            documents.push(Document {
-                value,
-                mark: chunk.in_stream(node.mark),
-            });
+        if node.kind != NodeKind::Scalar(serde_json::Value::Null) {
+            chunk.shift(&mut node);
+            nodes.push(node);
         }
     }
-    Ok(documents)
+    Ok(nodes)
 }
 
 /// One document's text.
@@ -35,6 +43,21 @@ struct Chunk<'a> {
 }
 
 impl Chunk<'_> {
+    fn shift(&self, node: &mut Node) {
+        node.mark = self.in_stream(node.mark);
+        match &mut node.kind {
+            NodeKind::Scalar(_) => {}
+            NodeKind::Sequence(items) => items.iter_mut().for_each(|item| self.shift(item)),
+            NodeKind::Mapping(entries) => {
+                for entry in entries {
+                    entry.key_mark = self.in_stream(entry.key_mark);
+                    entry.replaced = entry.replaced.map(|mark| self.in_stream(mark));
+                    self.shift(&mut entry.value);
+                }
+            }
+        }
+    }
+
     fn in_stream(&self, mark: Mark) -> Mark {
         let columns = if mark.line == 1 { self.columns } else { 0 };
         Mark {

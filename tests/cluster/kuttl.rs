@@ -1,0 +1,178 @@
+//! Suites: those of upstream's integration tests, unmodified, and those of the packages in `operators/`.
+//!
+//! They run on a control plane of their own, as a manager for all namespaces looks after it. Its pods take a
+//! moment to become ready, as everywhere: one of the suites asserts a plan that is under way.
+
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use kube::Client;
+use kudo_controller::{Manager, ManagerOptions};
+use kudo_kube::{ConnectOptions, Meter, connect};
+use kudo_simcluster::control_plane::{ControlPlane, ControlPlaneOptions, client_for};
+use kudo_simcluster::kubelet::{PodOptions, simulate_pods};
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::environment::{TestEnvironment, repository};
+use crate::harness::install_crds;
+
+/// Tests that need what is not there yet.
+const NOT_YET: &[&str] = &["operator-with-dependencies"];
+
+/// A cluster with a manager at work in all namespaces.
+struct Installation {
+    control_plane: ControlPlane,
+    shutdown: CancellationToken,
+}
+
+impl Installation {
+    async fn start() -> Self {
+        let control_plane = ControlPlane::start(ControlPlaneOptions::default())
+            .await
+            .unwrap();
+        let client: Client = client_for(control_plane.kubeconfig()).await.unwrap();
+        install_crds(&client).await;
+        let options = PodOptions {
+            delay: Duration::from_secs(2),
+            ..PodOptions::default()
+        };
+        tokio::spawn(simulate_pods(client, options));
+        let connection = ConnectOptions {
+            kubeconfig: Some(control_plane.kubeconfig().to_owned()),
+            ..ConnectOptions::default()
+        };
+        let connected = connect(connection, Meter::new()).await.unwrap();
+        let shutdown = CancellationToken::new();
+        let manager = Manager::new(connected.client, ManagerOptions::default());
+        tokio::spawn(manager.run(shutdown.clone()));
+        Self {
+            control_plane,
+            shutdown,
+        }
+    }
+
+    /// Runs `kubectl kudo test` to its end.
+    async fn test(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let environment = TestEnvironment::new().with_kubeconfig(self.control_plane.kubeconfig());
+        let mut command: Command = environment.command(&[&["test"], arguments].concat());
+        let run = move || command.output().unwrap();
+        let output: Output = tokio::task::spawn_blocking(run).await.unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let all = format!("{}{}", text(&output.stderr), text(&output.stdout));
+        (output.status.code(), all)
+    }
+}
+
+impl Drop for Installation {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn upstreams_suites_pass_unmodified() {
+    let corpus = repository().join("../shared/corpus");
+    if !corpus.join("kuttl").is_dir() {
+        eprintln!("SKIPPED: {} is not there", corpus.display());
+        return;
+    }
+    let installation = Installation::start().await;
+    // The webhook configuration there points at upstream's own address.
+    let manifests = tempfile::tempdir().unwrap();
+    for name in ["configmap-operator", "test-operator", "toy-operator"] {
+        let file = format!("{name}.yaml");
+        let from = corpus.join("kuttl-manifests").join(&file);
+        std::fs::copy(from, manifests.path().join(file)).unwrap();
+    }
+    let names: Vec<String> = std::fs::read_dir(corpus.join("kuttl"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| !NOT_YET.contains(&name.as_str()))
+        .collect();
+    let filter = format!("^({})$", names.join("|"));
+    let suites = corpus.join("kuttl").display().to_string();
+    let manifests = manifests.path().display().to_string();
+    let arguments = [
+        suites.as_str(),
+        "--manifest-dir",
+        &manifests,
+        "--test",
+        &filter,
+    ];
+    let (code, said) = installation.test(&arguments).await;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        said.contains(&format!("{} passed, 0 failed", names.len())),
+        "{said}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn suites_of_the_packages_pass() {
+    let installation = Installation::start().await;
+    let operators = repository().join("operators");
+    let mut packages: Vec<String> = std::fs::read_dir(&operators)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| Path::new(path).join("operator.yaml").is_file())
+        .map(|path| path.display().to_string())
+        .collect();
+    packages.sort();
+    for package in &packages {
+        let tests = Path::new(package).join("tests");
+        assert!(tests.is_dir(), "{package} ships no suite");
+    }
+    let mut arguments: Vec<&str> = packages.iter().map(String::as_str).collect();
+    arguments.extend(["--timeout", "120"]);
+    let (code, said) = installation.test(&arguments).await;
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failing_assert_is_shown_as_a_diff() {
+    let installation = Installation::start().await;
+    let environment = TestEnvironment::new();
+    let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {x: VALUE}\n";
+    environment.write("suite/one/00-map.yaml", &map.replace("VALUE", "found"));
+    environment.write("suite/one/00-assert.yaml", &map.replace("VALUE", "wanted"));
+    environment.write("suite/two/00-map.yaml", &map.replace("VALUE", "fine"));
+    environment.write("suite/two/00-assert.yaml", &map.replace("VALUE", "fine"));
+    let suite = environment.work().join("suite").display().to_string();
+    let reports = environment.work().join("reports").display().to_string();
+    let arguments = [
+        suite.as_str(),
+        "--timeout",
+        "1",
+        "--report",
+        "json",
+        "--artifacts-dir",
+        &reports,
+    ];
+    let (code, said) = installation.test(&arguments).await;
+    assert_eq!(code, Some(1), "{said}");
+    for line in [
+        "-  x: wanted",
+        "+  x: found",
+        "PASS two",
+        "FAIL one",
+        "1 passed, 1 failed",
+    ] {
+        assert!(said.contains(line), "{line:?} is missing:\n{said}");
+    }
+    let report = std::fs::read(environment.work().join("reports/kuttl-report.json")).unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&report).unwrap();
+    assert_eq!(report["failures"], 1);
+    let namespaces: kube::Api<k8s_openapi::api::core::v1::Namespace> =
+        kube::Api::all(installation.control_plane.client().await.unwrap());
+    let left = namespaces
+        .list(&kube::api::ListParams::default())
+        .await
+        .unwrap();
+    let left = left
+        .items
+        .into_iter()
+        .filter_map(|namespace| namespace.metadata.name);
+    let left: Vec<String> = left.filter(|name| name.starts_with("kudo-test-")).collect();
+    assert_eq!(left, Vec::<String>::new(), "namespaces are left behind");
+}
