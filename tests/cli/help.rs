@@ -40,6 +40,9 @@ const COMMANDS: &[&str] = &[
     "repo context",
     "repo index",
     "search",
+    "diagnostics",
+    "diagnostics collect",
+    "test",
     "version",
     "completion",
 ];

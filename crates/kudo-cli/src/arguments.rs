@@ -168,6 +168,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Repo(repo::RepoCommand),
     Search(search::SearchArgs),
+    #[command(subcommand)]
     Diagnostics(diagnostics::DiagnosticsCommand),
     Test(test::TestArgs),
     Version(version::VersionArgs),

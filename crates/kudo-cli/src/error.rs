@@ -302,9 +302,6 @@ pub(crate) enum Error {
     /// No API server could be started.
     #[error(transparent)]
     ControlPlane(Box<kudo_simcluster::control_plane::ControlPlaneError>),
-    /// There is something already where a bundle should go.
-    #[error("{} exists already", path.display())]
-    TargetExists { path: PathBuf },
     /// A file that was asked for cannot be written.
     #[error("cannot write {}: {source}", path.display())]
     WriteFile {

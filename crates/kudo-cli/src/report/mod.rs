@@ -344,10 +344,6 @@ fn judge(error: &Error) -> (ExitStatus, Vec<String>) {
         Error::TestRun(_) | Error::TestsFailed { .. } | Error::WriteFile { .. } => {
             (Exit::Failed, vec![])
         }
-        Error::TargetExists { .. } => (
-            Exit::Conflict,
-            hint("name another place with -O, or replace it with --overwrite"),
-        ),
         Error::TestsInterrupted => (Exit::Interrupted, vec![]),
         Error::ControlPlane(_) => (
             Exit::Failed,

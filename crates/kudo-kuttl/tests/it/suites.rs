@@ -97,7 +97,7 @@ fn a_step_names_files_and_a_file_the_runs_it_is_for() {
             ("t/00-y.yaml", &only("lemon")),
             (
                 "t/01-x.gotmpl.yaml",
-                "apiVersion: v1\nkind: A\nns: {{ .Namespace }}\nn: {{ add .Vars.n 1 }}\n",
+                "apiVersion: v1\nkind: A\nnamespace: {{ .Namespace }}\ncount: {{ add .Vars.n 1 }}\n",
             ),
         ],
         &options,
@@ -106,15 +106,19 @@ fn a_step_names_files_and_a_file_the_runs_it_is_for() {
     let steps = &cases[0].steps;
     assert_eq!(steps[0].title(), "0-named");
     assert_eq!((steps[0].apply.len(), steps[0].asserts.len()), (3, 1));
-    assert_eq!(steps[1].apply[0].value["ns"], "mine");
-    assert_eq!(steps[1].apply[0].value["n"], 4);
+    assert_eq!(steps[1].apply[0].value["namespace"], "mine");
+    assert_eq!(steps[1].apply[0].value["count"], 4);
 }
 
 #[test]
 fn bad_tests_give_one_error_with_its_place() {
     let assert = "apiVersion: kuttl.dev/v1beta1\nkind: TestAssert\n";
     let cases: Vec<(&str, String, &str)> = vec![
-        ("00-a.yaml", "a: [".into(), "00-a.yaml:1:5: "),
+        (
+            "00-a.yaml",
+            "a: [".into(),
+            "00-a.yaml:2:1: expected a value",
+        ),
         (
             "00-a.yaml",
             format!("{MAP}---\nkind: X\n"),

@@ -76,6 +76,7 @@ pub(crate) async fn run(
     if target.symlink_metadata().is_ok() && !arguments.overwrite {
         return Err(Error::TargetExists {
             path: target.clone(),
+            flag: "--overwrite",
         });
     }
     let session = Session::open(global).await?;
