@@ -96,7 +96,8 @@ fn a_diff_shows_only_what_is_asserted() {
     insta::assert_snapshot!(diff(&expected, &actual, "asserted", "found A:ns/a").unwrap(), @r"
     --- asserted
     +++ found A:ns/a
-    @@ -2,4 +2,5 @@
+    @@ -1,5 +1,6 @@
+     kind: A
      spec:
        items:
        - x: 1
