@@ -1,4 +1,4 @@
-//! kuttl's own documents: TestSuite, TestStep, TestAssert and TestFile (`kuttl.dev/v1beta1`).
+//! kuttl's own documents: `TestSuite`, `TestStep`, `TestAssert` and `TestFile` (`kuttl.dev/v1beta1`).
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -262,7 +262,9 @@ fn load_path(path: &Path) -> Result<Vec<Document>, SuiteError> {
     if path.is_dir() {
         files = entries(path, WHAT)?
             .into_iter()
-            .filter(|(name, is_dir)| !is_dir && name.ends_with(".yaml"))
+            .filter(|(name, is_dir)| {
+                !is_dir && Path::new(name).extension().is_some_and(|end| end == "yaml")
+            })
             .map(|(name, _)| path.join(name))
             .collect();
     }

@@ -113,8 +113,8 @@ impl Cluster {
                 Some(name) => api.get_opt(name).await.map_err(failed)?,
                 None => None,
             };
-            let written = match (existing, &placed.name) {
-                (Some(existing), Some(name)) => {
+            let written =
+                if let (Some(existing), Some(name)) = (existing, &placed.name) {
                     let mut patch = placed.value.clone();
                     patch["metadata"]["resourceVersion"] = existing.resource_version().into();
                     let parameters = PatchParams {
@@ -123,8 +123,7 @@ impl Cluster {
                     };
                     let patched = api.patch(name, &parameters, &Patch::Merge(&patch)).await;
                     patched.map(|_| false)
-                }
-                _ => {
+                } else {
                     let object: DynamicObject = serde_json::from_value(placed.value.clone())
                         .map_err(|error| ObjectError::Invalid {
                             doing: doing.clone(),
@@ -142,8 +141,7 @@ impl Cluster {
                         }
                         Err(error) => Err(error),
                     }
-                }
-            };
+                };
             match written {
                 Ok(created) => {
                     self.note_definition(placed);

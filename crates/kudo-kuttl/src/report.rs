@@ -1,4 +1,4 @@
-//! Results, and the reports that other programs read: JUnit XML and JSON with kuttl's fields.
+//! Results, and the reports that other programs read: `JUnit` XML and JSON with kuttl's fields.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 /// How a report is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// JUnit's XML.
+    /// `JUnit`'s XML.
     Xml,
     /// JSON.
     Json,

@@ -31,6 +31,7 @@ const CONFIG: &str = "kuttl-test.yaml";
 /// holds a TestStep with commands), NN-assert.yaml must come to hold, NN-errors.yaml must not. Each
 /// test has a namespace of its own. In commands, `kubectl kudo` is this very program.
 #[derive(Debug, Args)]
+#[expect(clippy::doc_markdown, reason = "the text is the help")]
 #[command(after_help = "\
 Examples:
   # Run the suite of a package against the cluster of the kubeconfig
@@ -378,10 +379,14 @@ impl Observer for Log<'_> {
         }
     }
 
-    fn ended(&self, test: &TestResult) {
-        let word = if test.passed() { "PASS" } else { "FAIL" };
-        let mut text = format!("{word} {} ({:.1} s)\n", test.name, test.took.as_secs_f64());
-        for step in &test.steps {
+    fn ended(&self, result: &TestResult) {
+        let word = if result.passed() { "PASS" } else { "FAIL" };
+        let mut text = format!(
+            "{word} {} ({:.1} s)\n",
+            result.name,
+            result.took.as_secs_f64()
+        );
+        for step in &result.steps {
             for failure in &step.failures {
                 let _ = writeln!(text, "  {}: {}", step.name, failure.message);
                 for line in failure.detail.lines() {

@@ -144,7 +144,6 @@ fn judge(error: &Error) -> (ExitStatus, Vec<String>) {
         Error::Invalid { .. } | Error::Prompt(PromptError::Answer { .. }) => {
             (Exit::Usage, vec![])
         }
-        Error::Prompt(PromptError::Terminal { .. }) => (Exit::Interrupted, vec![]),
         Error::InAPackage => (Exit::Conflict, hint("change to another directory")),
         Error::NoPackageHere { found } => (
             Exit::NotFound,
@@ -344,7 +343,9 @@ fn judge(error: &Error) -> (ExitStatus, Vec<String>) {
         Error::TestRun(_) | Error::TestsFailed { .. } | Error::WriteFile { .. } => {
             (Exit::Failed, vec![])
         }
-        Error::TestsInterrupted => (Exit::Interrupted, vec![]),
+        Error::TestsInterrupted | Error::Prompt(PromptError::Terminal { .. }) => {
+            (Exit::Interrupted, vec![])
+        }
         Error::ControlPlane(_) => (
             Exit::Failed,
             hint("put etcd and kube-apiserver into a folder and set KUBEBUILDER_ASSETS to it"),

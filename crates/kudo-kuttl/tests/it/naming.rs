@@ -4,7 +4,8 @@ use kudo_kuttl::names::{Role, matches, parse};
 
 #[test]
 fn names_say_step_and_role() {
-    let cases: &[(&str, Option<(Option<u32>, Role, &str, bool)>)] = &[
+    type Said = Option<(Option<u32>, Role, &'static str, bool)>;
+    let cases: &[(&str, Said)] = &[
         (
             "00-install.yaml",
             Some((Some(0), Role::Apply, "install", false)),

@@ -359,7 +359,9 @@ impl Collector<'_> {
         if items.is_empty() {
             return Ok(());
         }
-        items.iter_mut().for_each(|item| self.clean(item));
+        for item in &mut items {
+            self.clean(item);
+        }
         let list = json!({ "apiVersion": version, "kind": format!("{kind}List"), "items": items });
         self.add(
             &join(place, &format!("{}list.yaml", kind.to_lowercase())),
