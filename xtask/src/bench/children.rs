@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::BenchError;
 use super::cluster::{Cluster, from_json};
-use super::packages::{CHILDREN, LONELY, PARENT, lonely, parent, wide};
+use super::packages::{CHILDREN, LONELY, lonely, parent, wide};
 
 const NAMESPACE: &str = "bench-children";
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -32,15 +32,15 @@ pub(super) struct Children {
 
 pub(super) async fn measure(cluster: &Cluster) -> Result<Children, BenchError> {
     cluster.create_namespace(NAMESPACE).await?;
-    for version in [wide()?, parent()?, lonely()?] {
+    for version in [wide()?, lonely()?] {
         cluster.create_version(NAMESPACE, &version).await?;
     }
-    run(cluster, PARENT, "warm", CHILDREN + 1).await?;
+    family(cluster, "warm").await?;
     let mut rounds = Vec::new();
     for round in 0..ROUNDS {
         let alone = run(cluster, LONELY, &format!("alone-{round}"), 1).await?;
         let name = format!("family-{round}");
-        let times = run(cluster, PARENT, &name, CHILDREN + 1).await?;
+        let times = family(cluster, &name).await?;
         let of_children = times.iter().filter(|(instance, _)| **instance != name);
         rounds.push(Children {
             whole: times[&name],
@@ -50,6 +50,12 @@ pub(super) async fn measure(cluster: &Cluster) -> Result<Children, BenchError> {
     }
     rounds.sort_unstable_by_key(|round| round.whole);
     Ok(rounds[ROUNDS / 2])
+}
+
+/// Installs a parent of this name with its children.
+async fn family(cluster: &Cluster, name: &str) -> Result<BTreeMap<String, Duration>, BenchError> {
+    cluster.create_version(NAMESPACE, &parent(name)?).await?;
+    run(cluster, name, name, CHILDREN + 1).await
 }
 
 /// Creates an instance, and gives for each of the instances that come of it how long its plan took.

@@ -10,11 +10,9 @@ use super::cluster::from_json;
 pub(super) const WIDE: &str = "wide-0.1.0";
 /// Name of the version with twenty steps of one object each.
 pub(super) const LONG: &str = "long-0.1.0";
-/// Name of the version that installs [`CHILDREN`] instances of [`WIDE`] in one step.
-pub(super) const PARENT: &str = "parent-0.1.0";
-/// Name of the version with the same plan and no children.
+/// Name of the version with the plan of a [`parent`] and no children.
 pub(super) const LONELY: &str = "lonely-0.1.0";
-/// Children of an instance of [`PARENT`].
+/// Children of an instance of a [`parent`].
 pub(super) const CHILDREN: usize = 10;
 /// Objects of an instance of [`WIDE`].
 pub(super) const OBJECTS: usize = 10;
@@ -46,20 +44,21 @@ pub(super) fn long() -> Result<OperatorVersion, BenchError> {
     version(LONG, "long", STEPS, &tasks, &steps)
 }
 
-/// Installs children, all of them in one step.
-pub(super) fn parent() -> Result<OperatorVersion, BenchError> {
+/// A version of this name that installs [`CHILDREN`] instances of [`WIDE`], whose names begin with it, in
+/// one step.
+pub(super) fn parent(name: &str) -> Result<OperatorVersion, BenchError> {
     let task = |i: usize| {
         let spec = json!({
             "package": "wide",
             "operatorVersion": "0.1.0",
-            "instanceName": format!("{{{{ .Name }}}}-{i}"),
+            "instanceName": format!("{name}-{i}"),
         });
         json!({ "name": format!("child-{i}"), "kind": "KudoOperator", "spec": spec })
     };
     let tasks: Vec<Value> = (0..CHILDREN).map(task).collect();
     let names: Vec<&Value> = tasks.iter().map(|task| &task["name"]).collect();
     let step = json!({ "name": "children", "tasks": names });
-    version(PARENT, "parent", 0, &tasks, &[step])
+    version(name, "parent", 0, &tasks, &[step])
 }
 
 /// One step that does nothing.
