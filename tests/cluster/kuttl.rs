@@ -5,20 +5,21 @@
 
 use std::path::Path;
 use std::process::{Command, Output};
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt};
 use kube::Client;
 use kudo_controller::{Manager, ManagerOptions};
-use kudo_kube::{ConnectOptions, Meter, connect};
+use kudo_kube::copy::{CopyError, PodFile};
+use kudo_kube::{ConnectOptions, CopyFiles, Meter, connect};
 use kudo_simcluster::control_plane::{ControlPlane, ControlPlaneOptions, client_for};
 use kudo_simcluster::kubelet::{PodOptions, simulate_pods};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::environment::{TestEnvironment, repository};
 use crate::harness::install_crds;
-
-/// Tests that need what is not there yet.
-const NOT_YET: &[&str] = &["operator-with-dependencies"];
 
 /// A cluster with a manager at work in all namespaces.
 struct Installation {
@@ -44,7 +45,11 @@ impl Installation {
         };
         let connected = connect(connection, Meter::new()).await.unwrap();
         let shutdown = CancellationToken::new();
-        let manager = Manager::new(connected.client, ManagerOptions::default());
+        let options = ManagerOptions {
+            files: Some(Arc::new(Page)),
+            ..ManagerOptions::default()
+        };
+        let manager = Manager::new(connected.client, options);
         tokio::spawn(manager.run(shutdown.clone()));
         Self {
             control_plane,
@@ -54,13 +59,31 @@ impl Installation {
 
     /// Runs `kubectl kudo test` to its end.
     async fn test(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        self.run(&[&["test"], arguments].concat()).await
+    }
+
+    /// Runs a command to its end.
+    async fn run(&self, arguments: &[&str]) -> (Option<i32>, String) {
         let environment = TestEnvironment::new().with_kubeconfig(self.control_plane.kubeconfig());
-        let mut command: Command = environment.command(&[&["test"], arguments].concat());
+        let mut command: Command = environment.command(arguments);
         let run = move || command.output().unwrap();
         let output: Output = tokio::task::spawn_blocking(run).await.unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let all = format!("{}{}", text(&output.stderr), text(&output.stdout));
         (output.status.code(), all)
+    }
+}
+
+/// What pods of Pipe tasks have written: simulated ones write nothing.
+struct Page;
+
+impl CopyFiles for Page {
+    fn copy<'a>(
+        &'a self,
+        _: &'a Client,
+        _: &'a PodFile,
+    ) -> BoxFuture<'a, Result<Vec<u8>, CopyError>> {
+        std::future::ready(Ok(b"<p>Moo".to_vec())).boxed()
     }
 }
 
@@ -88,7 +111,6 @@ async fn upstreams_suites_pass_unmodified() {
     let names: Vec<String> = std::fs::read_dir(corpus.join("kuttl"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| !NOT_YET.contains(&name.as_str()))
         .collect();
     let filter = format!("^({})$", names.join("|"));
     let suites = corpus.join("kuttl").display().to_string();
@@ -106,6 +128,57 @@ async fn upstreams_suites_pass_unmodified() {
         said.contains(&format!("{} passed, 0 failed", names.len())),
         "{said}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn community_packages_are_verified_and_installed() {
+    let packages = repository().join("../shared/corpus/operators");
+    if !packages.is_dir() {
+        eprintln!("SKIPPED: {} is not there", packages.display());
+        return;
+    }
+    let installation = Installation::start().await;
+    let packages: Vec<(String, String)> = std::fs::read_dir(&packages)
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .map(|entry| {
+            let package = entry.path().join("operator").display().to_string();
+            (entry.file_name().into_string().unwrap(), package)
+        })
+        .collect();
+    let installed = packages.iter().map(async |(name, package)| {
+        let (code, said) = installation.run(&["package", "verify", package]).await;
+        if code != Some(0) {
+            return Some(format!("{name} is not verified:\n{said}"));
+        }
+        let install = [
+            "install",
+            package,
+            "--namespace",
+            name,
+            "--create-namespace",
+            "--instance",
+            "inst",
+            "--wait",
+            "--wait-time",
+            "100",
+        ];
+        let (code, said) = installation.run(&install).await;
+        if code != Some(0) {
+            return Some(format!("{name} is not installed:\n{said}"));
+        }
+        let plans = ["plan", "status", "--instance", "inst", "--namespace", name];
+        let (_, said) = installation.run(&plans).await;
+        let complete = said.contains("[COMPLETE]") && !said.contains("ERROR");
+        (!complete).then(|| format!("{name} is not complete:\n{said}"))
+    });
+    let failures: Vec<String> = futures::stream::iter(installed)
+        .buffer_unordered(4)
+        .filter_map(async |failure| failure)
+        .collect()
+        .await;
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    assert!(!packages.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
