@@ -9,6 +9,7 @@
 mod children;
 mod cli;
 mod deletion;
+mod diagnostics;
 mod embedded;
 mod failures;
 mod families;

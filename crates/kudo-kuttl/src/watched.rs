@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use futures::StreamExt;
 use futures::stream::{BoxStream, SelectAll, select_all};
-use kube::api::DynamicObject;
+use kube::api::{ApiResource, DynamicObject};
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{Config, Error as WatchError, Event, watcher};
 use serde_json::Value;
@@ -138,6 +138,7 @@ impl Watched {
 impl Awaited {
     /// Takes an update in; tells whether it may change the judgement.
     fn take(&mut self, event: Result<Event<DynamicObject>, WatchError>) -> bool {
+        let keyed = |object| keyed(object, &self.placed.kind.resource);
         match event {
             Ok(Event::Init) => {
                 self.listing.clear();
@@ -213,12 +214,16 @@ impl Awaited {
     }
 }
 
-fn keyed(object: DynamicObject) -> Option<((String, String), Value)> {
+/// An object with its namespace and name. Items of a list say nothing of their kind.
+fn keyed(object: DynamicObject, resource: &ApiResource) -> Option<((String, String), Value)> {
     let key = (
         object.metadata.namespace.clone().unwrap_or_default(),
         object.metadata.name.clone().unwrap_or_default(),
     );
-    serde_json::to_value(object).ok().map(|value| (key, value))
+    let mut value = serde_json::to_value(object).ok()?;
+    value["apiVersion"] = resource.api_version.clone().into();
+    value["kind"] = resource.kind.clone().into();
+    Some((key, value))
 }
 
 fn selector(labels: &Value) -> String {

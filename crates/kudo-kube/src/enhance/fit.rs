@@ -2,12 +2,22 @@
 //!
 //! - Ports are told apart by number *and* protocol; servers around 1.20 want the protocol written out even
 //!   where it is the default.
+//! - Quantities are text to servers around 1.20, however plain a number they are.
 //! - A strategy other than `RollingUpdate` must not have settings for rolling updates, which an older
 //!   version of the object got as defaults: nobody owns those, so no apply would remove them.
 
 use serde_json::{Value, json};
 
 use super::pod_template;
+
+/// Fields of a limit range's items that are maps of quantities.
+const LIMITS: [&str; 5] = [
+    "max",
+    "min",
+    "default",
+    "defaultRequest",
+    "maxLimitRequestRatio",
+];
 
 /// Writes out what is otherwise implied.
 pub(super) fn fit_for_apply(object: &mut Value, group: &str, kind: &str) {
@@ -20,11 +30,33 @@ pub(super) fn fit_for_apply(object: &mut Value, group: &str, kind: &str) {
     };
     if let Some(pod) = pod.and_then(|path| object.pointer_mut(&path)) {
         for field in ["initContainers", "containers"] {
-            let containers = pod.get_mut(field).and_then(Value::as_array_mut);
-            for container in containers.into_iter().flatten() {
+            for container in items(pod.get_mut(field)) {
                 name_protocols(container.get_mut("ports"));
+                write_requirements(container.get_mut("resources"));
             }
         }
+        write_quantities(pod.get_mut("overhead"));
+        for volume in items(pod.get_mut("volumes")) {
+            write_quantity(volume.pointer_mut("/emptyDir/sizeLimit"));
+        }
+    }
+    match (group, kind) {
+        ("", "PersistentVolumeClaim") => write_requirements(object.pointer_mut("/spec/resources")),
+        ("", "PersistentVolume") => write_quantities(object.pointer_mut("/spec/capacity")),
+        ("", "ResourceQuota") => write_quantities(object.pointer_mut("/spec/hard")),
+        ("", "LimitRange") => {
+            for limit in items(object.pointer_mut("/spec/limits")) {
+                for field in LIMITS {
+                    write_quantities(limit.get_mut(field));
+                }
+            }
+        }
+        ("apps", "StatefulSet") => {
+            for claim in items(object.pointer_mut("/spec/volumeClaimTemplates")) {
+                write_requirements(claim.pointer_mut("/spec/resources"));
+            }
+        }
+        _ => {}
     }
     let strategy = match (group, kind) {
         ("apps" | "extensions", "Deployment") => "/spec/strategy",
@@ -41,9 +73,36 @@ pub(super) fn fit_for_apply(object: &mut Value, group: &str, kind: &str) {
     }
 }
 
+fn items(list: Option<&mut Value>) -> impl Iterator<Item = &mut Value> {
+    let list = list.and_then(Value::as_array_mut);
+    list.into_iter().flatten()
+}
+
+fn write_requirements(resources: Option<&mut Value>) {
+    if let Some(resources) = resources {
+        for field in ["requests", "limits"] {
+            write_quantities(resources.get_mut(field));
+        }
+    }
+}
+
+fn write_quantities(map: Option<&mut Value>) {
+    let map = map.and_then(Value::as_object_mut);
+    for (_, quantity) in map.into_iter().flatten() {
+        write_quantity(Some(quantity));
+    }
+}
+
+fn write_quantity(quantity: Option<&mut Value>) {
+    if let Some(quantity) = quantity
+        && let Value::Number(number) = quantity
+    {
+        *quantity = Value::String(number.to_string());
+    }
+}
+
 fn name_protocols(ports: Option<&mut Value>) {
-    let ports = ports.and_then(Value::as_array_mut);
-    for port in ports.into_iter().flatten().filter_map(Value::as_object_mut) {
+    for port in items(ports).filter_map(Value::as_object_mut) {
         let protocol = port.entry("protocol").or_insert(Value::Null);
         if protocol.is_null() {
             *protocol = json!("TCP");
@@ -85,6 +144,49 @@ mod tests {
         let mut object = json!({"spec": {"ports": [{"port": 80}]}});
         fit_for_apply(&mut object, "example.com", "Service");
         assert_eq!(object, json!({"spec": {"ports": [{"port": 80}]}}));
+    }
+
+    #[test]
+    fn quantities_are_text() {
+        let resources = |cpu: Value| json!({"requests": {"cpu": cpu, "memory": "1Gi"}});
+        let pod = |cpu: Value, size: Value| {
+            json!({
+                "containers": [{"name": "a", "resources": resources(cpu.clone())}, {"name": "b"}],
+                "initContainers": [{"resources": {"limits": {"cpu": cpu}}}],
+                "volumes": [{"name": "v", "emptyDir": {"sizeLimit": size}}, {"name": "w"}],
+            })
+        };
+        let (number, text) = (json!(0.25), json!("0.25"));
+        let set = |cpu: &Value, size: Value| {
+            json!({"spec": {
+                "replicas": 2,
+                "template": {"spec": pod(cpu.clone(), size.clone())},
+                "volumeClaimTemplates": [{"spec": {"resources": {"requests": {"storage": size}}}}],
+            }})
+        };
+        let mut object = set(&number, json!(1024));
+        fit_for_apply(&mut object, "apps", "StatefulSet");
+        assert_eq!(object, set(&text, json!("1024")));
+        let cases = [
+            ("PersistentVolumeClaim", "resources"),
+            ("PersistentVolume", "capacity"),
+            ("ResourceQuota", "hard"),
+            ("LimitRange", "limits"),
+        ];
+        for (kind, field) in cases {
+            let content = |value: Value| match kind {
+                "PersistentVolumeClaim" => json!({"requests": {"x": value}}),
+                "LimitRange" => json!([{"type": "Pod", "max": {"x": value}}]),
+                _ => json!({"x": value}),
+            };
+            let mut object = json!({"spec": {field: content(json!(7))}});
+            fit_for_apply(&mut object, "", kind);
+            assert_eq!(
+                object,
+                json!({"spec": {field: content(json!("7"))}}),
+                "{kind}"
+            );
+        }
     }
 
     #[test]

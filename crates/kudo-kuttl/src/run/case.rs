@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Event;
@@ -17,6 +17,9 @@ use crate::command::{Background, Surroundings};
 use crate::load::{Case, Step};
 use crate::objects::{Cluster, Placed};
 use crate::report::{Failure, StepResult, TestResult};
+
+/// Time that a namespace has to go, however little time steps have.
+const SHORTEST_CLEANUP: Duration = Duration::from_secs(30);
 
 /// What a test has made so far and must clean up, in the order it was made.
 #[derive(Default)]
@@ -228,9 +231,8 @@ async fn clean_up(shared: &Shared<'_>, made: &Made) -> Vec<Failure> {
             continue;
         }
         if placed.kind.gvk.kind == "Namespace" {
-            let gone = cluster
-                .wait_until_gone(&placed, shared.settings.timeout)
-                .await;
+            let limit = shared.settings.timeout.max(SHORTEST_CLEANUP);
+            let gone = cluster.wait_until_gone(&placed, limit).await;
             failures.extend(gone.err().map(|error| Failure::new(error.to_string())));
         }
     }
