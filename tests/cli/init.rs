@@ -94,6 +94,26 @@ fn the_home_is_made_once_and_kept() {
 }
 
 #[test]
+fn a_service_account_of_ones_own_is_used_and_not_made() {
+    let arguments = [
+        "init",
+        "--dry-run",
+        "-o",
+        "json",
+        "--service-account",
+        "mine",
+    ];
+    let outcome = TestEnvironment::new().run(&arguments).expect_code(0);
+    let objects = outcome.json();
+    let objects = objects.as_array().unwrap();
+    let made = |kind: &str| objects.iter().any(|object| object["kind"] == kind);
+    assert!(!made("ServiceAccount") && !made("ClusterRoleBinding"));
+    let manager = objects.iter().find(|o| o["kind"] == "StatefulSet").unwrap();
+    let pod = &manager["spec"]["template"]["spec"];
+    assert_eq!(pod["serviceAccountName"], "mine");
+}
+
+#[test]
 fn flags_that_say_nothing_together() {
     for arguments in [
         "--client-only --wait",

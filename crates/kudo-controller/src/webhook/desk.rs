@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, HttpBody, to_bytes};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
@@ -70,6 +70,14 @@ struct Desk<D> {
 }
 
 async fn receive<D: Definitions>(State(desk): State<Arc<Desk<D>>>, body: Body) -> Response {
+    let too_large = || {
+        let text = format!("the body is cut off, or larger than {MAX_BODY} bytes\n");
+        (StatusCode::PAYLOAD_TOO_LARGE, text).into_response()
+    };
+    // Its head tells the size: nothing of it need be read.
+    if body.size_hint().lower() > MAX_BODY as u64 {
+        return too_large();
+    }
     let read = async {
         let place = desk.places.acquire().await.ok();
         (place, to_bytes(body, MAX_BODY).await)
@@ -78,8 +86,7 @@ async fn receive<D: Definitions>(State(desk): State<Arc<Desk<D>>>, body: Body) -
         return (StatusCode::REQUEST_TIMEOUT, "the question took too long\n").into_response();
     };
     let Ok(body) = body else {
-        let text = format!("the body is cut off, or larger than {MAX_BODY} bytes\n");
-        return (StatusCode::PAYLOAD_TOO_LARGE, text).into_response();
+        return too_large();
     };
     let envelope = match Envelope::read(&body) {
         Ok(envelope) => envelope,

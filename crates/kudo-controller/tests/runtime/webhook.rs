@@ -8,6 +8,7 @@ use k8s_openapi::jiff::Timestamp;
 use kudo_controller::store::Found;
 use kudo_controller::versions::VersionKey;
 use kudo_controller::webhook::certificate::Identity;
+use kudo_controller::webhook::certificate::files;
 use kudo_controller::webhook::certificate::pair::{Pair, Wanted};
 use kudo_controller::webhook::desk::{Definitions, Known, router};
 use kudo_controller::webhook::{PATH, server};
@@ -70,6 +71,10 @@ impl Server {
         identity
             .set(pair.certificate.as_bytes(), pair.key.as_bytes())
             .unwrap();
+        Self::with(identity).await
+    }
+
+    async fn with(identity: Identity) -> Self {
         let shutdown = CancellationToken::new();
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
         let served = server::serve(address, router(One), identity.clone(), shutdown.clone());
@@ -190,7 +195,11 @@ async fn strangers_get_nowhere() {
     pod["request"]["kind"] = json!({ "group": "", "version": "v1", "kind": "Pod" });
     let mut no_instance = question("ns", "v1");
     no_instance["request"]["object"] = json!({ "spec": [] });
-    let huge = vec![b' '; (8 << 20) + 1];
+    // The server does not wait for what it will not take.
+    let huge = format!(
+        "POST {PATH} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        (8 << 20) + 1
+    );
     let cases = [
         (
             post(PATH, b"garbage"),
@@ -203,7 +212,7 @@ async fn strangers_get_nowhere() {
             "the body is no AdmissionReview: ",
         ),
         (
-            post(PATH, &huge),
+            huge.into_bytes(),
             "HTTP/1.1 413 Payload Too Large",
             "the body is cut off, or larger than",
         ),
@@ -263,5 +272,49 @@ async fn a_new_certificate_is_used_at_once() {
         .set(second.certificate.as_bytes(), second.key.as_bytes())
         .unwrap();
     assert!(server.send(&second.trusted, &request).await.is_ok());
+    server.shutdown.cancel();
+}
+
+/// Tries until an answer comes over TLS with this certificate.
+async fn until_served(server: &Server, trusted: &str) {
+    let body = question("ns", "v1").to_string();
+    let request = post(PATH, body.as_bytes());
+    let tried = async {
+        while server.send(trusted, &request).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), tried)
+        .await
+        .expect("the certificate is used");
+}
+
+#[tokio::test]
+async fn a_certificate_in_files_is_used_whenever_it_changes_and_fits() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    let (first, second) = (pair(3600), pair(7200));
+    let server = Server::with(Identity::default()).await;
+    let follow = files::follow(
+        folder.path().to_owned(),
+        server.identity.clone(),
+        server.shutdown.clone(),
+    );
+    tokio::spawn(follow);
+    let request = post(PATH, b"{}");
+    assert!(
+        server.send(&first.trusted, &request).await.is_err(),
+        "there is none yet"
+    );
+    write("tls.crt", "no certificate");
+    write("tls.key", &first.key);
+    write("tls.crt", &first.certificate);
+    until_served(&server, &first.trusted).await;
+    // Half of a change is none.
+    write("tls.crt", &second.certificate);
+    until_served(&server, &first.trusted).await;
+    write("tls.key", &second.key);
+    until_served(&server, &second.trusted).await;
+    assert!(server.send(&first.trusted, &request).await.is_err());
     server.shutdown.cancel();
 }

@@ -1,6 +1,7 @@
 //! From what an instance gives to the values that templates see: defaults, types, allowed values.
 
 use std::collections::{BTreeMap, HashSet};
+use std::num::IntErrorKind;
 
 use serde_json::Value;
 
@@ -167,7 +168,7 @@ fn typed(value_type: ValueType, text: &str) -> Result<Value, String> {
         ValueType::String => {}
         ValueType::Integer => {
             text.parse::<i64>()
-                .map_err(|_| "write digits, as in 3 or -3".to_owned())?;
+                .map_err(|error| integer_problem(error.kind()).to_owned())?;
         }
         ValueType::Number => {
             text.parse::<f64>()
@@ -191,6 +192,14 @@ fn typed(value_type: ValueType, text: &str) -> Result<Value, String> {
         }
     }
     Ok(Value::String(text.to_owned()))
+}
+
+fn integer_problem(problem: &IntErrorKind) -> &'static str {
+    match problem {
+        IntErrorKind::PosOverflow => "the largest is 9223372036854775807",
+        IntErrorKind::NegOverflow => "the smallest is -9223372036854775808",
+        _ => "write digits, as in 3 or -3",
+    }
 }
 
 fn structured(text: &str) -> Result<Value, String> {

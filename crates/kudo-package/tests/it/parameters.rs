@@ -93,7 +93,7 @@ fn refuses_what_is_not_of_the_type() {
         (
             ValueType::Integer,
             "9223372036854775808",
-            "parameter \"P\": \"9223372036854775808\" is not an integer: write digits, as in 3 or -3",
+            "parameter \"P\": \"9223372036854775808\" is not an integer: the largest is 9223372036854775807",
         ),
         (
             ValueType::Number,
