@@ -168,7 +168,7 @@ fn typed(value_type: ValueType, text: &str) -> Result<Value, String> {
         ValueType::String => {}
         ValueType::Integer => {
             text.parse::<i64>()
-                .map_err(|error| integer_problem(error.kind()).to_owned())?;
+                .map_err(|error| integer_problem(*error.kind()).to_owned())?;
         }
         ValueType::Number => {
             text.parse::<f64>()
@@ -194,7 +194,7 @@ fn typed(value_type: ValueType, text: &str) -> Result<Value, String> {
     Ok(Value::String(text.to_owned()))
 }
 
-fn integer_problem(problem: &IntErrorKind) -> &'static str {
+fn integer_problem(problem: IntErrorKind) -> &'static str {
     match problem {
         IntErrorKind::PosOverflow => "the largest is 9223372036854775807",
         IntErrorKind::NegOverflow => "the smallest is -9223372036854775808",
