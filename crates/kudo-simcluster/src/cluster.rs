@@ -15,6 +15,8 @@ pub use crate::http::serve::{ServeError, Serving};
 use crate::http::status::Refusal;
 use crate::kinds::{Registry, Shown, builtin};
 use crate::rbac::User;
+use crate::state::Saved;
+pub use crate::state::StateError;
 use crate::store::Store;
 
 /// How an embedded cluster is.
@@ -79,10 +81,17 @@ pub(crate) struct Server {
 impl SimCluster {
     /// Starts a cluster with what every cluster has at its beginning.
     pub fn start(options: SimOptions) -> Self {
+        Self::with(options, None)
+    }
+
+    /// Starts a cluster with the objects of an earlier one.
+    pub(crate) fn with(options: SimOptions, saved: Option<Saved>) -> Self {
+        let version = saved.as_ref().map_or(0, |saved| saved.version);
         let time = options.time.unwrap_or_else(Timestamp::now);
         let server = Server {
             clock: Clock::new(time),
-            chance: Chance::new(options.seed),
+            // What goes on makes up other values than what began.
+            chance: Chance::new(options.seed.map(|seed| seed.wrapping_add(version))),
             store: Store::new(options.window.max(1)),
             watches: Arc::new(tokio::sync::Semaphore::new(options.watches)),
             options,
@@ -90,7 +99,13 @@ impl SimCluster {
             tokens: Mutex::default(),
             webhooks: crate::admission::Callers::default(),
         };
-        server.seed_objects();
+        match saved {
+            None => server.seed_objects(),
+            Some(saved) => {
+                server.store.restore(saved.version, saved.objects);
+                server.refresh_kinds();
+            }
+        }
         Self {
             server: Arc::new(server),
         }
@@ -133,6 +148,10 @@ impl SimCluster {
     /// Listens on an address for plain HTTP.
     pub async fn serve_plain(&self, address: SocketAddr) -> Result<Serving, ServeError> {
         serve::plain(Arc::clone(&self.server), address).await
+    }
+
+    pub(crate) fn server(&self) -> &Arc<Server> {
+        &self.server
     }
 
     /// The cluster's time.

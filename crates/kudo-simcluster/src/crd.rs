@@ -141,7 +141,7 @@ impl Server {
         }
     }
 
-    fn refresh_kinds(&self) {
+    pub(crate) fn refresh_kinds(&self) {
         let mut kinds = builtin();
         for entry in self.store.list(STORAGE, "", None).objects {
             kinds.extend(custom_kind(&entry.bare()).map(Arc::new));

@@ -34,6 +34,7 @@ pub mod patch;
 mod rbac;
 pub mod schema;
 mod selector;
+mod state;
 mod store;
 pub mod structural;
 pub mod supervised;

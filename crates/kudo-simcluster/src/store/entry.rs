@@ -57,6 +57,11 @@ impl Entry {
         found.map(|(_, value)| &**value)
     }
 
+    /// The text of [`Self::bare`].
+    pub(crate) fn text(&self) -> &[u8] {
+        &self.text
+    }
+
     /// The object in its stored version, without `apiVersion` and `kind`.
     pub(crate) fn bare(&self) -> Value {
         serde_json::from_slice(&self.text).unwrap_or_default()

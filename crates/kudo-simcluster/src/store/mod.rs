@@ -17,6 +17,9 @@ pub(crate) use entry::Entry;
 /// Namespace, empty where there is none, and name.
 pub(crate) type Key = (Arc<str>, Arc<str>);
 
+/// Where an object is stored, and the object.
+pub(crate) type Stored = (Arc<str>, Arc<Entry>);
+
 /// What happened to an object.
 #[derive(Clone, Debug)]
 pub(crate) struct Change {
@@ -49,6 +52,8 @@ struct Collection {
 #[derive(Debug, Default)]
 struct State {
     version: u64,
+    /// The version before which nothing is known of any kind.
+    beginning: u64,
     collections: HashMap<Arc<str>, Collection>,
 }
 
@@ -117,6 +122,75 @@ impl Store {
             .map(|(_, entry)| Arc::clone(entry))
             .collect();
         Snapshot { version, objects }
+    }
+
+    /// The same as it was at a version; nothing if the log does not reach back so far.
+    pub(crate) fn list_at(
+        &self,
+        storage: &Arc<str>,
+        namespace: &str,
+        after: Option<&Key>,
+        version: u64,
+    ) -> Option<Snapshot> {
+        let mut state = self.state();
+        let collection = state.collection(storage);
+        if version < collection.lost {
+            return None;
+        }
+        let is_meant = |key: &Key| namespace.is_empty() || *key.0 == *namespace;
+        let now = collection.objects.iter().filter(|(key, _)| is_meant(key));
+        let mut then: BTreeMap<&Key, &Arc<Entry>> = now.collect();
+        let keys: Vec<Key> = collection
+            .log
+            .iter()
+            .map(|change| change.after.key())
+            .collect();
+        for (change, key) in collection.log.iter().zip(&keys).rev() {
+            if change.version <= version {
+                break;
+            }
+            match &change.before {
+                _ if !is_meant(key) => {}
+                Some(before) => {
+                    then.insert(key, before);
+                }
+                None => {
+                    then.remove(key);
+                }
+            }
+        }
+        let rest = then
+            .into_iter()
+            .filter(|(key, _)| after.is_none_or(|after| *key > after));
+        let objects = rest.map(|(_, entry)| Arc::clone(entry)).collect();
+        Some(Snapshot { version, objects })
+    }
+
+    /// Everything, and the version of it.
+    pub(crate) fn all(&self) -> (u64, Vec<Stored>) {
+        let state = self.state();
+        let mut collections: Vec<_> = state.collections.iter().collect();
+        collections.sort_unstable_by_key(|(storage, _)| Arc::clone(storage));
+        let objects = collections.into_iter().flat_map(|(storage, collection)| {
+            let entries = collection.objects.values();
+            entries.map(move |entry| (Arc::clone(storage), Arc::clone(entry)))
+        });
+        (state.version, objects.collect())
+    }
+
+    /// Puts back what [`Self::all`] gave, with the versions that the objects had. What comes later is
+    /// numbered from `version` on; what was before is not known.
+    pub(crate) fn restore(&self, version: u64, objects: Vec<(Arc<str>, Value)>) {
+        let mut state = self.state();
+        state.version = version;
+        state.beginning = version;
+        for (storage, object) in objects {
+            let own = object["metadata"]["resourceVersion"].as_str();
+            let own = own.and_then(|own| own.parse().ok()).unwrap_or(version);
+            let entry = Arc::new(Entry::new(object, own));
+            let collection = state.collection(&storage);
+            collection.objects.insert(entry.key(), entry);
+        }
     }
 
     pub(crate) fn create(&self, storage: &Arc<str>, object: Value) -> Result<Arc<Entry>, Refused> {
@@ -230,12 +304,13 @@ impl State {
     }
 
     fn collection(&mut self, storage: &Arc<str>) -> &mut Collection {
+        let lost = self.beginning;
         self.collections
             .entry(Arc::clone(storage))
             .or_insert_with(|| Collection {
                 objects: BTreeMap::new(),
                 log: VecDeque::new(),
-                lost: 0,
+                lost,
                 wake: watch::Sender::new(0),
             })
     }

@@ -6,6 +6,7 @@ mod create;
 mod delete;
 mod log_options;
 mod options;
+mod pages;
 mod patch;
 mod pods;
 mod read;

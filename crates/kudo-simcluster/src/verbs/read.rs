@@ -6,11 +6,12 @@ use http::Response;
 use serde_json::{Value, json};
 
 use super::Target;
+use super::pages::Place;
 use crate::http::answer::{self, Body};
 use crate::http::status::Refusal;
 use crate::http::{Call, JSON};
 use crate::selector::{Fields, Labels};
-use crate::store::{Entry, Key};
+use crate::store::Entry;
 use crate::table;
 use crate::watch;
 
@@ -88,10 +89,8 @@ impl Call {
             })?,
             None => 0,
         };
-        let after = self.query.get("continue").map(read_continue).transpose()?;
-        let store = &self.server.store;
-        let place = after.as_ref().map(|(_, key)| key);
-        let snapshot = store.list(target.storage(), target.namespace(), place);
+        let place = self.query.get("continue").map(Place::read).transpose()?;
+        let snapshot = self.snapshot(target, limit, place.as_ref())?;
         let mut kept: Vec<Arc<Entry>> = Vec::new();
         let mut left = 0_usize;
         for entry in snapshot.objects {
@@ -104,12 +103,12 @@ impl Call {
                 kept.push(entry);
             }
         }
-        let version = after.map_or(snapshot.version, |(version, _)| version);
+        let version = snapshot.version;
         let mut metadata = json!({ "resourceVersion": version.to_string() });
         if left > 0
             && let Some(last) = kept.last()
         {
-            metadata["continue"] = write_continue(version, last).into();
+            metadata["continue"] = Place::token(version, last).into();
             if selection.labels.is_empty() && selection.fields.is_empty() {
                 metadata["remainingItemCount"] = left.into();
             }
@@ -313,37 +312,4 @@ pub(crate) fn partial(object: &Value) -> Value {
         "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1",
         "metadata": object["metadata"],
     })
-}
-
-fn write_continue(version: u64, last: &Entry) -> String {
-    use base64::Engine;
-    let token = json!({
-        "v": "meta.k8s.io/v1", "rv": version,
-        "start": format!("{}/{}\u{0}", last.namespace, last.name),
-    });
-    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(token.to_string())
-}
-
-fn read_continue(token: &str) -> Result<(u64, Key), Refusal> {
-    use base64::Engine;
-    let decoded = base64::engine::general_purpose::URL_SAFE_NO_PAD
-        .decode(token.trim_end_matches('='))
-        .ok()
-        .and_then(|text| serde_json::from_slice::<Value>(&text).ok());
-    let bad = |problem: &str| Refusal::bad_request(format!("continue key is not valid: {problem}"));
-    let token = decoded.ok_or_else(|| bad("illegal base64 data or JSON"))?;
-    if token["v"] != "meta.k8s.io/v1" {
-        return Err(bad("server does not recognize this encoded version"));
-    }
-    let version = token["rv"]
-        .as_u64()
-        .ok_or_else(|| bad("incorrect encoded start resourceVersion"))?;
-    let start = token["start"]
-        .as_str()
-        .unwrap_or_default()
-        .trim_end_matches('\0');
-    let (namespace, name) = start
-        .split_once('/')
-        .ok_or_else(|| bad("encoded start key empty"))?;
-    Ok((version, (namespace.into(), name.into())))
 }
