@@ -109,9 +109,7 @@ impl Manager {
             .process
             .pid()
             .ok_or(BenchError::Unreadable("the manager's process id"))?;
-        let folder = Path::new("/proc").join(pid.to_string());
-        let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap_or_default();
-        usage(&read("status"), &read("stat")).ok_or(BenchError::Unreadable("the manager's /proc"))
+        usage_of(pid)
     }
 
     fn metrics(&self) -> Result<String, BenchError> {
@@ -206,6 +204,13 @@ fn label<'a>(labels: &'a str, name: &str) -> Option<&'a str> {
 
 /// Linux counts in hundredths of a second, whatever the kernel's own clock.
 const TICK: Duration = Duration::from_millis(10);
+
+/// What a process has used.
+pub(super) fn usage_of(pid: u32) -> Result<Usage, BenchError> {
+    let folder = Path::new("/proc").join(pid.to_string());
+    let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap_or_default();
+    usage(&read("status"), &read("stat")).ok_or(BenchError::Unreadable("the process's /proc"))
+}
 
 fn usage(status: &str, stat: &str) -> Option<Usage> {
     let kibibytes = |name: &str| {

@@ -8,6 +8,7 @@ mod bare;
 mod children;
 mod cluster;
 mod document;
+mod embedded;
 mod idle;
 mod install;
 mod latency;
@@ -110,6 +111,9 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), BenchError> {
     output::progress("binaries: starting");
     let programs = programs::measure(&binaries)?;
 
+    output::progress("embedded cluster: creating");
+    let embedded = embedded::measure().await?;
+
     output::progress("cluster: starting");
     let cluster = Cluster::start(&binaries.kudo_manager).await?;
     output::progress(&format!("install: {} instances", arguments.instances));
@@ -127,6 +131,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), BenchError> {
         idle,
         latency,
         children,
+        embedded,
         render,
         parameters,
         programs,

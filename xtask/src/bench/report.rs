@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::BenchError;
 use super::children::Children;
+use super::embedded::{self, Embedded};
 use super::idle::Idle;
 use super::install::Install;
 use super::latency::Latency;
@@ -23,6 +24,7 @@ pub(super) struct Measured {
     pub(super) idle: Idle,
     pub(super) latency: Latency,
     pub(super) children: Children,
+    pub(super) embedded: Embedded,
     pub(super) render: Render,
     pub(super) parameters: Parameters,
     pub(super) programs: Programs,
@@ -80,6 +82,7 @@ impl Report {
         let mut rows = self.install_rows();
         rows.extend(self.idle_rows());
         rows.extend(self.children_rows());
+        rows.extend(self.embedded_rows());
         rows.extend(self.other_rows());
         rows
     }
@@ -179,6 +182,39 @@ impl Report {
         let children = &self.measured.children;
         let beyond = children.whole.saturating_sub(children.own);
         beyond.as_secs_f64() / children.slowest.as_secs_f64()
+    }
+
+    fn embedded_rows(&self) -> Vec<Row> {
+        let embedded = &self.measured.embedded;
+        let resident = mebibytes(embedded.resident * 1024);
+        let rate = self.embedded_rate();
+        let ratio = rate / self.bare_rate();
+        vec![
+            row(
+                "embedded cluster: start to first answer",
+                milliseconds(embedded.start),
+            )
+            .reach("< 50 ms", embedded.start < Duration::from_millis(50)),
+            row(
+                "embedded cluster: creates per second, 64 in flight",
+                format!("{rate:.0}"),
+            )
+            .reach("≥ 5000", rate >= 5000.0),
+            row(
+                "embedded cluster: ratio to the real server",
+                format!("{ratio:.2}"),
+            )
+            .reach("≥ 3", ratio >= 3.0),
+            row(
+                "embedded cluster: resident memory with 10,000 objects",
+                format!("{resident:.1} MiB"),
+            )
+            .reach("< 150 MiB", resident < 150.0),
+        ]
+    }
+
+    fn embedded_rate(&self) -> f64 {
+        whole(embedded::OBJECTS) / self.measured.embedded.took.as_secs_f64()
     }
 
     fn other_rows(&self) -> Vec<Row> {
@@ -319,6 +355,13 @@ impl Report {
                 "slowest_ms": self.measured.children.slowest.as_secs_f64() * 1000.0,
                 "own_ms": self.measured.children.own.as_secs_f64() * 1000.0,
                 "ratio": self.children_ratio(),
+            },
+            "embedded": {
+                "start_ms": self.measured.embedded.start.as_secs_f64() * 1000.0,
+                "objects": embedded::OBJECTS,
+                "creates_per_second": self.embedded_rate(),
+                "ratio_to_bare": self.embedded_rate() / self.bare_rate(),
+                "resident_mib": mebibytes(self.measured.embedded.resident * 1024),
             },
             "parameters": {
                 "values": super::parameters::VALUES,
