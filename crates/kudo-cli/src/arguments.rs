@@ -10,11 +10,13 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+use crate::cluster::Session;
 use crate::commands::{
     completion, diagnostics, get, init, install, package, plan, repo, search, test, uninstall,
     update, upgrade, version,
 };
 use crate::exit::ExitStatus;
+use crate::simulate::SimulateArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -57,7 +59,7 @@ pub(crate) struct Cli {
 }
 
 /// Flags that every command takes.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
     /// Directory of KUDO's own configuration [default: ~/.kudo]
@@ -121,6 +123,10 @@ pub(crate) struct Global {
         default_value_t = 0
     )]
     pub(crate) verbosity: u8,
+
+    /// The embedded cluster that stands for the one that these flags mean.
+    #[arg(skip)]
+    pub(crate) simulated: Option<Session>,
 }
 
 /// Formats of data on standard output. (Without a text for each, help stays one line a flag.)
@@ -173,6 +179,40 @@ pub(crate) enum Command {
     Test(test::TestArgs),
     Version(version::VersionArgs),
     Completion(completion::CompletionArgs),
+}
+
+impl Command {
+    /// How it is to be simulated, if it is; then it always waits, as nothing goes on after its end.
+    pub(crate) fn simulation(&mut self) -> Option<SimulateArgs> {
+        let (wait, simulate) = match self {
+            Self::Install(arguments) => (&mut arguments.wait, &arguments.simulate),
+            Self::Update(arguments) => (&mut arguments.wait, &arguments.simulate),
+            Self::Upgrade(arguments) => (&mut arguments.wait, &arguments.simulate),
+            Self::Uninstall(arguments) => (&mut arguments.wait, &arguments.simulate),
+            Self::Plan(plan::PlanCommand::Trigger(arguments)) => {
+                (&mut arguments.wait, &arguments.simulate)
+            }
+            _ => return None,
+        };
+        wait.wait |= simulate.simulate;
+        simulate.simulate.then(|| simulate.clone())
+    }
+
+    /// The instance that it changes.
+    pub(crate) fn changed_instance(&self) -> Option<&str> {
+        match self {
+            Self::Update(arguments) => Some(&arguments.instance),
+            Self::Upgrade(arguments) => Some(&arguments.instance),
+            Self::Uninstall(arguments) => Some(&arguments.instance),
+            Self::Plan(plan::PlanCommand::Trigger(arguments)) => Some(&arguments.instance),
+            _ => None,
+        }
+    }
+
+    /// Whether it makes its namespace itself.
+    pub(crate) fn creates_namespace(&self) -> bool {
+        matches!(self, Self::Install(arguments) if arguments.create_namespace)
+    }
 }
 
 /// The grammar with the exit codes written under the help of the program itself.
@@ -252,7 +292,7 @@ pub(crate) struct VersionChoice {
 }
 
 /// Whether to wait, and how long.
-#[derive(Clone, Copy, Debug, Args)]
+#[derive(Clone, Copy, Debug, Default, Args)]
 pub(crate) struct WaitArgs {
     /// Wait until all of it is done, and show the progress of the plan
     #[arg(long)]

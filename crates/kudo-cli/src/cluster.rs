@@ -32,6 +32,15 @@ pub(crate) struct Session {
     server: String,
 }
 
+impl Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session")
+            .field("namespace", &self.namespace)
+            .field("server", &self.server)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Session {
     /// Connects as the global flags say, and checks that KUDO is installed unless told not to.
     pub(crate) async fn open(global: &Global) -> Result<Self, Error> {
@@ -44,6 +53,9 @@ impl Session {
 
     /// Connects as the global flags say; sends no request.
     pub(crate) async fn open_unchecked(global: &Global) -> Result<Self, Error> {
+        if let Some(session) = &global.simulated {
+            return Ok(session.clone());
+        }
         let options = ConnectOptions {
             kubeconfig: global.kubeconfig.clone(),
             context: global.context.clone(),
@@ -62,6 +74,15 @@ impl Session {
             namespace: connected.namespace,
             server: connected.server,
         })
+    }
+
+    /// A session in an embedded cluster.
+    pub(crate) fn simulated(client: Client, namespace: &str) -> Self {
+        Self {
+            client,
+            namespace: namespace.to_owned(),
+            server: "the simulated cluster".to_owned(),
+        }
     }
 
     async fn check_installed(&self) -> Result<(), Error> {

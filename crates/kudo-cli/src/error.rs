@@ -272,6 +272,12 @@ pub(crate) enum Error {
         trouble: Option<String>,
         follow: Option<String>,
     },
+    /// What went wrong in a simulation.
+    #[error(transparent)]
+    Simulated(Box<Error>),
+    /// What `--simulate-from` names cannot be loaded.
+    #[error("{}: {problem}", path.display())]
+    SimulateFrom { path: PathBuf, problem: String },
     /// Ctrl-C.
     #[error("interrupted; {going_on}")]
     Interrupted { going_on: String, follow: String },

@@ -22,6 +22,7 @@ mod plan_tree;
 mod prompt;
 mod rbac;
 mod report;
+mod simulate;
 mod source;
 mod tree;
 mod usage;
@@ -30,10 +31,17 @@ mod versions;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use futures::future::BoxFuture;
+use kube::Client;
+
 pub use exit::ExitStatus;
 
+/// Runs the plans of all instances of a cluster until the future is dropped. The binary gives one, so that
+/// `--simulate` and `dev` can run a manager in this process without the command line knowing it.
+pub type Manager = fn(Client) -> BoxFuture<'static, ()>;
+
 /// Runs the command line with the given arguments, the program's name first.
-pub fn run<I>(arguments: I) -> ExitCode
+pub fn run<I>(arguments: I, manager: Manager) -> ExitCode
 where
     I: IntoIterator<Item = OsString>,
 {
@@ -43,7 +51,7 @@ where
     };
     usage::log(cli.global.verbosity);
     let output = output::Output::new(&cli.global);
-    let ended = commands::run(&cli, &output);
+    let ended = commands::run(cli, &output, manager);
     let status = match ended.as_ref().map_err(report::report) {
         Ok(()) | Err(None) => ExitStatus::Done,
         Err(Some(report)) => {

@@ -48,6 +48,21 @@ impl Output {
         }
     }
 
+    /// A gate that lets nothing pass.
+    pub(crate) fn silent() -> Self {
+        let nowhere = || Stream {
+            writer: Mutex::new(Box::new(io::sink())),
+            paint: Paint::OFF,
+        };
+        Self {
+            format: None,
+            quiet: true,
+            live: false,
+            data: nowhere(),
+            notes: nowhere(),
+        }
+    }
+
     /// The format asked for with `-o`, if it is one that `command` has.
     pub(crate) fn format(
         &self,

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use kudo_api::Instance;
 use kudo_api::dependencies::{self, Cycle};
@@ -18,6 +18,7 @@ use kudo_plan::{
 use kudo_template::pipes::duplicate_pipe_key;
 use serde_json::Value;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::admission;
 use crate::clock::RuntimeClock;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::jiff::Timestamp;
 use kube::Client;
 use kudo_kube::{Cluster, ClusterOptions, CopyFiles, Meter};
 use kudo_template::{Limits, Renderer};
@@ -12,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::actors::Actors;
+use crate::clock::time;
 use crate::context::Context;
 use crate::election::Fence;
 use crate::gate::RequestGate;
@@ -114,7 +114,7 @@ impl Manager {
             health: Arc::new(health),
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
-            began: Timestamp::now(),
+            began: time(),
         };
         Self {
             context: Arc::new(context),

@@ -8,7 +8,7 @@ mod builtin;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::APIResourceList;
 use kube::core::ApiResource;
@@ -16,6 +16,7 @@ use kube::core::DynamicObject;
 use kube::{Api, Client};
 use kudo_package::suggest;
 use serde_json::Value;
+use tokio::time::Instant;
 
 pub use kube::discovery::Scope;
 

@@ -7,13 +7,14 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use kube::Client;
 use kube::core::{ApiResource, DynamicObject};
 use kube::{Api, api::ListParams};
 use serde_json::Value;
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use crate::error::message;
 use crate::identity::{Gvk, annotation, gvk_of, kind_of, name_of, text};

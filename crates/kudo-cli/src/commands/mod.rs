@@ -19,20 +19,24 @@ pub(crate) mod version;
 
 use std::future::Future;
 
-use crate::arguments::{Cli, Command};
+use crate::arguments::{Cli, Command, Global};
 use crate::error::Error;
 use crate::output::Output;
+use crate::{Manager, simulate};
 
 /// Runs the command.
-pub(crate) fn run(cli: &Cli, output: &Output) -> Result<(), Error> {
+pub(crate) fn run(mut cli: Cli, output: &Output, manager: Manager) -> Result<(), Error> {
+    if let Some(simulate) = cli.command.simulation() {
+        return simulate::run(&simulate, cli, output, manager);
+    }
     let global = &cli.global;
     match &cli.command {
         Command::Init(arguments) => init::run(arguments, global, output),
-        Command::Install(arguments) => block_on(install::run(arguments, global, output)),
-        Command::Update(arguments) => block_on(update::run(arguments, global, output)),
-        Command::Upgrade(arguments) => block_on(upgrade::run(arguments, global, output)),
-        Command::Uninstall(arguments) => block_on(uninstall::run(arguments, global, output)),
-        Command::Plan(command) => block_on(plan::run(command, global, output)),
+        Command::Install(_)
+        | Command::Update(_)
+        | Command::Upgrade(_)
+        | Command::Uninstall(_)
+        | Command::Plan(_) => block_on(change(&cli.command, global, output)),
         Command::Get(arguments) => block_on(get::run(arguments, global, output)),
         Command::Package(command) => package::run(command, global, output),
         Command::Repo(command) => repo::run(command, global, output),
@@ -41,6 +45,22 @@ pub(crate) fn run(cli: &Cli, output: &Output) -> Result<(), Error> {
         Command::Test(arguments) => block_on(test::run(arguments, global, output)),
         Command::Version(arguments) => version::run(arguments, output),
         Command::Completion(arguments) => completion::run(arguments, output),
+    }
+}
+
+/// Runs a command about an instance, within a runtime; does nothing for all others.
+pub(crate) async fn change(
+    command: &Command,
+    global: &Global,
+    output: &Output,
+) -> Result<(), Error> {
+    match command {
+        Command::Install(arguments) => install::run(arguments, global, output).await,
+        Command::Update(arguments) => update::run(arguments, global, output).await,
+        Command::Upgrade(arguments) => upgrade::run(arguments, global, output).await,
+        Command::Uninstall(arguments) => uninstall::run(arguments, global, output).await,
+        Command::Plan(command) => plan::run(command, global, output).await,
+        _ => Ok(()),
     }
 }
 

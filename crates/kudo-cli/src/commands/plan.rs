@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::follow::{Awaited, Change, Follow, answer, follow};
 use crate::output::{Output, Structured};
 use crate::plan_tree::{history_tree, status_tree};
+use crate::simulate::SimulateArgs;
 use crate::tree;
 
 /// Show, follow and trigger the plans of an instance
@@ -82,10 +83,13 @@ pub(crate) struct TriggerArgs {
 
     /// Name of the instance
     #[arg(long, value_name = "NAME")]
-    instance: String,
+    pub(crate) instance: String,
 
     #[command(flatten)]
-    wait: WaitArgs,
+    pub(crate) wait: WaitArgs,
+
+    #[command(flatten)]
+    pub(crate) simulate: SimulateArgs,
 }
 
 pub(crate) async fn run(

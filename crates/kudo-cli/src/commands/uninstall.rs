@@ -9,6 +9,7 @@ use crate::cluster::Session;
 use crate::error::Error;
 use crate::follow::{Awaited, Change, Follow, follow};
 use crate::output::Output;
+use crate::simulate::SimulateArgs;
 
 /// Remove an instance and everything that belongs to it, after its plan `cleanup` if it has one
 #[derive(Debug, Args)]
@@ -24,10 +25,13 @@ Examples:
 pub(crate) struct UninstallArgs {
     /// Name of the instance
     #[arg(long, value_name = "NAME")]
-    instance: String,
+    pub(crate) instance: String,
 
     #[command(flatten)]
-    wait: WaitArgs,
+    pub(crate) wait: WaitArgs,
+
+    #[command(flatten)]
+    pub(crate) simulate: SimulateArgs,
 }
 
 pub(crate) async fn run(

@@ -16,6 +16,7 @@ use crate::follow::{Awaited, Change, Follow, answer, follow};
 use crate::listing::print_objects;
 use crate::output::Output;
 use crate::parameters;
+use crate::simulate::SimulateArgs;
 
 /// How often a change is tried again because somebody else wrote at the same time.
 const ATTEMPTS: usize = 5;
@@ -32,13 +33,16 @@ Examples:
 pub(crate) struct UpdateArgs {
     /// Name of the instance
     #[arg(long, value_name = "NAME")]
-    instance: String,
+    pub(crate) instance: String,
 
     #[command(flatten)]
     parameters: ParameterArgs,
 
     #[command(flatten)]
-    wait: WaitArgs,
+    pub(crate) wait: WaitArgs,
+
+    #[command(flatten)]
+    pub(crate) simulate: SimulateArgs,
 }
 
 pub(crate) async fn run(

@@ -22,6 +22,7 @@ use crate::error::Error;
 use crate::follow::{Awaited, Change, Follow, answer, follow};
 use crate::listing::print_objects;
 use crate::output::Output;
+use crate::simulate::SimulateArgs;
 use crate::versions::{Versions, check_upgrade};
 use crate::{parameters, source};
 
@@ -50,7 +51,7 @@ pub(crate) struct UpgradeArgs {
 
     /// Name of the instance
     #[arg(long, value_name = "NAME")]
-    instance: String,
+    pub(crate) instance: String,
 
     #[command(flatten)]
     parameters: ParameterArgs,
@@ -63,7 +64,10 @@ pub(crate) struct UpgradeArgs {
     in_cluster: bool,
 
     #[command(flatten)]
-    wait: WaitArgs,
+    pub(crate) wait: WaitArgs,
+
+    #[command(flatten)]
+    pub(crate) simulate: SimulateArgs,
 }
 
 pub(crate) async fn run(

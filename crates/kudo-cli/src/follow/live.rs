@@ -1,9 +1,10 @@
 //! A plan tree that is redrawn in place.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tokio::time::Instant;
 
 use crate::output::Paint;
 use crate::tree::{self, Line, Tree};

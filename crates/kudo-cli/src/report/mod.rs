@@ -122,6 +122,8 @@ fn judge(error: &Error) -> (ExitStatus, Vec<String>) {
         Error::Flags { hint: text, .. } => (Exit::Usage, hint(*text)),
         Error::Resolve(error) => repository::resolve(error),
         Error::Dependency { source, .. } => judge(source),
+        Error::Simulated(error) => simulated(error),
+        Error::SimulateFrom { .. } => (Exit::Failed, vec![]),
         Error::DependencyCycle { .. } => (
             Exit::Failed,
             hint("take one of the KudoOperator tasks out of the circle"),
@@ -359,6 +361,27 @@ fn judge(error: &Error) -> (ExitStatus, Vec<String>) {
             hint("replace it with: kubectl kudo init --upgrade"),
         ),
     }
+}
+
+/// The same for what happened in a simulation, of which nothing is left to look at.
+fn simulated(error: &Error) -> (ExitStatus, Vec<String>) {
+    let (exit, hints) = judge(error);
+    let hints = match error {
+        Error::PlanFailed { .. } | Error::Interrupted { .. } | Error::Refused { .. } => vec![],
+        Error::TimedOut { .. } => hint("give it more (simulated) time with --wait-time"),
+        Error::NoInstance { nearest: None, .. } => hint(
+            "give the simulation what it is to begin with: --simulate-from PACKAGE, or a FILE from \
+             `kubectl get operators,operatorversions,instances -o yaml`",
+        ),
+        Error::UnknownKind { nearest: None, .. } => {
+            hint("give the simulation the CustomResourceDefinition with --simulate-from FILE")
+        }
+        Error::NoneFits { .. } | Error::NoOperatorVersion { nearest: None, .. } => {
+            hint("give the simulation the operator with --simulate-from FILE")
+        }
+        _ => hints,
+    };
+    (exit, hints)
 }
 
 fn formats(allowed: &[Format]) -> String {

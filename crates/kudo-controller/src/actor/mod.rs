@@ -5,10 +5,11 @@ mod deletion;
 mod observe;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use kudo_kube::InstanceKey;
 use kudo_plan::Backoff;
+use tokio::time::Instant;
 
 use crate::actors::Signal;
 use crate::context::Context;

@@ -1,11 +1,12 @@
 //! First stage: what is known of the instance, from the stores alone.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use kudo_api::Instance;
 use kudo_api::instance::InstanceStatus;
 use kudo_package::OperatorDefinition;
+use tokio::time::Instant;
 
 use super::Actor;
 use crate::conditions::Wanted;

@@ -2,6 +2,12 @@
 
 use std::process::ExitCode;
 
+use kudo_controller::{Manager, ManagerOptions};
+use tokio_util::sync::CancellationToken;
+
 fn main() -> ExitCode {
-    kudo_cli::run(std::env::args_os())
+    kudo_cli::run(std::env::args_os(), |client| {
+        let manager = Manager::new(client, ManagerOptions::default());
+        Box::pin(manager.run(CancellationToken::new()))
+    })
 }

@@ -7,6 +7,7 @@ mod in_cluster;
 mod namespace;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use clap::Args;
 use kube::ResourceExt;
@@ -24,6 +25,7 @@ use crate::error::Error;
 use crate::follow::{Awaited, Change, Follow, follow};
 use crate::listing::print_objects;
 use crate::output::Output;
+use crate::simulate::SimulateArgs;
 use crate::{parameters, source};
 
 /// Install an operator: a package's operator, its version, and an instance of it
@@ -70,7 +72,7 @@ pub(crate) struct InstallArgs {
 
     /// Create the namespace first, from the package's namespace manifest if it has one
     #[arg(long)]
-    create_namespace: bool,
+    pub(crate) create_namespace: bool,
 
     /// Take an operator version that is in the cluster already; PACKAGE is the operator's name
     #[arg(long, conflicts_with_all = ["skip_instance", "repo"])]
@@ -78,6 +80,9 @@ pub(crate) struct InstallArgs {
 
     #[command(flatten)]
     pub(crate) wait: WaitArgs,
+
+    #[command(flatten)]
+    pub(crate) simulate: SimulateArgs,
 }
 
 pub(crate) async fn run(
@@ -155,6 +160,32 @@ pub(crate) async fn run(
         objects.extend(serde_json::to_value(last.unwrap_or(created)));
     }
     print_objects(output, format, &objects)
+}
+
+/// Installs a package with its default values, and waits until its plan has ended.
+pub(crate) async fn run_package(
+    package: &Path,
+    instance: Option<&str>,
+    global: &Global,
+    output: &Output,
+) -> Result<(), Error> {
+    // A path, even where its name alone could be that of a package in a repository.
+    let package = Path::new(".").join(package);
+    let arguments = InstallArgs {
+        package: package.to_string_lossy().into_owned(),
+        instance: instance.map(str::to_owned),
+        parameters: ParameterArgs::default(),
+        choice: VersionChoice::default(),
+        skip_instance: false,
+        create_namespace: false,
+        in_cluster: false,
+        wait: WaitArgs {
+            wait: true,
+            ..WaitArgs::default()
+        },
+        simulate: SimulateArgs::default(),
+    };
+    run(&arguments, global, output).await
 }
 
 fn instance_name(arguments: &InstallArgs, definition: &OperatorDefinition) -> String {

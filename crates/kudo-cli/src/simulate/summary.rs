@@ -1,0 +1,278 @@
+//! How things are after a simulated command: plans, objects, and what each step changed.
+
+use std::collections::BTreeSet;
+
+use futures::future::try_join_all;
+use jiff::tz::TimeZone;
+use kube::api::{DynamicObject, ListParams};
+use kube::discovery::{Discovery, verbs};
+use kube::{Api, ResourceExt};
+use kudo_api::names::{PHASE_ANNOTATION, PLAN_ANNOTATION, PLAN_UID_ANNOTATION, STEP_ANNOTATION};
+use kudo_kube::health::{Health, health, needs_content};
+use kudo_package::yaml;
+use serde_json::Value;
+use similar::TextDiff;
+
+use super::embedded::Embedded;
+use super::journal::Change;
+use crate::error::Error;
+use crate::listing::table;
+use crate::output::Output;
+use crate::plan_tree::status_tree;
+use crate::tree;
+
+/// Kinds that are bookkeeping of the cluster.
+const BOOKKEEPING: [&str; 9] = [
+    "ControllerRevision",
+    "CustomResourceDefinition",
+    "EndpointSlice",
+    "Endpoints",
+    "Event",
+    "Lease",
+    "Node",
+    "Operator",
+    "OperatorVersion",
+];
+/// Fields that say nothing about what a step changed.
+const NOISE: [&str; 5] = [
+    "creationTimestamp",
+    "generation",
+    "managedFields",
+    "resourceVersion",
+    "uid",
+];
+
+/// Prints how things are.
+pub(super) async fn print(embedded: &Embedded, diff: bool, output: &Output) -> Result<(), Error> {
+    for instance in embedded.instances().await? {
+        let version = embedded.session.operator_version_of(&instance).await;
+        let plans = version
+            .map(|version| version.spec.plans)
+            .unwrap_or_default();
+        let Some(tree) = status_tree(&instance, &plans, &TimeZone::system()) else {
+            continue;
+        };
+        let heading = format!(
+            "\nPlan(s) for {:?} in namespace {:?}:\n",
+            instance.name_any(),
+            instance.namespace().unwrap_or_default()
+        );
+        output.result(&(heading + &tree::coloured(&tree.lines(), output.paint())))?;
+    }
+    let objects = objects(embedded).await?;
+    match listing(&objects) {
+        Some(listing) => output.result(&format!("\nObjects:\n{listing}"))?,
+        None => output.result("\nNo objects are left.")?,
+    }
+    if diff {
+        output.result(&differences(&embedded.journal.changes()))?;
+    }
+    Ok(())
+}
+
+/// All objects but those that every cluster has.
+async fn objects(embedded: &Embedded) -> Result<Vec<Value>, Error> {
+    let session = &embedded.session;
+    let failed = |error| session.error("list what exists", error);
+    let discovery = Discovery::new(embedded.client()).run_aggregated().await;
+    let discovery = discovery.map_err(failed)?;
+    let kinds = discovery
+        .groups()
+        .flat_map(kube::discovery::ApiGroup::recommended_resources)
+        .filter(|(kind, able)| {
+            able.supports_operation(verbs::LIST) && !BOOKKEEPING.contains(&kind.kind.as_str())
+        });
+    let lists = kinds.map(|(kind, _)| async move {
+        let api: Api<DynamicObject> = Api::all_with(embedded.client(), &kind);
+        let listed = api.list(&ListParams::default()).await?;
+        let objects = listed.items.into_iter().filter_map(|object| {
+            let mut object = serde_json::to_value(object).ok()?;
+            object["apiVersion"] = kind.api_version.clone().into();
+            object["kind"] = kind.kind.clone().into();
+            Some(object)
+        });
+        Ok(objects.collect::<Vec<Value>>())
+    });
+    let lists = try_join_all(lists).await.map_err(failed)?;
+    let mut seen = BTreeSet::new();
+    let mut objects: Vec<Value> = lists
+        .into_iter()
+        .flatten()
+        .filter(|object| {
+            !is_everywhere(object) && seen.insert(text(object, "/metadata/uid").to_owned())
+        })
+        .collect();
+    objects.sort_by_cached_key(|object| {
+        let part = |pointer| text(object, pointer).to_owned();
+        (
+            part("/metadata/namespace"),
+            part("/kind"),
+            part("/metadata/name"),
+        )
+    });
+    Ok(objects)
+}
+
+/// Whether every cluster has it from the start.
+fn is_everywhere(object: &Value) -> bool {
+    let (kind, name) = (text(object, "/kind"), text(object, "/metadata/name"));
+    match kind {
+        "Namespace" => name == "default" || name.starts_with("kube-"),
+        "ServiceAccount" => name == "default",
+        "ConfigMap" => name == "kube-root-ca.crt",
+        "Service" => name == "kubernetes" && text(object, "/metadata/namespace") == "default",
+        "PriorityClass" | "ClusterRole" | "ClusterRoleBinding" | "FlowSchema" => {
+            name.starts_with("system")
+                || name == "cluster-admin"
+                || matches!(name, "admin" | "edit" | "view")
+        }
+        _ => text(object, "/metadata/namespace").starts_with("kube-"),
+    }
+}
+
+fn listing(objects: &[Value]) -> Option<String> {
+    let namespaces: BTreeSet<&str> = objects
+        .iter()
+        .map(|object| text(object, "/metadata/namespace"))
+        .filter(|namespace| !namespace.is_empty())
+        .collect();
+    let several = namespaces.len() > 1;
+    let rows = objects.iter().map(|object| {
+        let cells = ["/metadata/namespace", "/kind", "/metadata/name"];
+        let cells = cells.iter().skip(usize::from(!several));
+        let mut row: Vec<String> = cells.map(|cell| text(object, cell).to_owned()).collect();
+        row.push(state(object));
+        row
+    });
+    let headings: &[&str] = &["NAMESPACE", "KIND", "NAME", "STATE"];
+    table(&headings[usize::from(!several)..], rows)
+}
+
+/// How an object is, in the words of the plan that waits for it; empty where there is nothing to wait for.
+fn state(object: &Value) -> String {
+    let group = text(object, "/apiVersion")
+        .split_once('/')
+        .map_or("", |(group, _)| group);
+    match health(object) {
+        Health::Healthy if !needs_content(group, text(object, "/kind")) => String::new(),
+        Health::Healthy if text(object, "/status/phase") == "Succeeded" => "succeeded".to_owned(),
+        Health::Healthy => match replicas(object) {
+            Some((ready, wanted)) => format!("{ready}/{wanted} ready"),
+            None => "ready".to_owned(),
+        },
+        Health::Progressing(message) | Health::Failed(message) => match message.split_once(": ") {
+            Some((_, why)) => why.to_owned(),
+            None => message,
+        },
+    }
+}
+
+fn replicas(object: &Value) -> Option<(i64, i64)> {
+    let wanted = object.pointer("/spec/replicas")?.as_i64()?;
+    let ready = object
+        .pointer("/status/readyReplicas")
+        .and_then(Value::as_i64);
+    Some((ready.unwrap_or(0), wanted))
+}
+
+/// What each step changed, as unified differences of YAML.
+fn differences(changes: &[Change]) -> String {
+    let mut out = String::from("\nChanges:\n");
+    let mut last = None;
+    for change in changes {
+        let (before, after) = (shown(change.before.as_ref()), shown(change.after.as_ref()));
+        if before == after {
+            continue;
+        }
+        if last != Some(&change.step) {
+            last = Some(&change.step);
+            out.push_str(match change.step.as_str() {
+                "" => "outside of any step",
+                step => step,
+            });
+            out.push_str(":\n");
+        }
+        let verb = match (&change.before, &change.after) {
+            (None, _) => "create",
+            (_, None) => "delete",
+            _ => "change",
+        };
+        let object = change.after.as_ref().or(change.before.as_ref());
+        let object = object.unwrap_or(&Value::Null);
+        out.push_str(&format!("  {verb} {}\n", title(object)));
+        if change.after.is_some() {
+            let diff = TextDiff::from_lines(&before, &after);
+            for line in diff.unified_diff().context_radius(2).to_string().lines() {
+                out.push_str("    ");
+                out.push_str(line);
+                out.push('\n');
+            }
+        }
+    }
+    if last.is_none() {
+        out.push_str("none\n");
+    }
+    out
+}
+
+fn title(object: &Value) -> String {
+    let name = text(object, "/metadata/name");
+    match text(object, "/metadata/namespace") {
+        "" => format!("{} {name}", text(object, "/kind")),
+        namespace => format!("{} {namespace}/{name}", text(object, "/kind")),
+    }
+}
+
+/// An object without what says nothing, and without secrets.
+fn shown(object: Option<&Value>) -> String {
+    let Some(mut object) = object.cloned() else {
+        return String::new();
+    };
+    if let Some(object) = object.as_object_mut() {
+        object.remove("status");
+    }
+    if let Some(metadata) = object["metadata"].as_object_mut() {
+        for field in NOISE {
+            metadata.remove(field);
+        }
+        if let Some(annotations) = metadata
+            .get_mut("annotations")
+            .and_then(Value::as_object_mut)
+        {
+            for name in [
+                PLAN_ANNOTATION,
+                PHASE_ANNOTATION,
+                STEP_ANNOTATION,
+                PLAN_UID_ANNOTATION,
+            ] {
+                annotations.remove(name);
+            }
+        }
+        metadata.retain(|_, value| value.as_object().is_none_or(|map| !map.is_empty()));
+        metadata.remove("ownerReferences");
+    }
+    if text(&object, "/kind") == "Secret" {
+        mask(&mut object);
+    }
+    yaml::to_string(&object)
+}
+
+/// Puts a short digest in the place of each value, which tells a change but not the value.
+fn mask(secret: &mut Value) {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    for field in ["data", "stringData"] {
+        let Some(map) = secret.get_mut(field).and_then(Value::as_object_mut) else {
+            continue;
+        };
+        for value in map.values_mut() {
+            let mut hasher = DefaultHasher::new();
+            value.as_str().hash(&mut hasher);
+            *value = format!("(secret, {:04x})", hasher.finish() & 0xffff).into();
+        }
+    }
+}
+
+fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
+    let value = object.pointer(pointer).and_then(Value::as_str);
+    value.unwrap_or_default()
+}
