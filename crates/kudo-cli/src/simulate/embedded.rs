@@ -95,7 +95,7 @@ impl Embedded {
     }
 
     /// Puts objects into the cluster, in their order. Owners are found by the uids they had.
-    pub(crate) async fn load(&self, loads: &[Load]) -> Result<(), Error> {
+    pub(super) async fn load(&self, loads: &[Load]) -> Result<(), Error> {
         let mut uids = std::collections::HashMap::new();
         for load in loads {
             if let Some(namespace) = load.namespace() {

@@ -73,6 +73,9 @@ pub fn keep_status(old: &Value, new: &mut Value) {
 pub fn validate_create(gvk: Gvk<'_>, object: &Value) -> Vec<FieldError> {
     let mut errors = Vec::new();
     metadata::validate(gvk, &object["metadata"], &mut errors);
+    if is_built_in(gvk) {
+        metadata::built_in_finalizers(&object["metadata"], "metadata", &mut errors);
+    }
     validate_object(gvk, object, &mut errors);
     errors
 }
@@ -84,12 +87,20 @@ pub fn validate_update(gvk: Gvk<'_>, old: &Value, new: &Value) -> Vec<FieldError
     // a new object has: every fault is there as often.
     for _ in 0..2 {
         metadata::validate_update(&old["metadata"], &new["metadata"], &mut errors);
-        metadata::validate_parts(&new["metadata"], "metadata", &mut errors);
-        metadata::validate_parts(&new["metadata"], "metadata", &mut errors);
+        for _ in 0..2 {
+            metadata::validate_parts(&new["metadata"], "metadata", &mut errors);
+            if is_built_in(gvk) {
+                metadata::built_in_finalizers(&new["metadata"], "metadata", &mut errors);
+            }
+        }
     }
     validate_object(gvk, new, &mut errors);
     update::validate(gvk, old, new, &mut errors);
     errors
+}
+
+fn is_built_in(gvk: Gvk<'_>) -> bool {
+    schema::of(gvk.group, gvk.version, gvk.kind).is_some()
 }
 
 fn validate_object(gvk: Gvk<'_>, object: &Value, errors: &mut Vec<FieldError>) {
