@@ -16,4 +16,5 @@ mod output;
 mod package;
 mod packages;
 mod repositories;
+mod simulate;
 mod unhappy_servers;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use kudo_package::edit::EditError;
 use kudo_package::parameter::ParameterError;
 use kudo_package::repository::ListError;
+use kudo_package::yaml::Mark;
 use kudo_package::{Diagnostic, PackageErrors};
 use kudo_repository::{HomeError, ResolveError};
 use kudo_template::RenderTaskError;
@@ -276,8 +277,13 @@ pub(crate) enum Error {
     #[error(transparent)]
     Simulated(Box<Error>),
     /// What `--simulate-from` names cannot be loaded.
-    #[error("{}: {problem}", path.display())]
-    SimulateFrom { path: PathBuf, problem: String },
+    #[error("{}{}: {problem}", path.display(), place(*.mark))]
+    SimulateFrom {
+        path: PathBuf,
+        /// Where in the file, if it is one place.
+        mark: Option<Mark>,
+        problem: String,
+    },
     /// Ctrl-C.
     #[error("interrupted; {going_on}")]
     Interrupted { going_on: String, follow: String },
@@ -400,6 +406,11 @@ fn because(trouble: Option<&str>) -> String {
 fn lines<T: ToString>(errors: &[T]) -> String {
     let lines: Vec<String> = errors.iter().map(T::to_string).collect();
     lines.join("\n")
+}
+
+fn place(mark: Option<Mark>) -> String {
+    mark.map(|mark| format!(":{}:{}", mark.line, mark.column))
+        .unwrap_or_default()
 }
 
 fn parameter_names(names: &[String]) -> String {

@@ -31,8 +31,8 @@ pub(crate) struct Journal {
 #[derive(Debug, Default)]
 struct Entries {
     changes: Vec<Change>,
-    /// The steps at work, by the path of their instance.
-    working: BTreeMap<String, Vec<String>>,
+    /// Each instance as it was last written, by its path.
+    instances: BTreeMap<String, Value>,
 }
 
 impl Journal {
@@ -49,6 +49,11 @@ impl Journal {
     /// Forgets what was before.
     pub(super) fn begin(&self) {
         self.entries().changes.clear();
+    }
+
+    /// Each instance whose status was ever written, as it was then, by namespace and name.
+    pub(super) fn instances(&self) -> Vec<Value> {
+        self.entries().instances.values().cloned().collect()
     }
 
     /// All changes, in their order.
@@ -92,7 +97,7 @@ impl Entries {
         let kind = answer["kind"].as_str().unwrap_or_default().to_owned();
         if let Some(instance) = path.strip_suffix("/status") {
             if kind == "Instance" {
-                self.working.insert(instance.to_owned(), at_work(&answer));
+                self.instances.insert(instance.to_owned(), answer);
             }
             return;
         }
@@ -115,12 +120,7 @@ impl Entries {
     }
 
     fn steps_at_work(&self) -> String {
-        let steps: Vec<&str> = self
-            .working
-            .values()
-            .flatten()
-            .map(String::as_str)
-            .collect();
+        let steps: Vec<String> = self.instances.values().flat_map(at_work).collect();
         steps.join(", ")
     }
 }

@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use kube::api::{DynamicObject, ListParams};
 use kube::discovery::{Discovery, verbs};
 use kube::{Api, ResourceExt};
+use kudo_api::Instance;
 use kudo_api::names::{PHASE_ANNOTATION, PLAN_ANNOTATION, PLAN_UID_ANNOTATION, STEP_ANNOTATION};
 use kudo_kube::health::{Health, health, needs_content};
 use kudo_package::yaml;
@@ -33,6 +34,8 @@ const BOOKKEEPING: [&str; 9] = [
     "Operator",
     "OperatorVersion",
 ];
+/// Characters of a state.
+const WIDTH: usize = 72;
 /// Fields that say nothing about what a step changed.
 const NOISE: [&str; 5] = [
     "creationTimestamp",
@@ -44,20 +47,17 @@ const NOISE: [&str; 5] = [
 
 /// Prints how things are.
 pub(super) async fn print(embedded: &Embedded, diff: bool, output: &Output) -> Result<(), Error> {
-    for instance in embedded.instances().await? {
-        let version = embedded.session.operator_version_of(&instance).await;
-        let plans = version
-            .map(|version| version.spec.plans)
-            .unwrap_or_default();
-        let Some(tree) = status_tree(&instance, &plans, &TimeZone::system()) else {
-            continue;
-        };
-        let heading = format!(
-            "\nPlan(s) for {:?} in namespace {:?}:\n",
-            instance.name_any(),
-            instance.namespace().unwrap_or_default()
-        );
-        output.result(&(heading + &tree::coloured(&tree.lines(), output.paint())))?;
+    let living = embedded.instances().await?;
+    let gone = embedded.journal.instances();
+    let gone = gone
+        .into_iter()
+        .filter_map(|object| serde_json::from_value::<Instance>(object).ok())
+        .filter(|gone| living.iter().all(|living| living.uid() != gone.uid()));
+    for instance in gone {
+        print_plans(embedded, &instance, true, output).await?;
+    }
+    for instance in &living {
+        print_plans(embedded, instance, false, output).await?;
     }
     let objects = objects(embedded).await?;
     match listing(&objects) {
@@ -68,6 +68,27 @@ pub(super) async fn print(embedded: &Embedded, diff: bool, output: &Output) -> R
         output.result(&differences(&embedded.journal.changes()))?;
     }
     Ok(())
+}
+
+async fn print_plans(
+    embedded: &Embedded,
+    instance: &Instance,
+    gone: bool,
+    output: &Output,
+) -> Result<(), Error> {
+    let version = embedded.session.operator_version_of(instance).await;
+    let plans = version.map(|version| version.spec.plans);
+    let plans = plans.unwrap_or_default();
+    let Some(tree) = status_tree(instance, &plans, &TimeZone::system()) else {
+        return Ok(());
+    };
+    let heading = format!(
+        "\nPlan(s) for {:?} in namespace {:?}{}:\n",
+        instance.name_any(),
+        instance.namespace().unwrap_or_default(),
+        if gone { ", which is gone" } else { "" },
+    );
+    output.result(&(heading + &tree::coloured(&tree.lines(), output.paint())))
 }
 
 /// All objects but those that every cluster has.
@@ -160,10 +181,18 @@ fn state(object: &Value) -> String {
             Some((ready, wanted)) => format!("{ready}/{wanted} ready"),
             None => "ready".to_owned(),
         },
-        Health::Progressing(message) | Health::Failed(message) => match message.split_once(": ") {
-            Some((_, why)) => why.to_owned(),
-            None => message,
-        },
+        Health::Progressing(message) | Health::Failed(message) => {
+            let why = message.split_once(": ").map_or(&*message, |(_, why)| why);
+            clipped(why)
+        }
+    }
+}
+
+/// The beginning of a text, so that a table stays one.
+fn clipped(text: &str) -> String {
+    match text.char_indices().nth(WIDTH) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }
 
