@@ -43,6 +43,9 @@ const COMMANDS: &[&str] = &[
     "diagnostics",
     "diagnostics collect",
     "test",
+    "dev",
+    "dev stop",
+    "dev status",
     "version",
     "completion",
 ];

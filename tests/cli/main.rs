@@ -6,6 +6,7 @@
 mod authoring;
 mod bad_input;
 mod broken_connections;
+mod dev;
 #[expect(dead_code, reason = "shared with the tests on a real cluster")]
 mod environment;
 mod fake_server;

@@ -12,7 +12,7 @@ use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, 
 
 use crate::cluster::Session;
 use crate::commands::{
-    completion, diagnostics, get, init, install, package, plan, repo, search, test, uninstall,
+    completion, dev, diagnostics, get, init, install, package, plan, repo, search, test, uninstall,
     update, upgrade, version,
 };
 use crate::exit::ExitStatus;
@@ -177,6 +177,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Diagnostics(diagnostics::DiagnosticsCommand),
     Test(test::TestArgs),
+    Dev(dev::DevArgs),
     Version(version::VersionArgs),
     Completion(completion::CompletionArgs),
 }

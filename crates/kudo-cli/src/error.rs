@@ -284,6 +284,15 @@ pub(crate) enum Error {
         mark: Option<Mark>,
         problem: String,
     },
+    /// The embedded cluster does not start or end.
+    #[error("the embedded cluster: {0}")]
+    Dev(String),
+    /// There is an embedded cluster already.
+    #[error("an embedded cluster runs already; its kubeconfig is {}", kubeconfig.display())]
+    DevRuns { kubeconfig: PathBuf },
+    /// There is no embedded cluster.
+    #[error("no embedded cluster runs")]
+    DevAbsent,
     /// Ctrl-C.
     #[error("interrupted; {going_on}")]
     Interrupted { going_on: String, follow: String },

@@ -1,6 +1,7 @@
 //! The commands. Each has its arguments and its `run`; those that need no cluster are not async.
 
 pub(crate) mod completion;
+pub(crate) mod dev;
 pub(crate) mod diagnostics;
 pub(crate) mod get;
 pub(crate) mod in_cluster;
@@ -43,6 +44,7 @@ pub(crate) fn run(mut cli: Cli, output: &Output, manager: Manager) -> Result<(),
         Command::Search(arguments) => search::run(arguments, global, output),
         Command::Diagnostics(command) => block_on(diagnostics::run(command, global, output)),
         Command::Test(arguments) => block_on(test::run(arguments, global, output)),
+        Command::Dev(arguments) => dev::run(arguments, global, output, manager),
         Command::Version(arguments) => version::run(arguments, output),
         Command::Completion(arguments) => completion::run(arguments, output),
     }

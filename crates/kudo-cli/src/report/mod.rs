@@ -123,7 +123,9 @@ fn judge(error: &Error) -> (ExitStatus, Vec<String>) {
         Error::Resolve(error) => repository::resolve(error),
         Error::Dependency { source, .. } => judge(source),
         Error::Simulated(error) => simulated(error),
-        Error::SimulateFrom { .. } => (Exit::Failed, vec![]),
+        Error::SimulateFrom { .. } | Error::Dev(_) => (Exit::Failed, vec![]),
+        Error::DevRuns { .. } => (Exit::Conflict, hint("end it with: kubectl kudo dev stop")),
+        Error::DevAbsent => (Exit::NotFound, hint("start one with: kubectl kudo dev --detach")),
         Error::DependencyCycle { .. } => (
             Exit::Failed,
             hint("take one of the KudoOperator tasks out of the circle"),

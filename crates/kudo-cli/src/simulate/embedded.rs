@@ -20,7 +20,6 @@ use tokio::time::{Instant, sleep};
 
 use super::journal::Journal;
 use super::manifests::Load;
-use crate::Manager;
 use crate::cluster::{FIELD_MANAGER, Session};
 use crate::error::Error;
 
@@ -151,7 +150,12 @@ impl Embedded {
     }
 
     /// Lets controllers, pods and the manager work from now on.
-    pub(crate) fn work(&self, pods: Pods, manager: Manager) {
+    pub(crate) fn work(
+        &self,
+        pods: Pods,
+        root_certificate: Option<String>,
+        manager: BoxFuture<'static, ()>,
+    ) {
         let client = self.cluster.client();
         let options = PodOptions {
             delay: pods.delay,
@@ -160,12 +164,12 @@ impl Embedded {
             ..PodOptions::default()
         };
         tokio::spawn(simulate_pods(client.clone(), options));
-        tokio::spawn(controllers::run(
-            client.clone(),
-            ControllerOptions::default(),
-        ));
-        let works: BoxFuture<'static, ()> = manager(self.journal.keep(client));
-        tokio::spawn(works);
+        let controllers = ControllerOptions {
+            root_certificate,
+            ..ControllerOptions::default()
+        };
+        tokio::spawn(controllers::run(client, controllers));
+        tokio::spawn(manager);
     }
 
     /// Waits until no plan runs and nothing changes any more, but not for ever.

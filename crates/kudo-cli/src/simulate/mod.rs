@@ -106,7 +106,8 @@ async fn simulated(
         embedded.make_namespace(&namespace).await?;
     }
     embedded.load(&loads.objects).await?;
-    embedded.work(simulate.pods(), manager);
+    let works = manager(embedded.journal.keep(embedded.client()));
+    embedded.work(simulate.pods(), None, works);
     cli.global.simulated = Some(embedded.session.clone());
     for package in &loads.packages {
         let instance = cli.command.changed_instance();

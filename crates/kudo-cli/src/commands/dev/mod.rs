@@ -1,0 +1,166 @@
+//! `dev`: an embedded cluster with the manager in this process, for kubectl and any other client.
+//!
+//! All of it lies in `$KUDO_HOME/dev` ([`folder`]): the kubeconfig, the lock that whoever runs the
+//! cluster holds, its process id, and the log of one that was detached.
+
+mod credentials;
+mod detached;
+mod folder;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use kudo_simcluster::kubelet::PodPattern;
+
+use crate::arguments::{Global, duration};
+use crate::error::Error;
+use crate::output::Output;
+use crate::simulate::{Embedded, Pods};
+use crate::{Manager, home};
+use credentials::Credentials;
+use folder::Folder;
+
+/// Run a cluster in this process, with the manager in it: nothing else is needed to try KUDO
+#[derive(Debug, Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
+The cluster is a Kubernetes API server in memory, with workload controllers and simulated pods. It
+listens on loopback only; its kubeconfig, with a certificate and a token of its own, is
+`dev/kubeconfig` in KUDO's directory. It runs until Ctrl-C, and keeps nothing.
+
+Examples:
+  # Run a cluster until Ctrl-C
+  kubectl kudo dev
+
+  # Run it in the background, use it, and end it
+  kubectl kudo dev --detach
+  export KUBECONFIG=~/.kudo/dev/kubeconfig
+  kubectl kudo install ./operators/galera --wait
+  kubectl get pods
+  kubectl kudo dev stop
+
+  # Pods that take their time, and one that fails
+  kubectl kudo dev --pod-delay 2s --fail-pod galera-instance-1"
+)]
+pub(crate) struct DevArgs {
+    #[command(subcommand)]
+    command: Option<DevCommand>,
+
+    /// Run it in the background
+    #[arg(long)]
+    detach: bool,
+
+    /// Port on loopback; without it, any that is free
+    #[arg(
+        long,
+        value_name = "PORT",
+        default_value_t = 0,
+        hide_default_value = true
+    )]
+    port: u16,
+
+    /// How long a pod takes to become ready, or to end if it is a Job's
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "0")]
+    pod_delay: Duration,
+
+    /// Pods that fail: a name or `namespace/name`, with `*` and `?`; may be given several times
+    #[arg(long, value_name = "PATTERN")]
+    fail_pod: Vec<PodPattern>,
+
+    /// Pods that never become ready; may be given several times
+    #[arg(long, value_name = "PATTERN")]
+    never_ready: Vec<PodPattern>,
+}
+
+#[derive(Debug, Subcommand)]
+enum DevCommand {
+    /// End the cluster that runs in the background, or in another terminal
+    #[command(after_help = "Examples:\n  # End it\n  kubectl kudo dev stop")]
+    Stop,
+    /// Tell whether a cluster runs, and where
+    #[command(after_help = "Examples:\n  # Is there one?\n  kubectl kudo dev status")]
+    Status,
+}
+
+pub(crate) fn run(
+    arguments: &DevArgs,
+    global: &Global,
+    output: &Output,
+    manager: Manager,
+) -> Result<(), Error> {
+    output.format("dev", &[])?;
+    let folder = Folder::in_home(home::find(global)?.path());
+    match arguments.command {
+        Some(DevCommand::Stop) => detached::stop(&folder, output),
+        Some(DevCommand::Status) => detached::status(&folder, output),
+        None if arguments.detach => detached::start(&folder, output),
+        None => foreground(arguments, &folder, output, manager),
+    }
+}
+
+fn foreground(
+    arguments: &DevArgs,
+    folder: &Folder,
+    output: &Output,
+    manager: Manager,
+) -> Result<(), Error> {
+    // Held until the end; whoever asks whether a cluster runs tries to take it.
+    let _lock = folder.take()?;
+    let outcome = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Error::Runtime)?
+        .block_on(serve(arguments, folder, output, manager));
+    folder.clear();
+    outcome
+}
+
+async fn serve(
+    arguments: &DevArgs,
+    folder: &Folder,
+    output: &Output,
+    manager: Manager,
+) -> Result<(), Error> {
+    let credentials = Credentials::new()?;
+    let embedded = Embedded::start("default", true).await?;
+    embedded.cluster.add_admin_token(&credentials.token);
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port));
+    let serving = embedded
+        .cluster
+        .serve(address, &credentials.certificate, &credentials.key)
+        .await
+        .map_err(|error| Error::Dev(error.to_string()))?;
+    let pods = Pods {
+        delay: arguments.pod_delay,
+        fail: arguments.fail_pod.clone(),
+        never_ready: arguments.never_ready.clone(),
+    };
+    let certificate = Some(credentials.certificate.clone());
+    embedded.work(pods, certificate, manager(embedded.client()));
+    folder.publish(&credentials.kubeconfig(serving.address))?;
+    output.result(&welcome(folder))?;
+    asked_to_end().await.map_err(Error::Runtime)
+}
+
+fn welcome(folder: &Folder) -> String {
+    format!(
+        "The embedded cluster runs, with the manager in it. Type next, in another terminal:\n\n  \
+         export KUBECONFIG={}\n  \
+         kubectl kudo install ./operators/galera --wait\n  \
+         kubectl get pods\n\n\
+         Ctrl-C ends it, and all that it holds.",
+        folder.kubeconfig().display()
+    )
+}
+
+/// Waits for Ctrl-C or SIGTERM.
+async fn asked_to_end() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminated = signal(SignalKind::terminate())?;
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => pressed,
+        _ = terminated.recv() => Ok(()),
+    }
+}
