@@ -1,11 +1,12 @@
 //! `cargo xtask test`: every check there is, each as a timed stage.
 //!
 //! A stage that fails does not stop the ones after it, so that one run tells everything. What the
-//! stages need is installed or built first; nothing is skipped but the reference files beside the
-//! workspace, and that is said aloud.
+//! stages need is installed or built first; nothing is skipped but the reference files and the test bed
+//! beside the workspace, and that is said aloud.
 
 mod book;
 mod clients;
+mod pods;
 mod reference;
 mod suite;
 
@@ -73,6 +74,10 @@ const STAGES: &[Stage] = &[
     Stage {
         name: "tests",
         run: |arguments| Ok(suite::run(arguments.all_kill_points)?),
+    },
+    Stage {
+        name: "pods",
+        run: |_| Ok(pods::run()?),
     },
     Stage {
         name: "reference",

@@ -8,6 +8,7 @@
 mod artifact;
 mod child;
 mod failure;
+mod last_words;
 mod order;
 mod pipe;
 mod work;

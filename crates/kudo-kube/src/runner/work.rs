@@ -9,6 +9,7 @@ use kudo_template::{Action, RenderedTask};
 use serde_json::Value;
 
 use super::failure::{Site, reasons, worst};
+use super::last_words::last_words;
 use super::order::Wave;
 use super::{KubeRunner, TaskPath, path_of};
 use crate::apply::{Application, Applied, apply, is_applied, key_of};
@@ -336,7 +337,11 @@ impl<'a> TaskWork<'a> {
         });
         match ended.await {
             Wait::Healthy => Ok(()),
-            Wait::Failed(message) => Err(self.site.fatal(reasons::TERMINAL, message)),
+            Wait::Failed(message) => {
+                let words = last_words(&self.runner.cluster, &sent.key).await;
+                let message = words.map_or(message.clone(), |words| format!("{message}: {words}"));
+                Err(self.site.fatal(reasons::TERMINAL, message))
+            }
             Wait::Gone => {
                 let text = format!("{} was deleted while the step waited for it", sent.key);
                 Err(self.site.transient(reasons::TERMINAL, text))

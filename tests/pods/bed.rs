@@ -1,0 +1,236 @@
+//! The cluster, with KUDO installed into it, and a namespace for each test.
+
+use std::env;
+use std::fmt::Debug;
+use std::future::Future;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::core::v1::{Namespace, Pod};
+use kube::api::{AttachParams, DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Api, Client, Config, ResourceExt};
+use kudo_api::Instance;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::io::AsyncReadExt;
+use tokio::sync::{Mutex, MutexGuard, OnceCell};
+
+/// The cluster to test on.
+const KUBECONFIG: &str = "KUDO_E2E_KUBECONFIG";
+/// Image of the manager; `init`'s own default without it.
+const MANAGER_IMAGE: &str = "KUDO_E2E_MANAGER_IMAGE";
+/// The command line, if it is not to be taken from beside the test.
+const PROGRAM: &str = "KUDO_TEST_PROGRAM";
+/// Deleted pods may stay in the API for a minute, and the machine may be slow.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(6);
+/// Where the manager runs.
+pub(crate) const SYSTEM: &str = "kudo-system";
+
+static TURN: Mutex<()> = Mutex::const_new(());
+static INSTALLED: OnceCell<()> = OnceCell::const_new();
+
+/// A namespace of the cluster, the command line in it, and everybody else kept out meanwhile.
+pub(crate) struct Bed {
+    pub(crate) client: Client,
+    pub(crate) namespace: String,
+    kubeconfig: PathBuf,
+    home: tempfile::TempDir,
+    _turn: MutexGuard<'static, ()>,
+}
+
+/// What the command line said.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Outcome {
+    /// Demands an exit code.
+    #[track_caller]
+    pub(crate) fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{}\n{}", self.out, self.err);
+        self
+    }
+}
+
+/// Says something that the test harness does not swallow.
+pub(crate) fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+impl Bed {
+    /// A namespace of that name, empty; `None` with no cluster, which is said aloud.
+    pub(crate) async fn new(name: &str) -> Option<Self> {
+        let Some(kubeconfig) = env::var_os(KUBECONFIG).map(PathBuf::from) else {
+            say(&format!(
+                "SKIPPED: pods::{name} needs a cluster with real pods; set {KUBECONFIG}, or run `cargo xtask test --only pods`"
+            ));
+            return None;
+        };
+        let turn = TURN.lock().await;
+        let read = Kubeconfig::read_from(&kubeconfig).expect("a kubeconfig");
+        let config = Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await;
+        let bed = Self {
+            client: Client::try_from(config.unwrap()).unwrap(),
+            namespace: format!("e2e-{name}"),
+            kubeconfig,
+            home: tempfile::tempdir().unwrap(),
+            _turn: turn,
+        };
+        INSTALLED.get_or_init(|| async { bed.install_kudo() }).await;
+        bed.remove().await;
+        let namespaces: Api<Namespace> = Api::all(bed.client.clone());
+        let mut namespace = Namespace::default();
+        namespace.metadata.name = Some(bed.namespace.clone());
+        namespaces
+            .create(&PostParams::default(), &namespace)
+            .await
+            .unwrap();
+        Some(bed)
+    }
+
+    fn install_kudo(&self) {
+        let image = env::var(MANAGER_IMAGE).ok();
+        let image: Vec<&str> = image
+            .as_deref()
+            .into_iter()
+            .flat_map(|image| ["--kudo-image", image])
+            .collect();
+        let init = ["init", "--upgrade", "--wait", "--wait-timeout", "180"];
+        self.run(&[&init, &image[..]].concat()).expect(0);
+        self.run(&[&["init", "--verify"], &image[..]].concat())
+            .expect(0);
+    }
+
+    /// Removes the namespace with all that is in it, and waits.
+    pub(crate) async fn remove(&self) {
+        let namespaces: Api<Namespace> = Api::all(self.client.clone());
+        let gone = DeleteParams::background();
+        let _ = namespaces.delete(&self.namespace, &gone).await;
+        eventually("the namespace is gone", || async {
+            namespaces.get_opt(&self.namespace).await.unwrap().is_none()
+        })
+        .await;
+    }
+
+    /// Runs the command line in the namespace.
+    pub(crate) fn kudo(&self, arguments: &[&str]) -> Outcome {
+        self.run(&[arguments, &["-n", &self.namespace]].concat())
+    }
+
+    fn run(&self, arguments: &[&str]) -> Outcome {
+        let beside = || {
+            let test = env::current_exe().unwrap();
+            test.ancestors().nth(2).unwrap().join("kubectl-kudo")
+        };
+        let program = env::var_os(PROGRAM).map_or_else(beside, PathBuf::from);
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .env_remove("KUBECONFIG")
+            .env("KUDO_HOME", self.home.path())
+            .arg("--kubeconfig")
+            .arg(&self.kubeconfig)
+            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+            .stdin(Stdio::null());
+        let output = tokio::task::block_in_place(|| command.output()).expect("kubectl-kudo runs");
+        Outcome {
+            code: output.status.code(),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    pub(crate) fn api<K>(&self) -> Api<K>
+    where
+        K: kube::Resource<Scope = NamespaceResourceScope>,
+        K::DynamicType: Default,
+    {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// Names of all objects of a kind, in order.
+    pub(crate) async fn names<K>(&self) -> Vec<String>
+    where
+        K: kube::Resource<Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
+        K::DynamicType: Default,
+    {
+        let listed = self.api::<K>().list(&ListParams::default()).await.unwrap();
+        listed.items.iter().map(ResourceExt::name_any).collect()
+    }
+
+    /// Applies an object.
+    pub(crate) async fn apply<K>(&self, object: Value)
+    where
+        K: kube::Resource<Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
+        K::DynamicType: Default,
+    {
+        let name = object["metadata"]["name"].as_str().unwrap().to_owned();
+        let params = PatchParams::apply("test").force();
+        let api = self.api::<K>();
+        let patch = Patch::Apply(object);
+        api.patch(&name, &params, &patch).await.unwrap();
+    }
+
+    /// Deletes an object as an operator would who has lost patience.
+    pub(crate) async fn kill_pod(&self, name: &str) {
+        let now = DeleteParams::default().grace_period(0);
+        let _ = self.api::<Pod>().delete(name, &now).await;
+    }
+
+    /// Ends the manager on the spot; Kubernetes starts another.
+    pub(crate) async fn kill_manager(&self) {
+        let pods: Api<Pod> = Api::namespaced(self.client.clone(), SYSTEM);
+        let now = DeleteParams::default().grace_period(0);
+        pods.delete("kudo-controller-manager-0", &now)
+            .await
+            .unwrap();
+    }
+
+    /// Runs a command in a container of a pod; gives what it printed, or why it failed.
+    pub(crate) async fn exec(
+        &self,
+        pod: &str,
+        container: &str,
+        command: &[&str],
+    ) -> Result<String, String> {
+        let params = AttachParams::default().container(container).stderr(false);
+        let pods = self.api::<Pod>();
+        let running = pods.exec(pod, command.iter().copied(), &params).await;
+        let mut running = running.map_err(|error| error.to_string())?;
+        let status = running.take_status().ok_or("no status")?;
+        let mut out = String::new();
+        let mut stdout = running.stdout().ok_or("no output")?;
+        stdout
+            .read_to_string(&mut out)
+            .await
+            .map_err(|error| error.to_string())?;
+        match status.await.and_then(|status| status.status) {
+            Some(status) if status == "Success" => Ok(out),
+            status => Err(format!("{status:?}: {out}")),
+        }
+    }
+
+    pub(crate) async fn instance(&self, name: &str) -> Instance {
+        self.api::<Instance>().get(name).await.unwrap()
+    }
+}
+
+/// Waits until something holds.
+pub(crate) async fn eventually<F, O>(what: &str, mut holds: F)
+where
+    F: FnMut() -> O,
+    O: Future<Output = bool>,
+{
+    let begun = Instant::now();
+    while !holds().await {
+        assert!(begun.elapsed() < PATIENCE, "in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+}

@@ -1,0 +1,138 @@
+//! A Galera cluster as its users and its keepers see it.
+
+use std::env;
+
+use k8s_openapi::api::core::v1::Pod;
+use kudo_api::instance::PlanStatus;
+
+use crate::bed::{Bed, Outcome, eventually};
+
+/// Name of the instance in all tests.
+pub(crate) const NAME: &str = "db";
+const PACKAGE: &str = "operators/galera";
+/// Image and versions of `MariaDB`, for clusters that have other ones; the next version may be the
+/// same program under another tag.
+const IMAGE: &str = "KUDO_E2E_MARIADB_IMAGE";
+const VERSION: &str = "KUDO_E2E_MARIADB_VERSION";
+const NEXT_VERSION: &str = "KUDO_E2E_MARIADB_NEXT_VERSION";
+
+fn setting(variable: &str, default: &str) -> String {
+    env::var(variable).unwrap_or_else(|_| default.to_owned())
+}
+
+/// Name and tag of the image to begin with.
+pub(crate) fn image() -> String {
+    format!(
+        "{}:{}",
+        setting(IMAGE, "mariadb"),
+        setting(VERSION, "10.11")
+    )
+}
+
+pub(crate) fn next_version() -> String {
+    setting(NEXT_VERSION, "latest")
+}
+
+impl Bed {
+    /// Begins to install the cluster.
+    pub(crate) fn begin_galera(&self, more: &[&str]) -> Outcome {
+        let image = format!("IMAGE={}", setting(IMAGE, "mariadb"));
+        let version = format!("VERSION={}", setting(VERSION, "10.11"));
+        let mut arguments = vec!["install", PACKAGE, "--instance", NAME];
+        arguments.extend(["-p", &image, "-p", &version]);
+        // The bed has little memory and no time.
+        arguments.extend([
+            "-p",
+            "CONFIG={innodb_buffer_pool_size: 64M, max_connections: 100}",
+        ]);
+        arguments.extend_from_slice(more);
+        self.kudo(&arguments)
+    }
+
+    /// Installs it and waits until it is there.
+    pub(crate) fn install_galera(&self, more: &[&str]) -> Outcome {
+        let wait = ["--wait", "--wait-time", "360"];
+        self.begin_galera(&[more, &wait].concat()).expect(0)
+    }
+
+    /// Changes a parameter and waits until that is done.
+    pub(crate) fn set(&self, parameter: &str) -> Outcome {
+        let wait = ["--wait", "--wait-time", "360"];
+        let update = ["update", "--instance", NAME, "-p", parameter];
+        self.kudo(&[&update[..], &wait].concat()).expect(0)
+    }
+
+    /// Runs a plan and waits for its end.
+    pub(crate) fn trigger(&self, plan: &str) -> Outcome {
+        let trigger = ["plan", "trigger", "--instance", NAME, "--name", plan];
+        self.kudo(&[&trigger[..], &["--wait", "--wait-time", "360"]].concat())
+    }
+
+    /// What one node answers to a query.
+    pub(crate) async fn try_sql(&self, node: usize, query: &str) -> Result<String, String> {
+        let script = r#". /opt/galera/common.sh; sql localhost "$0""#;
+        let command = ["bash", "-c", script, query];
+        let pod = format!("{NAME}-{node}");
+        let answer = self.exec(&pod, "mariadb", &command).await?;
+        Ok(answer.trim().to_owned())
+    }
+
+    pub(crate) async fn sql(&self, node: usize, query: &str) -> String {
+        let answer = self.try_sql(node, query).await;
+        answer.unwrap_or_else(|error| panic!("node {node}, {query}: {error}"))
+    }
+
+    /// Demands that all nodes are in one cluster of that size, and that there is no other node.
+    pub(crate) async fn is_whole(&self, size: usize) {
+        for node in 0..size {
+            let query = "SELECT GROUP_CONCAT(variable_value ORDER BY variable_name)
+                FROM information_schema.global_status WHERE variable_name IN
+                ('wsrep_cluster_size', 'wsrep_cluster_status', 'wsrep_local_state_comment')";
+            let expected = format!("{size},Primary,Synced");
+            eventually(
+                &format!("node {node} is in a cluster of {size}"),
+                || async {
+                    self.try_sql(node, query)
+                        .await
+                        .is_ok_and(|told| told == expected)
+                },
+            )
+            .await;
+        }
+        let pods = self.names::<Pod>().await;
+        let member = |name: &String| {
+            let rest = name.strip_prefix("db-").unwrap_or_default();
+            rest.parse::<usize>().is_ok() || rest.starts_with("bootstrap")
+        };
+        let nodes: Vec<String> = pods.into_iter().filter(member).collect();
+        let expected: Vec<String> = (0..size).map(|node| format!("{NAME}-{node}")).collect();
+        assert_eq!(nodes, expected);
+    }
+
+    pub(crate) async fn plan(&self, plan: &str) -> PlanStatus {
+        let status = self.instance(NAME).await.status.unwrap_or_default();
+        status.plan_status.get(plan).cloned().unwrap_or_default()
+    }
+
+    /// Waits until a plan has begun one of its steps.
+    pub(crate) async fn until_step(&self, plan: &str, step: &str) {
+        eventually(&format!("{plan} is at {step}"), || async {
+            let phases = self.plan(plan).await.phases;
+            let steps = phases.iter().flat_map(|phase| &phase.steps);
+            steps
+                .filter(|found| found.name == step)
+                .any(|found| found.status != "PENDING" && found.status != "NEVER_RUN")
+        })
+        .await;
+    }
+
+    /// Waits until a plan is complete.
+    pub(crate) async fn until_complete(&self, plan: &str) {
+        eventually(&format!("{plan} is complete"), || async {
+            let status = self.plan(plan).await;
+            assert_ne!(status.status, "FATAL_ERROR", "{status:?}");
+            status.status == "COMPLETE"
+        })
+        .await;
+    }
+}

@@ -1,0 +1,113 @@
+//! The stage `pods`: end-to-end tests on real pods.
+//!
+//! They run on the cluster that `KUDO_E2E_KUBECONFIG` names. Without it, the test bed beside the workspace is
+//! brought up with a manager from this build and taken down again; where there is none, that is said aloud.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use kudo_simcluster::control_plane::{cache_folder, project_cache};
+
+use crate::control_plane::{self, BuildError};
+use crate::output;
+use crate::process::{self, ProcessError};
+use crate::workspace::{build_for_tests, cargo, root};
+
+/// The cluster to test on.
+const KUBECONFIG: &str = "KUDO_E2E_KUBECONFIG";
+/// Image of the manager there.
+const IMAGE_VARIABLE: &str = "KUDO_E2E_MANAGER_IMAGE";
+/// The test bed's image of the manager.
+const IMAGE: &str = "kudo-manager:test";
+/// The command line, as for the other tests.
+const PROGRAM: &str = "KUDO_TEST_PROGRAM";
+
+/// Why the tests failed, or could not begin.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PodsError {
+    /// There are no programs of Kubernetes.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// A program failed.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+}
+
+/// Runs the tests where there are real pods.
+pub(super) fn run() -> Result<(), PodsError> {
+    if env::var_os(KUBECONFIG).is_some() {
+        return tests(&[]);
+    }
+    let scripts = root().join("../shared/real-pods");
+    if !scripts.join("up.sh").exists() {
+        output::line(&format!(
+            "SKIPPED: no cluster with real pods: {KUBECONFIG} is not set, and there is no test bed at {}",
+            scripts.display()
+        ));
+        return Ok(());
+    }
+    control_plane::ensure_built()?;
+    let bed = Bed::up(scripts)?;
+    bed.load_manager(&build_for_tests()?.join("kudo-manager"))?;
+    tests(&[(KUBECONFIG, &bed.kubeconfig), (IMAGE_VARIABLE, IMAGE)])
+}
+
+fn tests(environment: &[(&str, &str)]) -> Result<(), PodsError> {
+    let program = build_for_tests()?.join("kubectl-kudo");
+    let arguments = ["test", "--package", "kudo-tests", "--test", "pods", "--"];
+    // One after the other, with what they measure shown.
+    let mut command = cargo(arguments.into_iter().chain(["--test-threads=1"]));
+    command
+        .env(PROGRAM, program)
+        .envs(environment.iter().copied());
+    Ok(process::run(&mut command)?)
+}
+
+/// The test bed; it is taken down at the end, unless it was up before.
+struct Bed {
+    scripts: PathBuf,
+    kubeconfig: String,
+    was_up: bool,
+}
+
+impl Bed {
+    fn up(scripts: PathBuf) -> Result<Self, ProcessError> {
+        let state = env::var_os("KUDO_REAL_PODS").map(PathBuf::from);
+        let state = state.unwrap_or_else(|| project_cache().join("real-pods"));
+        let was_up = state.join("kubeconfig").exists();
+        let mut up = script(&scripts, "up.sh");
+        // The bed builds only what is not there.
+        up.env("KUBE_BIN", cache_folder());
+        let kubeconfig = process::output(&mut up)?.trim().to_owned();
+        Ok(Self {
+            scripts,
+            kubeconfig,
+            was_up,
+        })
+    }
+
+    fn load_manager(&self, manager: &Path) -> Result<(), ProcessError> {
+        let inside = "/usr/local/bin/kudo-manager";
+        let mut load = script(&self.scripts, "load-image.sh");
+        load.args([IMAGE, "--base", "debian", "--entrypoint", inside])
+            .args(["--user", "65532", "--add"])
+            .arg(format!("{}:{inside}", manager.display()));
+        process::run(&mut load)
+    }
+}
+
+impl Drop for Bed {
+    fn drop(&mut self) {
+        if self.was_up {
+            return;
+        }
+        if let Err(error) = process::run(&mut script(&self.scripts, "down.sh")) {
+            output::error(&error);
+        }
+    }
+}
+
+fn script(folder: &Path, name: &str) -> Command {
+    Command::new(folder.join(name))
+}
