@@ -124,6 +124,27 @@ impl Bed {
         self.run(&[arguments, &["-n", &self.namespace]].concat())
     }
 
+    /// Runs the command line until it succeeds: the manager may be about to start again, and nobody
+    /// answers the webhook meanwhile.
+    pub(crate) async fn patiently(&self, arguments: &[&str]) {
+        eventually(&arguments.join(" "), || async {
+            self.kudo(arguments).code == Some(0)
+        })
+        .await;
+    }
+
+    /// Waits until the manager is ready.
+    pub(crate) async fn until_manager(&self) {
+        let pods: Api<Pod> = Api::namespaced(self.client.clone(), SYSTEM);
+        eventually("the manager is ready", || async {
+            let pod = pods.get_opt("kudo-controller-manager-0").await.unwrap();
+            let conditions = pod.and_then(|pod| pod.status?.conditions);
+            let mut ready = conditions.into_iter().flatten();
+            ready.any(|condition| condition.type_ == "Ready" && condition.status == "True")
+        })
+        .await;
+    }
+
     fn run(&self, arguments: &[&str]) -> Outcome {
         let beside = || {
             let test = env::current_exe().unwrap();
