@@ -37,6 +37,28 @@ async fn write_for_a_while(bed: &Bed) {
     .await;
 }
 
+/// Scales the cluster and changes it, and kills the manager each time.
+async fn changed_while_the_manager_dies(bed: &Bed) {
+    for (parameter, plan) in [
+        ("NODE_COUNT=5", "node_update"),
+        ("NODE_COUNT=3", "node_update"),
+    ] {
+        bed.patiently(&["update", "--instance", NAME, "-p", parameter])
+            .await;
+        bed.until_step(plan, "statefulset").await;
+        bed.kill_manager().await;
+        bed.until_complete(plan).await;
+    }
+    bed.is_whole(3).await;
+    let config = "CONFIG={innodb_buffer_pool_size: 64M, max_connections: 99}";
+    bed.patiently(&["update", "--instance", NAME, "-p", config])
+        .await;
+    bed.until_step("update", "statefulset").await;
+    bed.kill_manager().await;
+    bed.until_complete("update").await;
+    bed.is_whole(3).await;
+}
+
 /// With the manager killed in the middle of each plan.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "not seen to pass yet: run it with --ignored"]
@@ -132,25 +154,7 @@ async fn a_cluster_is_whole_again_after_any_loss() {
         );
     }
 
-    // The manager is killed while the cluster is scaled and changed, too.
-    for (parameter, plan) in [
-        ("NODE_COUNT=5", "node_update"),
-        ("NODE_COUNT=3", "node_update"),
-    ] {
-        bed.patiently(&["update", "--instance", NAME, "-p", parameter])
-            .await;
-        bed.until_step(plan, "statefulset").await;
-        bed.kill_manager().await;
-        bed.until_complete(plan).await;
-    }
-    bed.is_whole(3).await;
-    let config = "CONFIG={innodb_buffer_pool_size: 64M, max_connections: 99}";
-    bed.patiently(&["update", "--instance", NAME, "-p", config])
-        .await;
-    bed.until_step("update", "statefulset").await;
-    bed.kill_manager().await;
-    bed.until_complete("update").await;
-    bed.is_whole(3).await;
+    changed_while_the_manager_dies(&bed).await;
     bed.remove().await;
 }
 
