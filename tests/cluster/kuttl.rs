@@ -93,41 +93,62 @@ impl Drop for Installation {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn upstreams_suites_pass_unmodified() {
+/// Upstream's suites, where they are: flags for all of them, and how many there are.
+fn upstreams_suites(manifests: &Path) -> Option<(Vec<String>, usize)> {
     let corpus = repository().join("../shared/corpus");
     if !corpus.join("kuttl").is_dir() {
         eprintln!("SKIPPED: {} is not there", corpus.display());
-        return;
+        return None;
     }
-    let installation = Installation::start().await;
     // The webhook configuration there points at upstream's own address.
-    let manifests = tempfile::tempdir().unwrap();
     for name in ["configmap-operator", "test-operator", "toy-operator"] {
         let file = format!("{name}.yaml");
         let from = corpus.join("kuttl-manifests").join(&file);
-        std::fs::copy(from, manifests.path().join(file)).unwrap();
+        std::fs::copy(from, manifests.join(file)).unwrap();
     }
-    let names: Vec<String> = std::fs::read_dir(corpus.join("kuttl"))
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    let filter = format!("^({})$", names.join("|"));
-    let suites = corpus.join("kuttl").display().to_string();
-    let manifests = manifests.path().display().to_string();
-    let arguments = [
-        suites.as_str(),
-        "--manifest-dir",
-        &manifests,
-        "--test",
-        &filter,
+    let suites = corpus.join("kuttl");
+    let number = std::fs::read_dir(&suites).unwrap().count();
+    let flags = [
+        suites.display().to_string(),
+        "--manifest-dir".to_owned(),
+        manifests.display().to_string(),
     ];
-    let (code, said) = installation.test(&arguments).await;
+    Some((flags.into(), number))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn upstreams_suites_pass_unmodified() {
+    let manifests = tempfile::tempdir().unwrap();
+    let Some((flags, number)) = upstreams_suites(manifests.path()) else {
+        return;
+    };
+    let installation = Installation::start().await;
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let (code, said) = installation.test(&flags).await;
     assert_eq!(code, Some(0), "{said}");
-    assert!(
-        said.contains(&format!("{} passed, 0 failed", names.len())),
-        "{said}"
-    );
+    let all = format!("{number} passed, 0 failed");
+    assert!(said.contains(&all), "{said}");
+}
+
+#[test]
+fn upstreams_suites_pass_on_an_embedded_cluster() {
+    let manifests = tempfile::tempdir().unwrap();
+    let Some((mut flags, number)) = upstreams_suites(manifests.path()) else {
+        return;
+    };
+    flags.insert(0, "test".to_owned());
+    flags.push("--simulate".to_owned());
+    let outcome = TestEnvironment::new().run(&flags).expect_code(0);
+    let all = format!("{number} passed, 0 failed");
+    assert!(outcome.stdout.contains(&all), "{outcome}");
+}
+
+#[test]
+fn suites_of_the_packages_pass_on_an_embedded_cluster() {
+    let mut arguments = packages();
+    arguments.insert(0, "test".to_owned());
+    arguments.push("--simulate".to_owned());
+    TestEnvironment::new().run(&arguments).expect_code(0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -181,14 +202,12 @@ async fn community_packages_are_verified_and_installed() {
     assert!(!packages.is_empty());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn suites_of_the_packages_pass() {
-    let installation = Installation::start().await;
-    let operators = repository().join("operators");
-    let mut packages: Vec<String> = std::fs::read_dir(&operators)
+/// The packages of the project. Each ships a suite.
+fn packages() -> Vec<String> {
+    let mut packages: Vec<String> = std::fs::read_dir(repository().join("operators"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .filter(|path| Path::new(path).join("operator.yaml").is_file())
+        .filter(|path| path.join("operator.yaml").is_file())
         .map(|path| path.display().to_string())
         .collect();
     packages.sort();
@@ -196,6 +215,13 @@ async fn suites_of_the_packages_pass() {
         let tests = Path::new(package).join("tests");
         assert!(tests.is_dir(), "{package} ships no suite");
     }
+    packages
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn suites_of_the_packages_pass() {
+    let installation = Installation::start().await;
+    let packages = packages();
     let mut arguments: Vec<&str> = packages.iter().map(String::as_str).collect();
     arguments.extend(["--timeout", "120"]);
     let (code, said) = installation.test(&arguments).await;

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{ArgAction, Args};
+use kube::Client;
 use kudo_kube::client::{Meter, standalone_kubeconfig};
 use kudo_kube::{ConnectOptions, connect};
 use kudo_kuttl::definitions::TestSuite;
@@ -14,13 +17,16 @@ use kudo_kuttl::{
 };
 use kudo_package::yaml;
 use kudo_simcluster::control_plane::{ControlPlane, ControlPlaneOptions};
+use kudo_simcluster::kubelet::PodPattern;
 use regex::Regex;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::arguments::Global;
+use crate::Manager;
+use crate::arguments::{Global, duration};
 use crate::error::{Error, count};
 use crate::output::Output;
+use crate::simulate::{Credentials, Embedded, Pods};
 
 /// The configuration that is read when none is named.
 const CONFIG: &str = "kuttl-test.yaml";
@@ -42,6 +48,9 @@ Examples:
 
   # Run one test, and look at what it leaves
   kubectl kudo test ./tests --test scale-up --skip-delete
+
+  # Run with no cluster but an embedded one, with a manager and simulated pods
+  kubectl kudo test ./operators/galera --simulate
 
   # Run against an API server of its own, started for the tests
   kubectl kudo test ./tests --start-control-plane --crd-dir ./crds")]
@@ -65,6 +74,24 @@ pub(crate) struct TestArgs {
     /// Run only the tests whose names this regular expression finds
     #[arg(long, value_name = "REGEX")]
     test: Option<String>,
+
+    /// Use no cluster but an embedded one, with a manager and simulated pods, for as long as the
+    /// tests take
+    #[arg(long, conflicts_with_all = ["start_control_plane", "start_kind"])]
+    simulate: bool,
+
+    /// How long a simulated pod takes to become ready, or to end if it is a Job's
+    #[arg(long, value_name = "TIME", value_parser = duration, requires = "simulate", default_value = "300ms")]
+    pod_delay: Duration,
+
+    /// Simulated pods that fail: a name or `namespace/name`, with `*` and `?`; may be given several
+    /// times
+    #[arg(long, value_name = "PATTERN", requires = "simulate")]
+    fail_pod: Vec<PodPattern>,
+
+    /// Simulated pods that never become ready; may be given several times
+    #[arg(long, value_name = "PATTERN", requires = "simulate")]
+    never_ready: Vec<PodPattern>,
 
     /// Start an API server for the tests; needs etcd and kube-apiserver
     #[arg(long, value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
@@ -138,10 +165,14 @@ pub(crate) async fn run(
     arguments: &TestArgs,
     global: &Global,
     output: &Output,
+    manager: Manager,
 ) -> Result<(), Error> {
     output.format("test", &[])?;
     let suite = configured(arguments, global)?;
     let cases = tests(arguments, &suite)?;
+    if arguments.simulate {
+        return simulated(arguments, &suite, cases, output, manager).await;
+    }
     if suite.start_kind {
         return Err(Error::Flags {
             problem: "KIND clusters are not started by this runner",
@@ -168,7 +199,9 @@ pub(crate) async fn run(
         connection.kubeconfig = Some(control_plane.kubeconfig().to_owned());
         connection.context = None;
     }
-    let ended = run_tests(&suite, cases, connection, output).await;
+    let kubeconfig = standalone_kubeconfig(&connection)?;
+    let client = connect(connection, Meter::new()).await?.client;
+    let ended = run_tests(&suite, cases, client, kubeconfig, output).await;
     if let Some(control_plane) = control_plane.filter(|_| suite.skip_cluster_delete) {
         let path = control_plane.kubeconfig().display();
         output.note(&format!(
@@ -177,6 +210,34 @@ pub(crate) async fn run(
         let _ = tokio::signal::ctrl_c().await;
     }
     ended
+}
+
+/// Runs the tests on an embedded cluster. Time is real there, as their commands are other programs.
+async fn simulated(
+    arguments: &TestArgs,
+    suite: &TestSuite,
+    cases: Vec<Case>,
+    output: &Output,
+    manager: Manager,
+) -> Result<(), Error> {
+    let embedded = Embedded::start("default", true).await?;
+    let pods = Pods {
+        delay: arguments.pod_delay,
+        fail: arguments.fail_pod.clone(),
+        never_ready: arguments.never_ready.clone(),
+    };
+    let credentials = Credentials::new()?;
+    embedded.cluster.add_admin_token(&credentials.token);
+    let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let serving = embedded
+        .cluster
+        .serve(any_port, &credentials.certificate, &credentials.key)
+        .await
+        .map_err(|error| Error::Dev(error.to_string()))?;
+    let kubeconfig = credentials.kubeconfig(serving.address);
+    let certificate = Some(credentials.certificate);
+    embedded.work(pods, certificate, manager(embedded.client()));
+    run_tests(suite, cases, embedded.client(), kubeconfig, output).await
 }
 
 /// The configuration with the flags over it.
@@ -204,8 +265,10 @@ fn configured(arguments: &TestArgs, global: &Global) -> Result<TestSuite, Error>
     }
     suite.start_control_plane = arguments
         .start_control_plane
-        .unwrap_or(suite.start_control_plane);
-    suite.start_kind = arguments.start_kind.unwrap_or(suite.start_kind)
+        .unwrap_or(suite.start_control_plane && !arguments.simulate);
+    suite.start_kind = arguments
+        .start_kind
+        .unwrap_or(suite.start_kind && !arguments.simulate)
         || arguments.kind_config.is_some()
         || arguments.kind_context.is_some();
     if suite.start_control_plane && suite.start_kind {
@@ -298,12 +361,11 @@ fn template_vars(pairs: &[(String, String)]) -> Result<BTreeMap<String, Value>, 
 async fn run_tests(
     suite: &TestSuite,
     cases: Vec<Case>,
-    connection: ConnectOptions,
+    client: Client,
+    kubeconfig: Value,
     output: &Output,
 ) -> Result<(), Error> {
     let settings = Settings::new(suite);
-    let kubeconfig = standalone_kubeconfig(&connection)?;
-    let connected = connect(connection, Meter::new()).await?;
     let cancel = CancellationToken::new();
     let interrupt = cancel.clone();
     let listening = tokio::spawn(async move {
@@ -313,7 +375,7 @@ async fn run_tests(
     let report_file = settings.report.clone();
     let options = RunOptions {
         settings,
-        client: connected.client,
+        client,
         kubeconfig,
         program: std::env::current_exe().map_err(Error::Runtime)?,
         cancel,

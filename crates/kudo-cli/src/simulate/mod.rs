@@ -5,6 +5,7 @@
 //! `summary` tells how things are, and the `journal` of the manager's writes what each step changed.
 //! Time is virtual unless asked otherwise: tokio's clock skips to the next timer whenever all wait.
 
+mod credentials;
 mod embedded;
 mod journal;
 mod manifests;
@@ -21,6 +22,7 @@ use crate::arguments::{Cli, duration};
 use crate::commands;
 use crate::error::Error;
 use crate::output::Output;
+pub(crate) use credentials::Credentials;
 pub(crate) use embedded::{Embedded, Pods};
 
 /// Whether to simulate, and how the simulated cluster is.

@@ -3,7 +3,6 @@
 //! All of it lies in `$KUDO_HOME/dev` ([`folder`]): the kubeconfig, the lock that whoever runs the
 //! cluster holds, its process id, and the log of one that was detached.
 
-mod credentials;
 mod detached;
 mod folder;
 
@@ -16,9 +15,8 @@ use kudo_simcluster::kubelet::PodPattern;
 use crate::arguments::{Global, duration};
 use crate::error::Error;
 use crate::output::Output;
-use crate::simulate::{Embedded, Pods};
+use crate::simulate::{Credentials, Embedded, Pods};
 use crate::{Manager, home};
-use credentials::Credentials;
 use folder::Folder;
 
 /// Run a cluster in this process, with the manager in it: nothing else is needed to try KUDO
@@ -139,7 +137,9 @@ async fn serve(
     };
     let certificate = Some(credentials.certificate.clone());
     embedded.work(pods, certificate, manager(embedded.client()));
-    folder.publish(&credentials.kubeconfig(serving.address))?;
+    // JSON is YAML, so every client reads it.
+    let kubeconfig = format!("{:#}\n", credentials.kubeconfig(serving.address));
+    folder.publish(&kubeconfig)?;
     output.result(&welcome(folder))?;
     asked_to_end().await.map_err(Error::Runtime)
 }

@@ -5,22 +5,22 @@ use std::net::SocketAddr;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::{CertificateParams, KeyPair};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::error::Error;
 
 /// What a cluster is served with; all of it is new at each start.
-pub(super) struct Credentials {
+pub(crate) struct Credentials {
     /// A certificate that vouches for itself (PEM).
-    pub(super) certificate: String,
+    pub(crate) certificate: String,
     /// Its key (PEM).
-    pub(super) key: String,
+    pub(crate) key: String,
     /// The token of a user who may do everything.
-    pub(super) token: String,
+    pub(crate) token: String,
 }
 
 impl Credentials {
-    pub(super) fn new() -> Result<Self, Error> {
+    pub(crate) fn new() -> Result<Self, Error> {
         let failed =
             |error: rcgen::Error| Error::Dev(format!("cannot make a certificate: {error}"));
         let names = ["127.0.0.1", "localhost"].map(str::to_owned);
@@ -35,10 +35,10 @@ impl Credentials {
         })
     }
 
-    /// The kubeconfig: JSON, which is YAML, so that every client reads it.
-    pub(super) fn kubeconfig(&self, address: SocketAddr) -> String {
+    /// The kubeconfig.
+    pub(crate) fn kubeconfig(&self, address: SocketAddr) -> Value {
         let authority = STANDARD.encode(&self.certificate);
-        let config = json!({
+        json!({
             "apiVersion": "v1",
             "kind": "Config",
             "clusters": [{
@@ -54,7 +54,6 @@ impl Credentials {
                 "context": { "cluster": "kudo-dev", "user": "kudo-dev", "namespace": "default" },
             }],
             "current-context": "kudo-dev",
-        });
-        format!("{config:#}\n")
+        })
     }
 }
