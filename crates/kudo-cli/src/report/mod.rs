@@ -123,7 +123,6 @@ fn judge(error: &Error) -> (ExitStatus, Vec<String>) {
         Error::Resolve(error) => repository::resolve(error),
         Error::Dependency { source, .. } => judge(source),
         Error::Simulated(error) => simulated(error),
-        Error::SimulateFrom { .. } | Error::Dev(_) => (Exit::Failed, vec![]),
         Error::DevRuns { .. } => (Exit::Conflict, hint("end it with: kubectl kudo dev stop")),
         Error::DevAbsent => (Exit::NotFound, hint("start one with: kubectl kudo dev --detach")),
         Error::DependencyCycle { .. } => (
@@ -189,6 +188,8 @@ fn judge(error: &Error) -> (ExitStatus, Vec<String>) {
         | Error::NamespaceManifest { .. }
         | Error::File { .. }
         | Error::Edit { .. }
+        | Error::SimulateFrom { .. }
+        | Error::Dev(_)
         | Error::Runtime(_)
         | Error::Output(_) => (Exit::Failed, vec![]),
         Error::NoHome => (

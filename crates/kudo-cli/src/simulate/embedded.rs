@@ -104,7 +104,7 @@ impl Embedded {
             let made = self
                 .load_one(&object)
                 .await
-                .map_err(|problem| load.error(problem))?;
+                .map_err(|problem| load.error(&problem))?;
             if let (Some(before), Some(now)) = (load.uid(), made) {
                 uids.insert(before.to_owned(), now);
             }

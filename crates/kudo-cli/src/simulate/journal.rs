@@ -105,7 +105,9 @@ impl Entries {
             return;
         }
         let after = (method != Method::DELETE).then_some(answer);
-        if kind == "Instance" && before.is_some() && after.is_some() && is_own(&before, &after) {
+        if let ("Instance", Some(before), Some(after)) = (&*kind, &before, &after)
+            && is_own(before, after)
+        {
             return;
         }
         let step = after
@@ -126,17 +128,10 @@ impl Entries {
 }
 
 /// Whether only the manager's own bookkeeping on an instance changed.
-fn is_own(before: &Option<Value>, after: &Option<Value>) -> bool {
-    let parameters = |object: &Option<Value>| {
-        let object = object.as_ref();
-        object.map(|object| {
-            (
-                object["spec"]["parameters"].clone(),
-                object["spec"]["operatorVersion"].clone(),
-            )
-        })
-    };
-    parameters(before) == parameters(after)
+fn is_own(before: &Value, after: &Value) -> bool {
+    ["parameters", "operatorVersion"]
+        .iter()
+        .all(|field| before["spec"][field] == after["spec"][field])
 }
 
 /// The step that an object says has applied it.

@@ -91,7 +91,7 @@ impl Load {
     }
 
     /// That it cannot be loaded.
-    pub(super) fn error(&self, problem: String) -> Error {
+    pub(super) fn error(&self, problem: &str) -> Error {
         let (kind, name) = (self.text("/kind"), self.text("/metadata/name"));
         Error::SimulateFrom {
             path: self.path.clone(),
@@ -202,7 +202,9 @@ fn in_order(loads: Vec<Load>) -> Vec<Load> {
             return ordered;
         }
         for load in &ready {
-            load.uid().map(|uid| waiting.remove(uid));
+            if let Some(uid) = load.uid() {
+                waiting.remove(uid);
+            }
         }
         ordered.extend(ready);
         left = rest;

@@ -1,6 +1,7 @@
 //! How things are after a simulated command: plans, objects, and what each step changed.
 
 use std::collections::BTreeSet;
+use std::fmt::Write;
 
 use futures::future::try_join_all;
 use jiff::tz::TimeZone;
@@ -228,7 +229,7 @@ fn differences(changes: &[Change]) -> String {
         };
         let object = change.after.as_ref().or(change.before.as_ref());
         let object = object.unwrap_or(&Value::Null);
-        out.push_str(&format!("  {verb} {}\n", title(object)));
+        let _ = writeln!(out, "  {verb} {}", title(object));
         if change.after.is_some() {
             let diff = TextDiff::from_lines(&before, &after);
             for line in diff.unified_diff().context_radius(2).to_string().lines() {

@@ -66,7 +66,7 @@ impl Folder {
             Err(TryLockError::Error(source)) => return Err(failed("lock", &path, source)),
         }
         self.clear();
-        self.write(&self.pid_file(), &std::process::id().to_string())?;
+        write(&self.pid_file(), &std::process::id().to_string())?;
         Ok(lock)
     }
 
@@ -87,19 +87,7 @@ impl Folder {
 
     /// Lets others find the cluster.
     pub(super) fn publish(&self, kubeconfig: &str) -> Result<(), Error> {
-        self.write(&self.kubeconfig(), kubeconfig)
-    }
-
-    /// Writes a file for its owner alone; whoever reads it meanwhile sees all of it or nothing.
-    fn write(&self, path: &Path, text: &str) -> Result<(), Error> {
-        let new = path.with_extension("new");
-        let _ = fs::remove_file(&new);
-        let mut options = OpenOptions::new();
-        let opened = options.write(true).create_new(true).mode(0o600).open(&new);
-        opened
-            .and_then(|mut file| file.write_all(text.as_bytes()))
-            .and_then(|()| fs::rename(&new, path))
-            .map_err(|source| failed("write", path, source))
+        write(&self.kubeconfig(), kubeconfig)
     }
 
     /// Removes what says that a cluster serves.
@@ -109,6 +97,18 @@ impl Folder {
             let _ = fs::remove_file(path);
         }
     }
+}
+
+/// Writes a file for its owner alone; whoever reads it meanwhile sees all of it or nothing.
+fn write(path: &Path, text: &str) -> Result<(), Error> {
+    let new = path.with_extension("new");
+    let _ = fs::remove_file(&new);
+    let mut options = OpenOptions::new();
+    let opened = options.write(true).create_new(true).mode(0o600).open(&new);
+    opened
+        .and_then(|mut file| file.write_all(text.as_bytes()))
+        .and_then(|()| fs::rename(&new, path))
+        .map_err(|source| failed("write", path, source))
 }
 
 pub(super) fn failed(doing: &'static str, path: &Path, source: io::Error) -> Error {
