@@ -112,6 +112,7 @@ pub(crate) struct Differs {
     /// Places not to be compared.
     #[serde(default)]
     pub(crate) ignore: Vec<String>,
+    pub(crate) content_type: Option<String>,
     /// `Warning` headers.
     pub(crate) warnings: Option<Vec<String>>,
 }

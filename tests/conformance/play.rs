@@ -201,8 +201,8 @@ impl<'a> Player<'a> {
         let (request, body) = self.build(step, method, path)?;
         let (code, content_type, warnings, response) = self.send(request).await?;
         let answer = self.timely(response.into_body().collect_bytes()).await?;
-        let answer = match serde_json::from_slice(&answer) {
-            Ok(value) if content_type.contains("json") => Answer::Json(value),
+        let answer = match serde_json::from_slice::<Value>(&answer) {
+            Ok(value) if content_type.contains("json") || value.is_object() => Answer::Json(value),
             _ => Answer::Text(String::from_utf8_lossy(&answer).into_owned()),
         };
         if code == 201 && method == "POST" && !path.contains("dryRun") {

@@ -101,6 +101,9 @@ impl Versions {
 
 fn lift_one(differs: &Differs, real: &mut Seen, embedded: &mut Seen) {
     real.code = differs.code.unwrap_or(real.code);
+    if let Some(content_type) = &differs.content_type {
+        real.content_type.clone_from(content_type);
+    }
     if let Some(warnings) = &differs.warnings {
         real.warnings.clone_from(warnings);
     }

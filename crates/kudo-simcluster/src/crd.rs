@@ -1,16 +1,20 @@
 //! Custom resource definitions: kinds that come and go while the server runs.
 
+mod names;
+mod validate;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use crate::cluster::Server;
-use crate::field_error::FieldError;
 use crate::kinds::{Kind, Registry, Scale, Shown, Strategy, Version, builtin};
 use crate::schema::TypeRef;
 use crate::store::Entry;
 use crate::structural::Structural;
+
+pub(crate) use validate::validate;
 
 pub(crate) const STORAGE: &str = "customresourcedefinitions.apiextensions.k8s.io";
 const CLEANUP: &str = "customresourcecleanup.apiextensions.k8s.io";
@@ -23,19 +27,17 @@ fn texts(value: &Value) -> Vec<String> {
     value.as_array().into_iter().flatten().map(text).collect()
 }
 
-/// Sets what the server itself says of a definition: names accepted, established at once.
-pub(crate) fn prepare(server: &Server, old: Option<&Value>, object: &mut Value) {
-    let now = server.clock.text();
+/// Sets what the server itself says of a definition before it is stored.
+pub(crate) fn prepare(old: Option<&Value>, object: &mut Value) {
     let spec = object["spec"].clone();
-    let names = &spec["names"];
-    let mut accepted = names.clone();
-    if accepted["singular"].as_str().is_none_or(str::is_empty) {
-        accepted["singular"] = text(&names["kind"]).to_lowercase().into();
+    let kind = text(&spec["names"]["kind"]);
+    let names = &mut object["spec"]["names"];
+    if names["singular"].as_str().is_none_or(str::is_empty) {
+        names["singular"] = kind.to_lowercase().into();
     }
-    if accepted["listKind"].as_str().is_none_or(str::is_empty) {
-        accepted["listKind"] = format!("{}List", text(&names["kind"])).into();
+    if names["listKind"].as_str().is_none_or(str::is_empty) {
+        names["listKind"] = format!("{kind}List").into();
     }
-    object["spec"]["names"] = accepted.clone();
     if object["spec"]["conversion"].is_null() {
         object["spec"]["conversion"] = json!({ "strategy": "None" });
     }
@@ -50,61 +52,12 @@ pub(crate) fn prepare(server: &Server, old: Option<&Value>, object: &mut Value) 
             versions.push(version);
         }
     }
-    if object["status"]["conditions"]
-        .as_array()
-        .is_none_or(Vec::is_empty)
-    {
-        let condition = |kind: &str, reason: &str, message: &str| {
-            json!({
-                "type": kind, "status": "True", "lastTransitionTime": now, "reason": reason,
-                "message": message,
-            })
-        };
-        object["status"]["conditions"] = json!([
-            condition("NamesAccepted", "NoConflicts", "no conflicts found"),
-            condition(
-                "Established",
-                "InitialNamesAccepted",
-                "the initial names have been accepted"
-            ),
-        ]);
+    if old.is_none() {
+        object["status"] = json!({
+            "conditions": [], "acceptedNames": { "plural": "", "kind": "" },
+        });
     }
-    object["status"]["acceptedNames"] = accepted;
     object["status"]["storedVersions"] = versions.into();
-}
-
-/// What is wrong with a definition, as far as the schema's own check does not say.
-pub(crate) fn validate(object: &Value, _old: Option<&Value>) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    let spec = &object["spec"];
-    let wanted = format!(
-        "{}.{}",
-        text(&spec["names"]["plural"]),
-        text(&spec["group"])
-    );
-    if object["metadata"]["name"] != *wanted && !text(&spec["group"]).is_empty() {
-        let detail = "must be spec.names.plural+\".\"+spec.group";
-        errors.push(FieldError::invalid(
-            "metadata.name",
-            &object["metadata"]["name"],
-            detail,
-        ));
-    }
-    for (index, version) in spec["versions"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .enumerate()
-    {
-        let field = format!("spec.versions[{index}].schema.openAPIV3Schema");
-        let schema = &version["schema"]["openAPIV3Schema"];
-        if schema.is_null() {
-            errors.push(FieldError::required(field, "schemas are required"));
-        } else if let Err(found) = Structural::compile(schema, &field) {
-            errors.extend(found);
-        }
-    }
-    errors
 }
 
 /// Notes in a definition that it is being deleted.
@@ -132,6 +85,9 @@ impl Server {
     /// Does what follows from a write at once: kinds appear and vanish.
     pub(crate) fn settle(&self, shown: &Shown, entry: &Arc<Entry>, removed: bool) {
         if &*shown.kind.storage == STORAGE {
+            if !removed {
+                self.store.open(&entry.name);
+            }
             self.refresh_kinds();
             if !removed {
                 self.finish_definition(&entry.name);
@@ -142,12 +98,35 @@ impl Server {
     }
 
     pub(crate) fn refresh_kinds(&self) {
+        self.accept_names();
         let mut kinds = builtin();
         for entry in self.store.list(STORAGE, "", None).objects {
             kinds.extend(custom_kind(&entry.bare()).map(Arc::new));
         }
         let serial = self.registry().serial + 1;
         self.set_registry(Registry::new(kinds, serial));
+    }
+
+    /// Notes in every definition which of its names it has, and whether it is served.
+    fn accept_names(&self) {
+        let storage: Arc<str> = STORAGE.into();
+        let entries = self.store.list(STORAGE, "", None).objects;
+        let mut definitions: Vec<Value> = entries.iter().map(|entry| entry.bare()).collect();
+        for (index, entry) in entries.iter().enumerate() {
+            let others = definitions.iter().enumerate();
+            let others: Vec<&Value> = others
+                .filter(|(other, _)| *other != index)
+                .map(|(_, definition)| definition)
+                .collect();
+            let status = names::status(&definitions[index], &others, &self.clock.text());
+            if status != definitions[index]["status"] {
+                definitions[index]["status"] = status;
+                // Who changed it meanwhile settles it again.
+                let _ = self
+                    .store
+                    .replace(&storage, entry, definitions[index].clone());
+            }
+        }
     }
 
     /// Removes the objects of a definition that is being deleted, and it when none is left.
@@ -196,6 +175,9 @@ impl Server {
 
 /// The kind that a definition defines.
 fn custom_kind(definition: &Value) -> Option<Kind> {
+    if !names::is_established(definition) {
+        return None;
+    }
     let spec = &definition["spec"];
     let names = &definition["status"]["acceptedNames"];
     let group = text(&spec["group"]);
@@ -209,7 +191,10 @@ fn custom_kind(definition: &Value) -> Option<Kind> {
     if versions.is_empty() {
         return None;
     }
-    versions.sort_by_key(|version| std::cmp::Reverse(crate::kinds::priority(&version.version)));
+    let stored = spec["versions"].as_array().into_iter().flatten();
+    let stored = stored.filter(|version| version["storage"] == true);
+    let stored: Vec<String> = stored.map(|version| text(&version["name"])).collect();
+    versions.sort_by_key(|version| !stored.contains(&version.version));
     let unique: BTreeSet<String> = texts(&names["categories"]).into_iter().collect();
     Some(Kind {
         storage: text(&definition["metadata"]["name"]).into(),

@@ -2,15 +2,19 @@
 
 use http::Response;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::http::Call;
 use crate::http::answer::{self, Body};
 use crate::http::path::Route;
+use crate::http::status::Refusal;
 use crate::kinds::{Kind, Registry, Shown, api_version};
 use crate::schema;
 
 /// The version that the server says to be.
 const MINOR: &str = "34";
+/// The document of the second version as protocol buffers.
+const BINARY: &str = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
 const VERSION: &str = "v1.34.0";
 
 impl Call {
@@ -19,7 +23,13 @@ impl Call {
         let registry = self.server.registry();
         let found = match route {
             Route::Resource(_) => None,
-            Route::GroupVersion(group, version) => resources(&registry, group, version),
+            Route::GroupVersion(group, version) => {
+                let found = resources(&registry, group, version);
+                if found.is_none() && registry.serves_by_itself(group) {
+                    return answer::refusal(&Refusal::no_such_resource());
+                }
+                found
+            }
             Route::Group(group) => group_of(&registry, group),
             Route::Other(path) => return self.other(path, &registry),
         };
@@ -46,10 +56,13 @@ impl Call {
                 }
             }
             "/openapi/v2" => {
-                if self.accept().contains("protobuf") && !self.accept().contains("json") {
-                    return answer::text(406, "406 page not acceptable\n");
+                let document = schema::openapi_v2(&described(registry), VERSION);
+                let first = self.accept().split(',').next().unwrap_or_default();
+                if first.trim() == BINARY {
+                    let bytes = schema::openapi_v2_binary(&document);
+                    return answer::bytes(200, BINARY, bytes);
                 }
-                schema::openapi_v2(&described(registry), VERSION)
+                document
             }
             "/openapi/v3" => schema::openapi_v3(&described(registry), &registry.serial.to_string()),
             "/" => json!({ "paths": paths(registry) }),
@@ -61,7 +74,10 @@ impl Call {
                 let document = path.strip_prefix("/openapi/v3/");
                 let found = document
                     .and_then(|name| schema::openapi_v3_of(&described(registry), name, VERSION));
-                return found.map_or_else(answer::no_such_path, |value| answer::json(200, &value));
+                return found.map_or_else(
+                    || answer::json(404, &json!({ "paths": paths(registry) })),
+                    |value| answer::json(200, &value),
+                );
             }
         };
         answer::json(200, &value)
@@ -150,6 +166,18 @@ fn verbs(kind: &Kind) -> Vec<&'static str> {
         "update",
         "watch",
     ];
+    if kind.strategy.custom {
+        verbs = vec![
+            "delete",
+            "deletecollection",
+            "get",
+            "list",
+            "patch",
+            "create",
+            "update",
+            "watch",
+        ];
+    }
     match kind.kind.as_str() {
         "ComponentStatus" => verbs.retain(|verb| ["get", "list"].contains(verb)),
         "Namespace" => verbs.retain(|verb| *verb != "deletecollection"),
@@ -165,6 +193,9 @@ fn resource(shown: &Shown) -> Vec<Value> {
         "name": kind.plural, "singularName": kind.singular, "namespaced": kind.namespaced,
         "kind": kind.kind, "verbs": verbs(kind),
     });
+    if !kind.strategy.review {
+        own["storageVersionHash"] = storage_hash(kind).into();
+    }
     if !kind.short_names.is_empty() {
         own["shortNames"] = kind.short_names.clone().into();
     }
@@ -184,8 +215,24 @@ fn resource(shown: &Shown) -> Vec<Value> {
         }
         list.push(part);
     }
-    list.sort_by_key(|resource| resource["name"].as_str().map(ToOwned::to_owned));
+    if kind.strategy.custom {
+        // A server lists what it has by definition in the order in which it looks it up.
+        list[1..].reverse();
+    } else {
+        list.sort_by_key(|resource| resource["name"].as_str().map(ToOwned::to_owned));
+    }
     list
+}
+
+/// Changes when the version that is stored does: clients may know a migration by it.
+fn storage_hash(kind: &Kind) -> String {
+    use base64::Engine;
+    let Some(stored) = kind.versions.first() else {
+        return String::new();
+    };
+    let text = format!("{}/{}/{}", stored.group, stored.version, kind.kind);
+    let hash = Sha256::digest(text.as_bytes());
+    base64::engine::general_purpose::STANDARD.encode(&hash[..8])
 }
 
 type Part = (String, String, String, String, Vec<&'static str>);

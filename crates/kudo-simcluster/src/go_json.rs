@@ -1,5 +1,8 @@
 //! What Go's JSON reader says of a text that is no JSON.
 
+/// Go reads nothing that is nested deeper.
+const DEEPEST: usize = 10_000;
+
 /// What the reader expects next.
 #[derive(Clone, Copy)]
 enum Next {
@@ -16,6 +19,46 @@ enum Next {
 /// The fault of a text, in the words of `encoding/json`; none where it is JSON.
 pub(crate) fn fault(text: &[u8]) -> Option<String> {
     Reader { text, place: 0 }.read().err()
+}
+
+/// A text that Go reads and Rust does not: halves of surrogate pairs and bytes that are no UTF-8
+/// become U+FFFD, as Go takes them. None where there is nothing to mend.
+pub(crate) fn mended(text: &[u8]) -> Option<Vec<u8>> {
+    let lossy = String::from_utf8_lossy(text);
+    let mut mended = String::with_capacity(lossy.len());
+    let mut rest = &*lossy;
+    while let Some(at) = rest.find('\\') {
+        let (before, escape) = rest.split_at(at);
+        mended.push_str(before);
+        let length = match (surrogate(escape), escape.get(6..).and_then(surrogate)) {
+            (None, _) => {
+                let letter = escape.chars().nth(1).map_or(0, char::len_utf8);
+                mended.push_str(&escape[..1 + letter]);
+                1 + letter
+            }
+            (Some(false), Some(true)) => {
+                mended.push_str(&escape[..12]);
+                12
+            }
+            (Some(_), _) => {
+                mended.push_str("\\ufffd");
+                6
+            }
+        };
+        rest = &escape[length..];
+    }
+    mended.push_str(rest);
+    (mended.as_bytes() != text).then(|| mended.into_bytes())
+}
+
+/// Whether an escape is half of a pair, and if so whether the second.
+fn surrogate(escape: &str) -> Option<bool> {
+    let digits = escape.strip_prefix("\\u")?.get(..4)?;
+    match u16::from_str_radix(digits, 16).ok()? {
+        0xd800..=0xdbff => Some(false),
+        0xdc00..=0xdfff => Some(true),
+        _ => None,
+    }
 }
 
 struct Reader<'a> {
@@ -37,8 +80,8 @@ impl Reader<'_> {
             next = match (next, byte) {
                 (Next::ValueOrEnd | Next::AfterElement, b']')
                 | (Next::KeyOrEnd | Next::AfterValue, b'}') => self.close(&mut open),
-                (Next::Value | Next::ValueOrEnd, b'{') => self.open(&mut open, b'{'),
-                (Next::Value | Next::ValueOrEnd, b'[') => self.open(&mut open, b'['),
+                (Next::Value | Next::ValueOrEnd, b'{') => self.open(&mut open, b'{')?,
+                (Next::Value | Next::ValueOrEnd, b'[') => self.open(&mut open, b'[')?,
                 (Next::Value | Next::ValueOrEnd, byte) => {
                     self.scalar(byte)?;
                     after(&open)
@@ -77,13 +120,16 @@ impl Reader<'_> {
         next
     }
 
-    fn open(&mut self, open: &mut Vec<u8>, bracket: u8) -> Next {
+    fn open(&mut self, open: &mut Vec<u8>, bracket: u8) -> Result<Next, String> {
         open.push(bracket);
-        self.take(if bracket == b'{' {
+        if open.len() > DEEPEST {
+            return Err(wrong(bracket, "exceeded max depth"));
+        }
+        Ok(self.take(if bracket == b'{' {
             Next::KeyOrEnd
         } else {
             Next::ValueOrEnd
-        })
+        }))
     }
 
     fn close(&mut self, open: &mut Vec<u8>) -> Next {
@@ -257,6 +303,22 @@ mod tests {
         ] {
             assert_eq!(fault(text.as_bytes()).as_deref(), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn what_only_go_reads_is_mended() {
+        for (text, expected) in [
+            (r#"{"a":"\u00e9\\"}"#, None),
+            (r#""\ud83d\ude00""#, None),
+            (r#""\ud800""#, Some(r#""\ufffd""#)),
+            (r#""\ude00\ud83d x""#, Some(r#""\ufffd\ufffd x""#)),
+            (r#""\\ud800""#, None),
+        ] {
+            let mended = super::mended(text.as_bytes());
+            assert_eq!(mended.as_deref(), expected.map(str::as_bytes), "{text}");
+        }
+        assert_eq!(super::mended(b"\"\xff\""), Some("\"\u{fffd}\"".into()));
+        assert_eq!(super::mended(b"\\"), None);
     }
 
     /// Whatever the JSON reader refuses for its form has a fault here.

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::kinds::Shown;
+
 /// A label selector as it is written in a query.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Labels(Vec<Requirement>);
@@ -122,6 +124,9 @@ fn requirement(part: &str) -> Result<Requirement, String> {
         if let Some((key, value)) = part.split_once(operator)
             && !key.trim().contains(['(', ' '])
         {
+            if value.starts_with('=') {
+                return Err("found '=', expected: identifier".to_owned());
+            }
             let values = vec![value.trim().to_owned()];
             let test = if is {
                 Test::In(values)
@@ -161,14 +166,21 @@ fn requirement(part: &str) -> Result<Requirement, String> {
         .strip_prefix('(')
         .and_then(|values| values.strip_suffix(')'));
     let values = || listed.map(|list| list.split(',').map(|v| v.trim().to_owned()).collect());
+    let unlisted = || {
+        let expected = match rest.contains('(') {
+            true => "',', ')' or identifier",
+            false => "'('",
+        };
+        Err(format!("found '', expected: {expected}"))
+    };
     match operator {
         "in" => match values() {
             Some(values) => made(key, Test::In(values)),
-            None => Err("found '', expected: '('".to_owned()),
+            None => unlisted(),
         },
         "notin" => match values() {
             Some(values) => made(key, Test::NotIn(values)),
-            None => Err("found '', expected: '('".to_owned()),
+            None => unlisted(),
         },
         other => {
             let word = other.split_whitespace().next().unwrap_or_default();
@@ -220,7 +232,9 @@ pub(crate) struct Fields(Vec<(String, bool, String)>);
 
 impl Fields {
     /// Reads `a=b,c!=d`; the fields must be ones that the kind can be selected by.
-    pub(crate) fn parse(text: &str, kind: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str, shown: &Shown) -> Result<Self, String> {
+        let kind = shown.kind.kind.as_str();
+        let custom = shown.kind.strategy.custom;
         let mut terms = Vec::new();
         for part in text.split(',').filter(|part| !part.is_empty()) {
             let found = [("!=", false), ("==", true), ("=", true)]
@@ -231,7 +245,13 @@ impl Fields {
                     "invalid selector: '{text}'; can't understand '{part}'"
                 ));
             };
-            if !selectable(kind, field) {
+            if !custom && fields_of(kind).is_empty() && !is_identity(field) {
+                return Err(format!(
+                    "{field:?} is not a known field selector: only \"metadata.name\", \
+                     \"metadata.namespace\""
+                ));
+            }
+            if !is_identity(field) && (custom || !fields_of(kind).contains(&field)) {
                 return Err(format!("field label not supported: {field}"));
             }
             terms.push((field.to_owned(), is, value.to_owned()));
@@ -290,11 +310,13 @@ fn text(object: &Value, field: &str) -> String {
     }
 }
 
-fn selectable(kind: &str, field: &str) -> bool {
-    if matches!(field, "metadata.name" | "metadata.namespace") {
-        return true;
-    }
-    let fields: &[&str] = match kind {
+fn is_identity(field: &str) -> bool {
+    matches!(field, "metadata.name" | "metadata.namespace")
+}
+
+/// Fields that a kind can be selected by, beside its name and namespace.
+fn fields_of(kind: &str) -> &'static [&'static str] {
+    match kind {
         "Pod" => &[
             "spec.nodeName",
             "spec.restartPolicy",
@@ -327,6 +349,5 @@ fn selectable(kind: &str, field: &str) -> bool {
         "Service" => &["spec.clusterIP", "spec.type"],
         "CertificateSigningRequest" => &["spec.signerName"],
         _ => &[],
-    };
-    fields.contains(&field)
+    }
 }

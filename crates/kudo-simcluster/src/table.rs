@@ -40,11 +40,7 @@ pub(crate) fn table(
                 Include::Metadata => crate::verbs::partial(object),
                 Include::Object => object.clone(),
             };
-            let mut row = json!({ "cells": cells });
-            if !object.is_null() {
-                row["object"] = object;
-            }
-            row
+            json!({ "cells": cells, "object": object })
         })
         .collect();
     let definitions: Vec<Value> = columns.iter().map(columns::Column::definition).collect();

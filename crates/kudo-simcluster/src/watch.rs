@@ -25,6 +25,8 @@ use crate::verbs::{Selection, Target};
 
 /// Between two bookmarks.
 const BOOKMARKS: Duration = Duration::from_mins(1);
+/// How long before its end a watch is told for the last time how far it got.
+const LAST_BOOKMARK: Duration = Duration::from_secs(2);
 /// The longest a watch goes on if it does not say.
 const LONGEST: Duration = Duration::from_hours(1);
 
@@ -35,6 +37,16 @@ pub(crate) fn too_large(version: u64, newest: u64) -> Refusal {
         json!({ "reason": "ResourceVersionTooLarge", "message": "Too large resource version" });
     Refusal::new(504, "Timeout", format!("Timeout: {message}"))
         .with_details(json!({ "causes": [cause], "retryAfterSeconds": 1 }))
+}
+
+/// Reads a version that a list or a watch begins with.
+pub(crate) fn version(text: &str) -> Result<u64, Refusal> {
+    text.parse().map_err(|_| {
+        let value = Value::from(text);
+        let detail = format!("strconv.ParseUint: parsing {text:?}: invalid syntax");
+        let error = FieldError::invalid("resourceVersion", &value, detail);
+        Refusal::new(500, "", error.to_string())
+    })
 }
 
 /// Shows an object; the flag tells whether it is the first of its watch.
@@ -72,20 +84,10 @@ pub(crate) fn open(
     let initial = initial_events(call)?;
     let version = match call.query.get("resourceVersion") {
         None | Some("0") => None,
-        Some(text) => Some(text.parse::<u64>().map_err(|_| {
-            let value = Value::from(text);
-            let detail = format!("strconv.ParseUint: parsing {text:?}: invalid syntax");
-            let error = FieldError::invalid("resourceVersion", &value, detail);
-            Refusal::whole(invalid_status("", "", "", &[error]))
-        })?),
+        Some(text) => Some(self::version(text)?),
     };
-    let seconds = call
-        .query
-        .get("timeoutSeconds")
-        .and_then(|text| text.parse().ok());
-    let limit = seconds
-        .filter(|seconds| *seconds > 0)
-        .map_or(LONGEST, Duration::from_secs);
+    let limit = call.timeout()?.map_or(LONGEST, Duration::from_secs);
+    let limit = limit.min(LONGEST);
     let permit = Arc::clone(&server.watches)
         .try_acquire_owned()
         .map_err(|_| {
@@ -107,7 +109,7 @@ pub(crate) fn open(
         ready: VecDeque::new(),
         wake,
         bookmarks: call.query.is("allowWatchBookmarks"),
-        next_bookmark: now + BOOKMARKS,
+        next_bookmark: (now + BOOKMARKS).min(now + limit.saturating_sub(LAST_BOOKMARK)),
         end: now + limit,
         ended: false,
         _permit: permit,
@@ -179,7 +181,12 @@ async fn next(mut watch: Watch) -> Option<(Bytes, Watch)> {
                 if now >= watch.end {
                     return None;
                 }
+                // The last one comes a little before the end.
+                let last = watch.end.checked_sub(LAST_BOOKMARK).unwrap_or(now);
                 watch.next_bookmark = now + BOOKMARKS;
+                if last > now {
+                    watch.next_bookmark = watch.next_bookmark.min(last);
+                }
                 watch.collect();
                 watch.bookmark(false);
             }

@@ -13,6 +13,10 @@ const ALL_KILL_POINTS: &str = "KUDO_ALL_KILL_POINTS";
 /// Tells the command line's tests where the program is, so that they do not build it once more.
 const PROGRAM: &str = "KUDO_TEST_PROGRAM";
 
+/// How many seconds each kind of senseless request is sent to the embedded cluster: a minute for all
+/// of them on two cores.
+const FUZZ_SECONDS: (&str, &str) = ("KUDO_FUZZ_SECONDS", "20");
+
 /// Why the tests failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TestsError {
@@ -29,6 +33,9 @@ pub(super) fn run(all_kill_points: bool) -> Result<(), TestsError> {
     let programs = build_for_tests()?;
     let mut command = cargo(["test", "--workspace", "--no-fail-fast"]);
     command.env(PROGRAM, programs.join("kubectl-kudo"));
+    if std::env::var_os(FUZZ_SECONDS.0).is_none() {
+        command.env(FUZZ_SECONDS.0, FUZZ_SECONDS.1);
+    }
     if all_kill_points {
         command.env(ALL_KILL_POINTS, "1");
     }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures::{Stream, StreamExt};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
-use http_body::Frame;
+use http_body::{Body as _, Frame};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use serde_json::Value;
@@ -18,6 +18,7 @@ use super::status::Refusal;
 /// Body of every answer.
 pub(crate) type Body = UnsyncBoxBody<Bytes, Infallible>;
 
+const YAML: &str = "application/yaml";
 const WARNING: HeaderName = HeaderName::from_static("warning");
 
 /// An answer with a body of some type.
@@ -64,6 +65,38 @@ pub(crate) fn stream(
     let mut response = bytes(200, media, Bytes::new());
     *response.body_mut() = StreamBody::new(frames).boxed_unsync();
     response
+}
+
+/// Whether the first type that a client accepts is YAML.
+pub(super) fn is_yaml_wanted(headers: &http::HeaderMap) -> bool {
+    let accept = headers.get(http::header::ACCEPT);
+    let accept = accept.and_then(|value| value.to_str().ok());
+    let first = accept.unwrap_or_default().split([',', ';']).next();
+    first.is_some_and(|media| media.trim() == YAML)
+}
+
+/// The same answer as YAML; what goes on without end stays as it is.
+pub(super) async fn to_yaml(response: Response<Body>) -> Response<Body> {
+    let media = response.headers().get(CONTENT_TYPE);
+    let is_whole = response.body().size_hint().exact().is_some();
+    if !is_whole || media.is_none_or(|media| media != JSON) {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    let Ok(body) = body.collect().await;
+    let bytes = body.to_bytes();
+    let value: Option<Value> = serde_json::from_slice(&bytes).ok();
+    let text = value.and_then(|value| serde_saphyr::to_string(&value).ok());
+    let body = match text {
+        Some(text) => {
+            parts
+                .headers
+                .insert(CONTENT_TYPE, HeaderValue::from_static(YAML));
+            Bytes::from(text)
+        }
+        None => bytes,
+    };
+    Response::from_parts(parts, Full::new(body).boxed_unsync())
 }
 
 /// One header a warning.

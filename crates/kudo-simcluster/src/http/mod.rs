@@ -8,6 +8,7 @@ pub(crate) mod status;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
@@ -23,7 +24,8 @@ use crate::rbac::User;
 
 /// No body may be larger.
 const BODY_LIMIT: usize = 3 * 1024 * 1024;
-/// No JSON may be nested deeper than `serde_json` reads; a guard against what is built from it.
+/// How long a client may take to send a body.
+const BODY_PATIENCE: Duration = Duration::from_mins(1);
 pub(crate) const JSON: &str = "application/json";
 
 /// One request, read.
@@ -90,7 +92,12 @@ impl Server {
             Ok(user) => user,
             Err(refusal) => return answer::refusal(&refusal),
         };
-        let body = match Limited::new(body, BODY_LIMIT).collect().await {
+        let body = Limited::new(body, BODY_LIMIT).collect();
+        let Ok(body) = tokio::time::timeout(BODY_PATIENCE, body).await else {
+            let message = "Timeout: request did not complete within the allotted timeout";
+            return answer::refusal(&Refusal::new(504, "Timeout", message));
+        };
+        let body = match body {
             Ok(body) => body.to_bytes(),
             Err(error) if error.is::<LengthLimitError>() => {
                 let message = format!("Request entity too large: limit is {BODY_LIMIT}");
@@ -112,9 +119,15 @@ impl Server {
         let mut response = answered.unwrap_or_else(|refusal| answer::refusal(&refusal));
         let warnings = call
             .warnings
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner);
+            .lock()
+            .map(|mut warnings| std::mem::take(&mut *warnings))
+            .unwrap_or_default();
         answer::add_warnings(&mut response, warnings);
+        if call.method == Method::HEAD {
+            *response.body_mut() = http_body_util::Empty::new().boxed_unsync();
+        } else if answer::is_yaml_wanted(&call.headers) {
+            response = answer::to_yaml(response).await;
+        }
         response
     }
 }

@@ -33,9 +33,10 @@ pub(crate) enum Route {
 
 /// Reads a path. What it names need not exist.
 pub(crate) fn route(path: &str) -> Route {
+    let path = path.strip_prefix('/').unwrap_or(path);
+    let path = path.strip_suffix('/').unwrap_or(path);
     let parts: Vec<String> = path
         .split('/')
-        .filter(|part| !part.is_empty())
         .map(|part| percent_decode_str(part).decode_utf8_lossy().into_owned())
         .collect();
     let words: Vec<&str> = parts.iter().map(String::as_str).collect();

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -11,10 +12,11 @@ use hyper::body::Incoming;
 use hyper::client;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -24,6 +26,8 @@ use super::answer::Body;
 use crate::cluster::Server;
 use crate::rbac::User;
 
+/// How long a client may take to greet, to begin a request, or to send its head.
+const HEAD_PATIENCE: Duration = Duration::from_secs(90);
 /// Bytes that are on their way through a pipe in this process.
 const PIPE: usize = 64 * 1024;
 
@@ -144,7 +148,8 @@ async fn accept(server: Arc<Server>, listener: TcpListener, tls: Option<TlsAccep
                     connections.spawn(async move {
                         match tls {
                             Some(tls) => {
-                                if let Ok(stream) = tls.accept(stream).await {
+                                let greeted = timeout(HEAD_PATIENCE, tls.accept(stream)).await;
+                                if let Ok(Ok(stream)) = greeted {
                                     serve(server, stream, None).await;
                                 }
                             }
@@ -173,7 +178,10 @@ async fn serve(
         let (server, user) = (Arc::clone(&server), user.clone());
         async move { Ok::<_, Infallible>(server.answer(request, user).await) }
     });
-    let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_PATIENCE)
+        .serve_connection(TokioIo::new(stream), service);
     let outcome = connection.with_upgrades().await;
     if let Err(error) = outcome {
         tracing::debug!(%error, "a connection ended");

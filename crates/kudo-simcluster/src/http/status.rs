@@ -57,6 +57,10 @@ impl Refusal {
         self
     }
 
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Sends a status that is already made.
     pub(crate) fn whole(status: Value) -> Self {
         let code = status["code"]

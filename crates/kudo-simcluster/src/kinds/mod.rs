@@ -216,6 +216,14 @@ impl Registry {
         self.resources(group, version)?.get(plural)
     }
 
+    /// Whether a group has built-in kinds, and so paths of its own.
+    pub(crate) fn serves_by_itself(&self, group: &str) -> bool {
+        let built_in = self.kinds.iter().filter(|kind| !kind.strategy.custom);
+        built_in
+            .flat_map(|kind| &kind.versions)
+            .any(|version| version.group == group)
+    }
+
     /// A built-in kind by where it is stored.
     pub(crate) fn stored(&self, storage: &str) -> Option<Shown> {
         let kind = self.kinds.iter().find(|kind| &*kind.storage == storage)?;

@@ -9,6 +9,7 @@ mod catalogue;
 mod decode;
 mod duplicates;
 mod openapi;
+mod openapi_binary;
 mod quantity;
 mod zero;
 
@@ -19,6 +20,7 @@ pub use catalogue::{metadata, of};
 pub use decode::{DecodeError, decode, drop_unknown};
 pub use duplicates::duplicate_fields;
 pub use openapi::{Resource, openapi_v2, openapi_v3, openapi_v3_of};
+pub use openapi_binary::openapi_v2_binary;
 pub use quantity::{Quantity, QuantityError};
 
 /// A type, shared; built-in types refer to each other by name, so that they may be recursive.

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::Key;
 use crate::kinds::{Shown, convert};
+use crate::structural::Structural;
 
 /// An object as it is stored: immutable, shared with the log and with whoever reads it.
 #[derive(Debug)]
@@ -23,6 +24,12 @@ pub(crate) struct Entry {
 pub(super) fn key(object: &Value) -> Key {
     let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default();
     (text("namespace").into(), text("name").into())
+}
+
+/// The schema whose defaults are set in what is read: that of the version that is stored.
+fn late_defaults(shown: &Shown) -> Option<&Structural> {
+    let stored = shown.kind.versions.first()?.structural.as_deref();
+    stored.filter(|structural| structural.has_defaults())
 }
 
 impl Entry {
@@ -75,12 +82,16 @@ impl Entry {
         }
         object["apiVersion"] = shown.api_version().into();
         object["kind"] = shown.kind.kind.as_str().into();
+        // A schema may have changed since the object was written.
+        if let Some(structural) = late_defaults(shown) {
+            structural.default(&mut object);
+        }
         object
     }
 
     /// Writes the text of `object` behind what is there.
     pub(crate) fn write(&self, shown: &Shown, to: &mut Vec<u8>) {
-        if shown.converts() {
+        if shown.converts() || late_defaults(shown).is_some() {
             to.extend_from_slice(self.object(shown).to_string().as_bytes());
             return;
         }

@@ -193,6 +193,15 @@ impl Store {
         }
     }
 
+    /// Begins the log of a kind that has just come to be.
+    pub(crate) fn open(&self, storage: &Arc<str>) {
+        let mut state = self.state();
+        if !state.collections.contains_key(storage) {
+            let version = state.version;
+            state.collection(storage).lost = version;
+        }
+    }
+
     pub(crate) fn create(&self, storage: &Arc<str>, object: Value) -> Result<Arc<Entry>, Refused> {
         let mut state = self.state();
         let key = entry::key(&object);

@@ -72,7 +72,6 @@ impl Check<'_> {
     fn schema(&mut self, schema: &Value, path: &str, place: Place) {
         self.parts(schema, path);
         self.extensions(schema, path);
-        self.ty(schema, path, place);
         for (key, property) in map(&schema["properties"]) {
             let path = format!("{path}.properties[{key}]");
             self.schema(property, &path, Place::Field);
@@ -85,6 +84,7 @@ impl Check<'_> {
             self.schema(&schema["additionalProperties"], &path, Place::Field);
         }
         self.alternatives(schema, schema, path);
+        self.ty(schema, path, place);
     }
 
     fn ty(&mut self, schema: &Value, path: &str, place: Place) {

@@ -25,6 +25,7 @@ pub struct Structural {
     source: Value,
     ty: TypeRef,
     patterns: BTreeMap<String, Regex>,
+    has_defaults: bool,
 }
 
 impl Structural {
@@ -37,6 +38,7 @@ impl Structural {
             source: schema.clone(),
             ty: types::root(schema),
             patterns,
+            has_defaults: default::has_any(schema),
         };
         if errors.is_empty() {
             compile::check_defaults(&compiled, schema, field, &mut errors);
@@ -63,6 +65,11 @@ impl Structural {
         let mut removed = Vec::new();
         prune::prune(&self.source, object, prune::Place::Root, "", &mut removed);
         removed
+    }
+
+    /// Whether any field has a default.
+    pub fn has_defaults(&self) -> bool {
+        self.has_defaults
     }
 
     /// Sets defaults. Nulls of fields that are not nullable are taken as not said.

@@ -144,12 +144,7 @@ pub(super) fn node_roles(node: &Value, _: Timestamp) -> Value {
 
 pub(super) fn data(object: &Value, _: Timestamp) -> Value {
     let count = |field: &str| object[field].as_object().map_or(0, serde_json::Map::len);
-    let sum = count("data") + count("binaryData");
-    if object["type"].is_null() {
-        sum.to_string().into()
-    } else {
-        sum.into()
-    }
+    (count("data") + count("binaryData")).into()
 }
 
 pub(super) fn external_ip(service: &Value, _: Timestamp) -> Value {

@@ -20,6 +20,8 @@ pub(super) struct Column {
 enum Source {
     /// A JSON pointer.
     Pointer(&'static str),
+    /// A JSON pointer to a number, which is none where it leads nowhere.
+    Count(&'static str),
     Age,
     Made(fn(&Value, Timestamp) -> Value),
     /// A `JSONPath` of a custom resource's definition.
@@ -45,6 +47,7 @@ impl Column {
                     (value, _) => value,
                 }
             }
+            Source::Count(pointer) => object.pointer(pointer).cloned().unwrap_or_else(|| 0.into()),
             Source::Age => age(&object["metadata"]["creationTimestamp"], now).into(),
             Source::Made(made) => made(object, now),
             Source::Path(path) => custom_cell(object, path, &self.kind, now),
@@ -82,7 +85,10 @@ pub(super) fn of(shown: &Shown) -> Vec<Column> {
             .iter()
             .position(|column| column.priority > 0)
             .unwrap_or(columns.len());
-        let dated = matches!(shown.kind.kind.as_str(), "ClusterRole" | "Role");
+        let dated = matches!(
+            shown.kind.kind.as_str(),
+            "ClusterRole" | "CustomResourceDefinition" | "Role"
+        );
         let name = if dated { "Created At" } else { "Age" };
         let source = if dated {
             Source::Pointer("/metadata/creationTimestamp")
@@ -101,9 +107,11 @@ type Row = (&'static str, &'static str, i64, Source);
 
 #[expect(clippy::too_many_lines, reason = "a table")]
 fn built_in(kind: &str) -> Vec<Row> {
-    use Source::{Made, Pointer};
+    use Source::{Count, Made, Pointer};
     let text = |name, pointer| (name, "string", 0, Pointer(pointer));
     let number = |name, pointer| (name, "integer", 0, Pointer(pointer));
+    // A number in a column that says to hold text, as servers have it.
+    let count = |name, pointer| (name, "string", 0, Count(pointer));
     match kind {
         "Pod" => vec![
             ("Ready", "string", 0, Made(cells::pod_ready)),
@@ -143,7 +151,7 @@ fn built_in(kind: &str) -> Vec<Row> {
         "ConfigMap" => vec![("Data", "string", 0, Made(cells::data))],
         "Secret" => vec![
             text("Type", "/type"),
-            ("Data", "integer", 0, Made(cells::data)),
+            ("Data", "string", 0, Made(cells::data)),
         ],
         "ServiceAccount" => vec![(
             "Secrets",
@@ -212,8 +220,8 @@ fn built_in(kind: &str) -> Vec<Row> {
         "Deployment" => with_images(
             vec![
                 ("Ready", "string", 0, Made(|object, _| cells::ready(object))),
-                number("Up-to-date", "/status/updatedReplicas"),
-                number("Available", "/status/availableReplicas"),
+                count("Up-to-date", "/status/updatedReplicas"),
+                count("Available", "/status/availableReplicas"),
             ],
             true,
         ),

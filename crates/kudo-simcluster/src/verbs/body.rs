@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::Target;
 use super::options::FieldValidation;
+use crate::field_error::{FieldError, invalid_status};
 use crate::http::Call;
 use crate::http::status::Refusal;
 use crate::kinds::Shown;
@@ -32,7 +33,12 @@ pub(super) fn parse(call: &Call) -> Result<Value, Refusal> {
 }
 
 pub(super) fn parse_json(text: &[u8]) -> Result<Value, Refusal> {
-    serde_json::from_slice(text).map_err(|error| {
+    let parsed = serde_json::from_slice(text);
+    let parsed = parsed.or_else(|error| match go_json::mended(text) {
+        Some(mended) => serde_json::from_slice(&mended),
+        None => Err(error),
+    });
+    parsed.map_err(|error| {
         let fault = go_json::fault(text).unwrap_or_else(|| error.to_string());
         Refusal::bad_request(format!("{NO_KIND}: {fault}"))
     })
@@ -117,7 +123,7 @@ fn check_text(shown: &Shown, text: &[u8]) -> Result<(), Refusal> {
 
 /// The beginning of a body, as text if it may be an object.
 fn summary(text: &[u8]) -> String {
-    const LIMIT: usize = 2048;
+    const LIMIT: usize = 30;
     let cut = &text[..text.len().min(LIMIT)];
     let more = if text.len() > LIMIT { " ..." } else { "" };
     match cut.first() {
@@ -145,19 +151,22 @@ fn unfit(shown: &Shown, problem: &str) -> Refusal {
 
 /// Whether the body says that it is of the kind; what it does not say is set.
 fn check_kind(shown: &Shown, value: &mut Value) -> Result<(), Refusal> {
+    if value.is_null() {
+        *value = Value::Object(serde_json::Map::new());
+    }
     if !value.is_object() {
-        return Err(Refusal::bad_request(
-            "couldn't get version/kind; json parse error: json: cannot unmarshal into Go value of type \
-             struct { APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \
-             \"json:\\\"kind,omitempty\\\"\" }",
-        ));
+        let kind = crate::patch::go_kind(value);
+        return Err(Refusal::bad_request(format!(
+            "{NO_KIND}: json: cannot unmarshal {kind} into Go value of type {KIND_AND_VERSION}"
+        )));
     }
     let api_version = shown.api_version();
     let kind = shown.kind.kind.as_str();
     if shown.kind.strategy.custom && value["kind"].as_str().is_none_or(str::is_empty) {
-        let text = value.to_string();
+        let problem = format!("Object 'Kind' is missing in '{value}'");
         return Err(Refusal::bad_request(format!(
-            "Object 'Kind' is missing in '{text}'"
+            "{kind} in version {:?} cannot be handled as a {kind}: {problem}",
+            shown.version().version
         )));
     }
     let text = |field: &str| value[field].as_str().unwrap_or_default().to_owned();
@@ -178,6 +187,12 @@ fn check_kind(shown: &Shown, value: &mut Value) -> Result<(), Refusal> {
     match value["kind"].as_str() {
         None | Some("") => value["kind"] = kind.into(),
         Some(said) if said == kind => {}
+        Some(said) if shown.kind.strategy.custom => {
+            let error = FieldError::invalid("kind", &value["kind"], format!("must be {kind}"));
+            let name = value["metadata"]["name"].as_str().unwrap_or_default();
+            let status = invalid_status(&shown.version().group, said, name, &[error]);
+            return Err(Refusal::whole(status));
+        }
         Some(said) => {
             let version = &shown.version().version;
             return Err(Refusal::bad_request(format!(

@@ -66,9 +66,11 @@ impl Call {
                 .as_object_mut()
                 .map(|members| members.remove("status"));
         }
-        builtin::prepare_create(shown.gvk(), &mut object);
+        if !shown.kind.strategy.custom {
+            builtin::prepare_create(shown.gvk(), &mut object);
+        }
         if shown.kind.kind == "CustomResourceDefinition" {
-            crd::prepare(&self.server, None, &mut object);
+            crd::prepare(None, &mut object);
         }
         Self::validate_create(target, &object)?;
         self.assign(shown, &mut object)?;

@@ -21,7 +21,7 @@ use crate::http::Call;
 use crate::http::answer::{self, Body};
 use crate::http::path::ResourcePath;
 use crate::http::status::Refusal;
-use crate::kinds::Shown;
+use crate::kinds::{Registry, Shown};
 
 pub(crate) use read::{Form, Selection, partial};
 pub(crate) use scale::selector_text;
@@ -79,17 +79,20 @@ impl Call {
             .find(&path.group, &path.version, &path.plural)
             .cloned()
         else {
-            return Ok(answer::no_such_path());
+            return Self::no_such(&registry, &path.group);
         };
         if let Some(warning) = &shown.version().deprecated {
             self.warn(warning.clone());
         }
-        if !shown.kind.namespaced && !path.namespace.is_empty() {
-            return Ok(answer::no_such_path());
+        let nowhere = if shown.kind.namespaced {
+            path.namespace.is_empty() && !path.name.is_empty()
+        } else {
+            !path.namespace.is_empty()
+        };
+        if nowhere {
+            return Self::no_such(&registry, &path.group);
         }
-        if shown.kind.namespaced && path.namespace.is_empty() && !path.name.is_empty() {
-            return Ok(answer::no_such_path());
-        }
+        check_segment(&path.name)?;
         let target = Target { shown, path };
         self.authorize(&target)?;
         if target.shown.kind.strategy.review {
@@ -99,18 +102,18 @@ impl Call {
             return self.subresource(&target, upgrade).await;
         }
         let collection = target.name().is_empty();
+        // Objects of all namespaces are read together, and not written.
+        let in_place = !target.shown.kind.namespaced || !target.namespace().is_empty();
         match (&self.method, collection) {
-            (&Method::GET | &Method::HEAD, true) => self.list_or_watch(&target),
-            (&Method::GET | &Method::HEAD, false) => self.get(&target),
-            (&Method::POST, true)
-                if !target.shown.kind.namespaced || !target.namespace().is_empty() =>
-            {
-                self.create(&target).await
-            }
+            (&Method::GET, true) => self.list_or_watch(&target),
+            (&Method::GET, false) => self.get(&target),
+            (&Method::POST, true) if in_place => self.create(&target).await,
             (&Method::PUT, false) => self.update(&target).await,
             (&Method::PATCH, false) => self.patch(&target).await,
             (&Method::DELETE, false) => self.delete(&target).await,
-            (&Method::DELETE, true) => self.delete_collection(&target).await,
+            (&Method::DELETE, true) if in_place && target.shown.kind.kind != "Namespace" => {
+                self.delete_collection(&target).await
+            }
             _ => Err(Refusal::method_not_allowed()),
         }
     }
@@ -124,13 +127,13 @@ impl Call {
         let other = |name: &str| version.others.iter().any(|(known, ..)| *known == name);
         match (target.path.subresource.as_str(), &self.method) {
             ("status", method) if version.status => match *method {
-                Method::GET | Method::HEAD => self.get(target),
+                Method::GET => self.get(target),
                 Method::PUT => self.update(target).await,
                 Method::PATCH => self.patch(target).await,
                 _ => Err(Refusal::method_not_allowed()),
             },
             ("scale", method) if version.scale.is_some() => match *method {
-                Method::GET | Method::HEAD => self.get_scale(target),
+                Method::GET => self.get_scale(target),
                 Method::PUT | Method::PATCH => self.put_scale(target).await,
                 _ => Err(Refusal::method_not_allowed()),
             },
@@ -144,7 +147,30 @@ impl Call {
             }
             ("approval", &Method::PUT) if other("approval") => self.update(target).await,
             (name, _) if other(name) => Err(Refusal::method_not_allowed()),
+            _ if target.shown.kind.strategy.custom => Err(target.not_found()),
             _ => Err(Refusal::no_such_resource()),
         }
     }
+
+    /// A path that leads to no resource.
+    fn no_such(registry: &Registry, group: &str) -> Result<Response<Body>, Refusal> {
+        if registry.serves_by_itself(group) {
+            return Err(Refusal::no_such_resource());
+        }
+        Ok(answer::no_such_path())
+    }
+}
+
+/// Whether a name may be a part of a path.
+fn check_segment(name: &str) -> Result<(), Refusal> {
+    let problem = match name {
+        "." | ".." => format!("may not be '{name}'"),
+        name => match name.chars().find(|letter| "/%".contains(*letter)) {
+            Some(letter) => format!("may not contain '{letter}'"),
+            None => return Ok(()),
+        },
+    };
+    Err(Refusal::bad_request(format!(
+        "Name parameter invalid: {name:?}: {problem}"
+    )))
 }

@@ -139,7 +139,7 @@ pub(super) fn delete_options(call: &Call) -> Result<DeleteOptions, Refusal> {
         && kind != "DeleteOptions"
     {
         let message = format!("no kind {kind:?} is registered for the options of a deletion");
-        return Err(Refusal::bad_request(message));
+        return Err(Refusal::new(500, "", message));
     }
     options.dry_run = dry_run(&call.query, &mut errors);
     for value in body["dryRun"].as_array().into_iter().flatten() {

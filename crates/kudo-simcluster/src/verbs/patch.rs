@@ -32,7 +32,11 @@ pub(super) enum Patch {
 
 impl From<PatchError> for Refusal {
     fn from(error: PatchError) -> Self {
-        Self::new(error.code(), error.reason(), error.to_string())
+        let refusal = Self::new(error.code(), error.reason(), error.to_string());
+        match error {
+            PatchError::Unprocessable { .. } => refusal.with_details(json!({})),
+            _ => refusal,
+        }
     }
 }
 
@@ -45,6 +49,10 @@ impl Call {
         } else {
             &[JSON_PATCH, MERGE, STRATEGIC, APPLY]
         };
+        if !accepted.contains(&media) && !custom {
+            let refusal = Refusal::new(415, "UnsupportedMediaType", "415: Unsupported Media Type");
+            return Err(refusal.with_details(json!({})));
+        }
         if !accepted.contains(&media) {
             return Err(Refusal::unsupported_media(accepted));
         }
@@ -61,7 +69,7 @@ impl Call {
         if media == JSON_PATCH && value.as_array().is_some_and(|list| list.len() > OPERATIONS) {
             let count = value.as_array().map_or(0, Vec::len);
             let message = format!(
-                "The allowed maximum operations in a JSON patch is {OPERATIONS}, got {count}"
+                "Request entity too large: The allowed maximum operations in a JSON patch is {OPERATIONS}, got {count}"
             );
             return Err(Refusal::new(413, "RequestEntityTooLarge", message));
         }
@@ -155,7 +163,15 @@ impl Call {
                 said.1, known.1
             )));
         }
-        let unknown = body::decode(&target.shown, &mut object)?;
+        let decoded = body::decode(&target.shown, &mut object);
+        let unknown = match patch {
+            Patch::Strategic(change) => decoded.map_err(|refusal| {
+                let shown = patch::go_print(change);
+                let error = FieldError::invalid_shown("patch", shown, refusal.message());
+                Refusal::whole(invalid_status("", "", "", &[error]))
+            })?,
+            _ => decoded?,
+        };
         let problems: Vec<String> = unknown
             .iter()
             .map(|field| format!("unknown field {field:?}"))
@@ -194,14 +210,9 @@ impl Call {
         let text =
             |config: &Value, field: &str| config[field].as_str().unwrap_or_default().to_owned();
         let (said, kind) = (text(&config, "apiVersion"), text(&config, "kind"));
-        if said.is_empty() || kind.is_empty() {
-            let missing = if kind.is_empty() {
-                "Kind"
-            } else {
-                "apiVersion"
-            };
+        if said == api_version && kind.is_empty() {
             return Err(Refusal::bad_request(format!(
-                "Object '{missing}' is missing in '{config}'"
+                "Object 'Kind' is missing in '{config}'"
             )));
         }
         if said != api_version || kind != shown.kind.kind {

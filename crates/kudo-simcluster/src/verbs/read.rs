@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 
 use super::Target;
 use super::pages::Place;
+use crate::field_error::{FieldError, invalid_status};
 use crate::http::answer::{self, Body};
 use crate::http::status::Refusal;
 use crate::http::{Call, JSON};
 use crate::selector::{Fields, Labels};
 use crate::store::Entry;
-use crate::table;
-use crate::watch;
+use crate::{table, watch};
 
 /// How objects are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +63,7 @@ impl Call {
         if target.path.watch {
             return self.watch(target);
         }
+        self.included()?;
         let store = &self.server.store;
         let found = store.get(target.storage(), target.namespace(), target.name());
         let entry = found.ok_or_else(|| target.not_found())?;
@@ -80,15 +81,18 @@ impl Call {
             return self.watch(target);
         }
         let selection = self.selection(target)?;
+        self.included()?;
+        self.timeout()?;
         self.check_list_version()?;
-        let limit: usize = match self.query.get("limit") {
+        let limit = match self.query.get("limit") {
             Some(text) => text.parse().map_err(|_| {
                 Refusal::bad_request(format!(
                     "strconv.ParseInt: parsing {text:?}: invalid syntax"
                 ))
             })?,
-            None => 0,
+            None => 0_i64,
         };
+        let limit = usize::try_from(limit).unwrap_or(0);
         let place = self.query.get("continue").map(Place::read).transpose()?;
         let snapshot = self.snapshot(target, limit, place.as_ref())?;
         let mut kept: Vec<Arc<Entry>> = Vec::new();
@@ -128,6 +132,10 @@ impl Call {
             Form::Plain => {
                 let mut text = Vec::with_capacity(256 + entries.len() * 512);
                 let (kind, api_version) = (&shown.kind.list_kind, shown.api_version());
+                let mut metadata = metadata.clone();
+                if shown.kind.strategy.custom && metadata["continue"].is_null() {
+                    metadata["continue"] = "".into();
+                }
                 let head = format!(
                     "{{\"kind\":\"{kind}\",\"apiVersion\":\"{api_version}\",\"metadata\":{metadata},\"items\":["
                 );
@@ -147,7 +155,7 @@ impl Call {
                     shown,
                     &objects,
                     metadata,
-                    self.included(),
+                    self.included().unwrap_or(table::Include::Metadata),
                     self.server.clock.now(),
                 );
                 answer::json(200, &table)
@@ -176,8 +184,8 @@ impl Call {
                 let metadata = json!({ "resourceVersion": version });
                 let objects = std::slice::from_ref(object);
                 let now = self.server.clock.now();
-                let mut table =
-                    table::table(&target.shown, objects, &metadata, self.included(), now);
+                let include = self.included().unwrap_or(table::Include::Metadata);
+                let mut table = table::table(&target.shown, objects, &metadata, include, now);
                 if !header {
                     table["columnDefinitions"] = Value::Null;
                 }
@@ -190,7 +198,7 @@ impl Call {
     fn watch(&self, target: &Target) -> Result<Response<Body>, Refusal> {
         let selection = self.selection(target)?;
         let now = self.server.clock.now();
-        let (form, include) = (self.form(), self.included());
+        let (form, include) = (self.form(), self.included()?);
         let shown = target.shown.clone();
         watch::open(
             self,
@@ -221,7 +229,7 @@ impl Call {
         Ok(Selection {
             namespace: target.namespace().to_owned(),
             labels: labels.map_err(bad)?,
-            fields: Fields::parse(fields, &target.shown.kind.kind).map_err(bad)?,
+            fields: Fields::parse(fields, &target.shown).map_err(bad)?,
             name: (!name.is_empty()).then(|| name.to_owned()),
         })
     }
@@ -229,9 +237,8 @@ impl Call {
     /// The version of a list must be one that is there.
     fn check_list_version(&self) -> Result<(), Refusal> {
         let options = |field: &str, detail: &str| {
-            let error = crate::field_error::FieldError::forbidden(field, detail);
-            let kind = "ListOptions";
-            let status = crate::field_error::invalid_status("meta.k8s.io", kind, "", &[error]);
+            let error = FieldError::forbidden(field, detail);
+            let status = invalid_status("meta.k8s.io", "ListOptions", "", &[error]);
             Refusal::whole(status)
         };
         let version = self.query.get("resourceVersion");
@@ -245,22 +252,36 @@ impl Call {
                     "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"";
                 return Err(options("resourceVersionMatch", detail));
             }
+            if !["Exact", "NotOlderThan"].contains(&rule) {
+                let field = "resourceVersionMatch";
+                let known = ["Exact", "NotOlderThan", ""];
+                let error = FieldError::not_supported(field, &Value::from(rule), &known);
+                let status = invalid_status("meta.k8s.io", "ListOptions", "", &[error]);
+                return Err(Refusal::whole(status));
+            }
         }
         let Some(text) = version else {
             return Ok(());
         };
-        let Ok(version) = text.parse::<u64>() else {
-            let value = Value::from(text);
-            let detail = format!("strconv.ParseUint: parsing {text:?}: invalid syntax");
-            let error = crate::field_error::FieldError::invalid("resourceVersion", &value, detail);
-            let status = crate::field_error::invalid_status("", "", "", &[error]);
-            return Err(Refusal::whole(status));
-        };
+        let version = watch::version(text)?;
         let newest = self.server.store.version();
         if version > newest {
             return Err(watch::too_large(version, newest));
         }
         Ok(())
+    }
+
+    /// How long a list or watch may take.
+    pub(crate) fn timeout(&self) -> Result<Option<u64>, Refusal> {
+        let Some(text) = self.query.get("timeoutSeconds") else {
+            return Ok(None);
+        };
+        let seconds: i64 = text.parse().map_err(|_| {
+            Refusal::bad_request(format!(
+                "strconv.ParseInt: parsing {text:?}: invalid syntax"
+            ))
+        })?;
+        Ok(u64::try_from(seconds).ok().filter(|seconds| *seconds > 0))
     }
 
     /// The first form in `Accept` that is known.
@@ -281,12 +302,28 @@ impl Call {
     }
 
     fn check_accept(&self) -> Result<(), Refusal> {
-        let accept = self.accept();
-        let known = |part: &str| {
-            let media = part.split(';').next().unwrap_or_default().trim();
-            matches!(media, "" | "*/*" | "application/*" | JSON)
+        let parts = self.accept().split(',').map(str::trim);
+        let known: Vec<&str> = parts
+            .filter(|part| {
+                let media = part.split(';').next().unwrap_or_default().trim();
+                matches!(
+                    media,
+                    "" | "*/*" | "application/*" | JSON | "application/yaml"
+                )
+            })
+            .collect();
+        if known.is_empty() {
+            let message = "406: Not Acceptable\n\nAvailable representations: application/json, \
+                           application/yaml";
+            return Err(Refusal::new(406, "NotAcceptable", message).with_details(json!({})));
+        }
+        let is_served = |part: &&str| {
+            let has = |text: &str| part.contains(text);
+            !has("as=")
+                || ((has("as=Table") || has("as=PartialObjectMetadata"))
+                    && (has("v=v1;") || part.ends_with("v=v1") || has("v=v1beta1")))
         };
-        if accept.split(',').any(known) {
+        if known.iter().any(is_served) {
             return Ok(());
         }
         Err(Refusal::new(
@@ -297,11 +334,16 @@ impl Call {
         ))
     }
 
-    fn included(&self) -> table::Include {
+    fn included(&self) -> Result<table::Include, Refusal> {
         match self.query.get("includeObject") {
-            Some("None") => table::Include::None,
-            Some("Object") => table::Include::Object,
-            _ => table::Include::Metadata,
+            Some("None") => Ok(table::Include::None),
+            Some("Object") => Ok(table::Include::Object),
+            None | Some("Metadata") => Ok(table::Include::Metadata),
+            Some(_) if self.form() != Form::Table => Ok(table::Include::Metadata),
+            Some(other) => Err(Refusal::bad_request(format!(
+                "Unable to convert to Table as requested: includeObject: Invalid value: {other:?}: \
+                 must be 'Metadata', 'Object', 'None', or empty"
+            ))),
         }
     }
 }

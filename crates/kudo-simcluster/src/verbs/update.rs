@@ -4,6 +4,7 @@ use http::Response;
 
 use super::write::Failed;
 use super::{Target, body, options};
+use crate::field_error::{FieldError, invalid_status};
 use crate::http::Call;
 use crate::http::answer::Body;
 use crate::http::status::Refusal;
@@ -36,12 +37,10 @@ impl Call {
             };
             if !conditional && target.shown.kind.strategy.custom {
                 let detail = "must be specified for an update";
-                let error = crate::field_error::FieldError::invalid_shown(
-                    "metadata.resourceVersion",
-                    "0",
-                    detail,
-                );
-                Self::refuse_invalid(&target.shown, target.name(), &[error])?;
+                let error = FieldError::invalid_shown("metadata.resourceVersion", "0x0", detail);
+                let named = target.shown.named();
+                let status = invalid_status(named.group, named.plural, target.name(), &[error]);
+                return Err(Refusal::whole(status));
             }
             match self
                 .replace(target, &before, object.clone(), &options, false)

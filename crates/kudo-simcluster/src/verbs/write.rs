@@ -113,7 +113,7 @@ impl Call {
         Self::keep(target, &old, &mut object);
         Self::count_generation(target, &old, &mut object);
         if shown.kind.kind == "CustomResourceDefinition" {
-            crd::prepare(&self.server, Some(&old), &mut object);
+            crd::prepare(Some(&old), &mut object);
         }
         Self::validate_update(target, &old, &object)?;
         self.assign(shown, &mut object)?;
