@@ -118,6 +118,9 @@ impl<'a> Normalizer<'a> {
                 }
             }
             Value::Object(members) => {
+                if let Some(entries) = members.get_mut("managedFields") {
+                    sort_entries(entries);
+                }
                 if !self.case.script.managed_fields {
                     members.remove("managedFields");
                 }
@@ -211,5 +214,15 @@ fn hide_ages(table: &mut Value) {
                 *cell = "<age>".into();
             }
         }
+    }
+}
+
+/// Orders entries by what they are of: a server orders them by seconds first.
+fn sort_entries(entries: &mut Value) {
+    let text = |entry: &Value, field: &str| entry[field].as_str().unwrap_or_default().to_owned();
+    if let Some(entries) = entries.as_array_mut() {
+        entries.sort_by_key(|entry| {
+            ["operation", "manager", "subresource"].map(|field| text(entry, field))
+        });
     }
 }

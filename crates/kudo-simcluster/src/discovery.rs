@@ -13,8 +13,12 @@ use crate::schema;
 
 /// The version that the server says to be.
 const MINOR: &str = "34";
-/// The document of the second version as protocol buffers.
-const BINARY: &str = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+/// The document of the second version as protocol buffers: its media type, and what older clients
+/// call it, which is none.
+const BINARY: [&str; 2] = [
+    "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
+    "application/com.github.proto-openapi.spec.v2@v1.0+protobuf",
+];
 const VERSION: &str = "v1.34.0";
 
 impl Call {
@@ -58,9 +62,9 @@ impl Call {
             "/openapi/v2" => {
                 let document = schema::openapi_v2(&described(registry), VERSION);
                 let first = self.accept().split(',').next().unwrap_or_default();
-                if first.trim() == BINARY {
+                if BINARY.contains(&first.trim()) {
                     let bytes = schema::openapi_v2_binary(&document);
-                    return answer::bytes(200, BINARY, bytes);
+                    return answer::bytes(200, BINARY[0], bytes);
                 }
                 document
             }

@@ -33,7 +33,7 @@ pub(crate) fn mended(text: &[u8]) -> Option<Vec<u8>> {
         let length = match (surrogate(escape), escape.get(6..).and_then(surrogate)) {
             (None, _) => {
                 let letter = escape.chars().nth(1).map_or(0, char::len_utf8);
-                mended.push_str(&escape[..1 + letter]);
+                mended.push_str(&escape[..=letter]);
                 1 + letter
             }
             (Some(false), Some(true)) => {

@@ -31,6 +31,7 @@ mod kinds;
 pub mod kubelet;
 pub mod managed_fields;
 pub mod patch;
+mod protobuf;
 mod rbac;
 pub mod schema;
 mod selector;

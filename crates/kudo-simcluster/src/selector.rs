@@ -167,9 +167,10 @@ fn requirement(part: &str) -> Result<Requirement, String> {
         .and_then(|values| values.strip_suffix(')'));
     let values = || listed.map(|list| list.split(',').map(|v| v.trim().to_owned()).collect());
     let unlisted = || {
-        let expected = match rest.contains('(') {
-            true => "',', ')' or identifier",
-            false => "'('",
+        let expected = if rest.contains('(') {
+            "',', ')' or identifier"
+        } else {
+            "'('"
         };
         Err(format!("found '', expected: {expected}"))
     };

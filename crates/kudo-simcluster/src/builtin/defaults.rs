@@ -298,6 +298,14 @@ fn set_after(object: &Object, map: &mut Map<String, Value>) {
         map.get(key).is_some_and(|found| found == value)
     };
     match owner {
+        "EndpointSlice" => {
+            let ports = map.get_mut("ports").and_then(Value::as_array_mut);
+            for port in ports.into_iter().flatten() {
+                if port["name"].is_null() {
+                    port["name"] = "".into();
+                }
+            }
+        }
         "DeploymentStrategy" if is(map, "type", "RollingUpdate") => {
             within(map, "rollingUpdate", "maxUnavailable", json!("25%"));
             within(map, "rollingUpdate", "maxSurge", json!("25%"));

@@ -215,9 +215,9 @@ mod tests {
             b"\x12\x07\x0a\x01K\x12\x02v1",
             b"\x42\x00",
             // definitions: one entry, its name, its schema: type, extension
-            b"\x4a\x21\x0a\x1f\x0a\x01A\x12\x1a",
+            b"\x4a\x22\x0a\x20\x0a\x01A\x12\x1b",
             b"\xb2\x01\x08\x0a\x06object",
-            b"\xfa\x01\x0c\x0a\x03x-a\x12\x06\x12\x04true",
+            b"\xfa\x01\x0d\x0a\x03x-a\x12\x06\x12\x04true",
         ];
         let written = openapi_v2_binary(&document);
         let shown = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

@@ -8,6 +8,7 @@ use crate::field_error::{FieldError, invalid_status};
 use crate::http::Call;
 use crate::http::status::Refusal;
 use crate::kinds::Shown;
+use crate::protobuf::{self, ProtobufError};
 use crate::{go_json, schema};
 
 /// Bodies of objects may be of these types.
@@ -28,6 +29,12 @@ pub(super) fn parse(call: &Call) -> Result<Value, Refusal> {
     match call.content_type() {
         "" | "application/json" => parse_json(&call.body),
         "application/yaml" => parse_yaml(&call.body),
+        "application/vnd.kubernetes.protobuf" => {
+            protobuf::decode(&call.body).map_err(|error| match error {
+                ProtobufError::Form => Refusal::bad_request(error.to_string()),
+                _ => Refusal::new(415, "UnsupportedMediaType", error.to_string()),
+            })
+        }
         _ => Err(Refusal::unsupported_media(ACCEPTED)),
     }
 }

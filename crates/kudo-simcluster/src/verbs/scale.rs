@@ -31,7 +31,7 @@ impl Call {
         let patch = if put {
             None
         } else {
-            Some(self.read_patch(true)?)
+            Some(self.read_patch(target.shown.kind.strategy.custom)?)
         };
         for _ in 0..ATTEMPTS {
             let store = &self.server.store;
