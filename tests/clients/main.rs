@@ -1,8 +1,8 @@
 //! Real clients: kubectl, old and new, and Kubernetes' Python client.
 //!
 //! They come from Debian and from the Python package index; `cargo xtask test` puts them into the
-//! project's cache. They are driven on a real control plane with simulated pods;
-//! `KUDO_TEST_CLUSTER=simulated` drives them on the embedded cluster.
+//! project's cache. They are driven on the embedded cluster;
+//! `KUDO_TEST_CLUSTER=real` drives them on a real control plane with simulated pods.
 
 #![cfg(test)]
 
@@ -30,7 +30,7 @@ fn server() -> &'static TestServer {
         let (send, receive) = mpsc::channel();
         std::thread::spawn(move || {
             Runtime::new().unwrap().block_on(async {
-                send.send(TestServer::start(is_simulated(false)).await)
+                send.send(TestServer::start(is_simulated(true)).await)
                     .unwrap();
                 std::future::pending::<()>().await;
             });
