@@ -8,6 +8,8 @@
 
 mod children;
 mod cli;
+#[path = "../comparison.rs"]
+mod comparison;
 mod deletion;
 mod diagnostics;
 mod embedded;

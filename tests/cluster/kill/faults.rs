@@ -7,10 +7,10 @@ use futures::future::BoxFuture;
 use kudo_kube::client::{Admission, Gate, RequestInfo};
 use serde_json::Value;
 
-use super::outcome::difference;
 use super::scenarios::{Deployment, Upgrade};
 use super::witness::Witness;
 use super::{Scenario, Undisturbed};
+use crate::comparison::difference;
 use crate::harness::cluster;
 use crate::managers::{Log, TestManager};
 

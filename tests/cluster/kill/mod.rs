@@ -16,9 +16,9 @@ use futures::{StreamExt, stream};
 use kudo_api::Instance;
 use serde_json::Value;
 
+use crate::comparison::difference;
 use crate::harness::{SOON, TestNamespace, cluster};
 use crate::managers::{Log, TestManager};
-use outcome::difference;
 use scenarios::{Deletion, Deployment, Upgrade};
 use trap::{Moment, Trap};
 use witness::Witness;

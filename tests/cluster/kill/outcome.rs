@@ -1,7 +1,5 @@
 //! What a run comes to, in a form that is the same for all runs.
 
-use std::collections::BTreeSet;
-
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service};
@@ -12,32 +10,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use crate::comparison::normal;
 use crate::harness::TestNamespace;
 use crate::instances::status_of;
-
-/// Takes away what differs from run to run.
-fn normal(value: &mut Value, namespace: &str) {
-    match value {
-        Value::Object(map) => {
-            for volatile in [
-                "uid",
-                "lastUpdatedTimestamp",
-                "lastTransitionTime",
-                "clusterIP",
-                "clusterIPs",
-                "nodePort",
-                "kudo.dev/last-plan-execution-uid",
-                "deployment.kubernetes.io/revision",
-            ] {
-                map.remove(volatile);
-            }
-            map.values_mut().for_each(|inner| normal(inner, namespace));
-        }
-        Value::Array(items) => items.iter_mut().for_each(|inner| normal(inner, namespace)),
-        Value::String(text) => *text = text.replace(namespace, "NAMESPACE"),
-        _ => {}
-    }
-}
 
 async fn objects<K>(
     namespace: &TestNamespace,
@@ -97,34 +72,4 @@ pub(super) async fn state(
     });
     normal(&mut state, namespace.name());
     state
-}
-
-/// Where two values differ, for whoever reads the failure.
-pub(super) fn difference(expected: &Value, found: &Value, at: &str) -> String {
-    match (expected, found) {
-        (Value::Object(a), Value::Object(b)) => {
-            let keys: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
-            let null = Value::Null;
-            let of = |map: &'_ serde_json::Map<String, Value>, key| {
-                map.get(key).cloned().unwrap_or(null.clone())
-            };
-            let parts = keys
-                .into_iter()
-                .map(|key| difference(&of(a, key), &of(b, key), &format!("{at}/{key}")));
-            parts
-                .filter(|part| !part.is_empty())
-                .collect::<Vec<_>>()
-                .join("\n")
-        }
-        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
-            let parts = a.iter().zip(b).enumerate();
-            let parts = parts.map(|(i, (a, b))| difference(a, b, &format!("{at}/{i}")));
-            parts
-                .filter(|part| !part.is_empty())
-                .collect::<Vec<_>>()
-                .join("\n")
-        }
-        (a, b) if a == b => String::new(),
-        (a, b) => format!("{at}: expected {a}, found {b}"),
-    }
 }

@@ -11,7 +11,7 @@ use http::{Request, Response};
 use kube::client::Body;
 use tower::{BoxError, Layer, Service};
 
-use super::request::{RequestInfo, Verb, describe};
+use super::request::{RequestInfo, Verb};
 
 /// How often a verb ended with a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,7 +163,7 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let info = describe(&request);
+        let info = RequestInfo::of(&request);
         let meter = self.meter.clone();
         let sent = self.inner.call(request);
         Box::pin(async move {

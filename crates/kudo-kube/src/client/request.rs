@@ -73,36 +73,38 @@ pub struct RequestInfo {
     pub path: String,
 }
 
-/// Reads what a request does off its method, path and query.
-pub(super) fn describe(request: &Request<Body>) -> RequestInfo {
-    let path = request.uri().path();
-    let query = request.uri().query().unwrap_or_default();
-    let mut address = Address::of(path);
-    let apply = request
-        .headers()
-        .get(http::header::CONTENT_TYPE)
-        .is_some_and(|value| value.as_bytes().starts_with(b"application/apply-patch"));
-    let watch = query
-        .split('&')
-        .any(|pair| matches!(pair, "watch=true" | "watch=1"));
-    let verb = match *request.method() {
-        Method::POST => Verb::Create,
-        Method::PUT => Verb::Update,
-        Method::PATCH if apply => Verb::Apply,
-        Method::PATCH => Verb::Patch,
-        Method::DELETE if address.name.is_none() => Verb::DeleteCollection,
-        Method::DELETE => Verb::Delete,
-        _ if watch => Verb::Watch,
-        _ if address.resource.is_some() && address.name.is_none() => Verb::List,
-        _ => Verb::Get,
-    };
-    RequestInfo {
-        verb,
-        resource: address.resource.take().unwrap_or_default(),
-        namespace: address.namespace,
-        name: address.name,
-        subresource: address.subresource,
-        path: path.to_owned(),
+impl RequestInfo {
+    /// Reads it off a request's method, path and query.
+    pub fn of(request: &Request<Body>) -> Self {
+        let path = request.uri().path();
+        let query = request.uri().query().unwrap_or_default();
+        let mut address = Address::of(path);
+        let apply = request
+            .headers()
+            .get(http::header::CONTENT_TYPE)
+            .is_some_and(|value| value.as_bytes().starts_with(b"application/apply-patch"));
+        let watch = query
+            .split('&')
+            .any(|pair| matches!(pair, "watch=true" | "watch=1"));
+        let verb = match *request.method() {
+            Method::POST => Verb::Create,
+            Method::PUT => Verb::Update,
+            Method::PATCH if apply => Verb::Apply,
+            Method::PATCH => Verb::Patch,
+            Method::DELETE if address.name.is_none() => Verb::DeleteCollection,
+            Method::DELETE => Verb::Delete,
+            _ if watch => Verb::Watch,
+            _ if address.resource.is_some() && address.name.is_none() => Verb::List,
+            _ => Verb::Get,
+        };
+        Self {
+            verb,
+            resource: address.resource.take().unwrap_or_default(),
+            namespace: address.namespace,
+            name: address.name,
+            subresource: address.subresource,
+            path: path.to_owned(),
+        }
     }
 }
 
@@ -155,7 +157,7 @@ mod tests {
             .header(http::header::CONTENT_TYPE, content_type)
             .body(Body::empty())
             .unwrap();
-        describe(&request)
+        RequestInfo::of(&request)
     }
 
     #[test]

@@ -1,0 +1,230 @@
+//! Every place at which something can go wrong, one after the other: the end is always the undisturbed one.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use kudo_kube::client::RequestInfo;
+use serde_json::Value;
+
+use crate::comparison::difference;
+use crate::network::{Fair, Fault, Trouble, Weather};
+use crate::outcome::state;
+use crate::scenarios::Stage;
+use crate::witness::Witness;
+use crate::world::{RunningManager, World, in_virtual_time};
+
+/// What goes wrong, and where.
+#[derive(Clone, Copy, Debug)]
+enum Mishap {
+    Nothing,
+    /// At the n-th write, counted from one.
+    Write(usize, Fault),
+    /// At the n-th request of any kind.
+    Request(usize, Fault),
+    /// At the n-th event of any watch.
+    Event(usize, Trouble),
+}
+
+struct Once {
+    mishap: Mishap,
+    writes: usize,
+    requests: usize,
+    events: usize,
+}
+
+impl Once {
+    fn new(mishap: Mishap) -> Self {
+        Self {
+            mishap,
+            writes: 0,
+            requests: 0,
+            events: 0,
+        }
+    }
+}
+
+impl Weather for Once {
+    fn request(&mut self, request: &RequestInfo) -> Option<Fault> {
+        self.requests += 1;
+        self.writes += usize::from(request.verb.is_write());
+        match self.mishap {
+            Mishap::Write(at, fault) if request.verb.is_write() && at == self.writes => Some(fault),
+            Mishap::Request(at, fault) if at == self.requests => Some(fault),
+            _ => None,
+        }
+    }
+
+    fn event(&mut self) -> Option<Trouble> {
+        self.events += 1;
+        match self.mishap {
+            Mishap::Event(at, trouble) if at == self.events => Some(trouble),
+            _ => None,
+        }
+    }
+}
+
+/// What a run was.
+struct Run {
+    end: Value,
+    writes: usize,
+    requests: usize,
+    events: usize,
+}
+
+/// Time in which all that trails a plan is over.
+const TRAIL: Duration = Duration::from_mins(2);
+/// Time in which nothing may be written any more.
+const SILENCE: Duration = Duration::from_mins(30);
+
+/// Goes through a stage with one mishap; a dead manager is followed by another one.
+fn run(stage: Stage, mishap: Mishap) -> Run {
+    in_virtual_time(async {
+        let world = World::new(1).await;
+        stage.prepare(&world).await;
+        let witness = Witness::of(&world);
+        let mut managers: Vec<RunningManager> = vec![world.manager(Once::new(mishap))];
+        stage.begin(&world).await;
+        let deadly = |fault| matches!(fault, Fault::DeathBefore | Fault::DeathAfter);
+        if let Mishap::Write(_, fault) | Mishap::Request(_, fault) = mishap
+            && deadly(fault)
+        {
+            let network = managers[0].network.clone();
+            tokio::select! {
+                () = network.death() => {}
+                // The last writes may not come about in another order of things.
+                () = stage.end(&world) => tokio::time::sleep(TRAIL).await,
+            }
+            managers[0].kill();
+            managers.push(world.manager(Fair));
+        }
+        stage.end(&world).await;
+        tokio::time::sleep(TRAIL).await;
+        let network = &managers.last().unwrap().network;
+        let writes = network.writes();
+        tokio::time::sleep(SILENCE).await;
+        assert_eq!(network.writes(), writes, "written long after the end");
+        let twice = witness.made_twice();
+        assert!(twice.is_empty(), "made twice: {twice:?}");
+        let network = &managers[0].network;
+        Run {
+            end: state(&world).await,
+            writes: network.writes(),
+            requests: network.requests().len(),
+            events: network.events(),
+        }
+    })
+}
+
+/// Tries all mishaps, on all processors; tells of each that ends otherwise than the undisturbed run.
+fn try_all(stage: Stage, mishaps: impl Fn(&Run) -> Vec<Mishap>) {
+    let undisturbed = run(stage, Mishap::Nothing);
+    let mishaps = mishaps(&undisturbed);
+    assert!(mishaps.len() > 10, "{mishaps:?}");
+    let next = AtomicUsize::new(0);
+    let failures = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        let workers = thread::available_parallelism().map_or(1, usize::from);
+        for _ in 0..workers {
+            scope.spawn(|| {
+                while let Some(&mishap) = mishaps.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let outcome = std::panic::catch_unwind(|| run(stage, mishap).end);
+                    let told = match outcome {
+                        Ok(end) if end == undisturbed.end => continue,
+                        Ok(end) => difference(&undisturbed.end, &end, ""),
+                        Err(panic) => message(&*panic),
+                    };
+                    failures
+                        .lock()
+                        .unwrap()
+                        .push(format!("{stage:?}, {mishap:?}: {told}"));
+                }
+            });
+        }
+    });
+    let failures = failures.into_inner().unwrap();
+    eprintln!(
+        "{stage:?}: {} mishaps, {} failures",
+        mishaps.len(),
+        failures.len()
+    );
+    assert!(
+        failures.is_empty(),
+        "{} of {} failed:\n{}",
+        failures.len(),
+        mishaps.len(),
+        failures[..failures.len().min(20)].join("\n\n")
+    );
+}
+
+/// What a panic says.
+pub(crate) fn message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().cloned();
+    text.or_else(|| panic.downcast_ref::<&str>().map(|&text| text.to_owned()))
+        .unwrap_or_else(|| "a panic without words".to_owned())
+}
+
+fn deaths(undisturbed: &Run) -> Vec<Mishap> {
+    (1..=undisturbed.writes)
+        .flat_map(|at| {
+            [Fault::DeathBefore, Fault::DeathAfter].map(|fault| Mishap::Write(at, fault))
+        })
+        .collect()
+}
+
+fn faults(undisturbed: &Run) -> Vec<Mishap> {
+    let faults = [
+        Fault::Answer(409),
+        Fault::Answer(410),
+        Fault::Answer(429),
+        Fault::Answer(500),
+        Fault::LostRequest,
+        Fault::LostAnswer,
+    ];
+    (1..=undisturbed.requests)
+        .flat_map(|at| faults.map(|fault| Mishap::Request(at, fault)))
+        .collect()
+}
+
+fn troubles(undisturbed: &Run) -> Vec<Mishap> {
+    let troubles = [Trouble::Cut, Trouble::Doubled, Trouble::Delayed];
+    (1..=undisturbed.events)
+        .flat_map(|at| troubles.map(|trouble| Mishap::Event(at, trouble)))
+        .collect()
+}
+
+#[test]
+fn killed_at_every_write_of_a_deploy() {
+    try_all(Stage::Deploy, deaths);
+}
+
+#[test]
+fn killed_at_every_write_of_an_update() {
+    try_all(Stage::Update, deaths);
+}
+
+#[test]
+fn killed_at_every_write_of_an_upgrade() {
+    try_all(Stage::Upgrade, deaths);
+}
+
+#[test]
+fn killed_at_every_write_of_an_uninstall() {
+    try_all(Stage::Uninstall, deaths);
+}
+
+#[test]
+fn every_request_of_a_deploy_goes_wrong() {
+    try_all(Stage::Deploy, faults);
+}
+
+#[test]
+fn every_request_of_an_uninstall_goes_wrong() {
+    try_all(Stage::Uninstall, faults);
+}
+
+#[test]
+fn every_event_of_a_deploy_goes_wrong() {
+    try_all(Stage::Deploy, troubles);
+}
