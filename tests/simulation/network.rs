@@ -136,11 +136,6 @@ impl Network {
         self.shared.dead.load(Ordering::SeqCst)
     }
 
-    /// All goes well from now on.
-    pub(crate) fn clear_up(&self) {
-        *self.shared.weather.lock().unwrap() = Box::new(Fair);
-    }
-
     /// All requests so far.
     pub(crate) fn requests(&self) -> Vec<RequestInfo> {
         self.shared.requests.lock().unwrap().clone()
