@@ -132,12 +132,18 @@ impl InstanceStatus {
 
     /// The plan that runs, or else the one that ran last; `None` when none ever ran.
     ///
-    /// Found from `planStatus` alone, as the resources of upstream have no more than that.
+    /// Found from `planStatus`, as the resources of upstream have no more than that; of plans that ended
+    /// in the same second it is the one that `activePlan` names.
     pub fn last_executed_plan(&self) -> Option<(&str, &PlanStatus)> {
         let ran = || self.plan_status.iter().filter(|(_, plan)| plan.was_run());
+        let named = self.active_plan.as_ref().map(|plan| plan.name.as_str());
+        let age = |(name, plan): &(&String, &PlanStatus)| {
+            let time = plan.last_updated_timestamp.clone();
+            (time, named == Some(name.as_str()))
+        };
         ran()
             .find(|(_, plan)| plan.is_running())
-            .or_else(|| ran().max_by_key(|(_, plan)| plan.last_updated_timestamp.as_ref()))
+            .or_else(|| ran().max_by_key(age))
             .map(|(name, plan)| (name.as_str(), plan))
     }
 }

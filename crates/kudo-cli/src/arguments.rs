@@ -231,7 +231,11 @@ pub(crate) fn parse(arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
     let mut grammar = grammar();
     let arguments = without_switch_values(&grammar, arguments);
     let mut matches = grammar.try_get_matches_from_mut(arguments)?;
-    Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut grammar))
+    let mut cli =
+        Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut grammar))?;
+    // As kubectl has it, no namespace is that of the context.
+    cli.global.namespace = cli.global.namespace.filter(|name| !name.is_empty());
+    Ok(cli)
 }
 
 /// Reads `--wait=true` as `--wait`, and drops `--wait=false`, for every switch of the grammar:

@@ -130,7 +130,8 @@ pub async fn publish(client: &Client, instance: &Instance, notification: &Notifi
         };
         match cause(&error) {
             Cause::AlreadyExists | Cause::NamespaceTerminating | Cause::NotFound => return,
-            Cause::Unreachable | Cause::Server | Cause::Busy | Cause::Garbled if attempt == 1 => {}
+            Cause::Unreachable | Cause::Server | Cause::Busy | Cause::Garbled | Cause::Conflict
+                if attempt == 1 => {}
             _ => {
                 tracing::warn!(
                     reason = notification.reason,

@@ -199,7 +199,9 @@ struct Offloading<'a> {
 impl TaskRunner for Offloading<'_> {
     fn prepare(&self, step: &StepRef<'_>) -> Result<(), TaskFailure> {
         let pace = &self.job.context.pace;
-        pace.work(&self.job.definition, || self.runner.prepare(step))
+        let parameters = &self.job.instance.spec.parameters;
+        let what = (&self.job.plan, step.phase, step.step, parameters);
+        pace.work(&self.job.definition, what, || self.runner.prepare(step))
     }
 
     async fn run(&self, step: &StepRef<'_>, task: &str) -> Result<(), TaskFailure> {

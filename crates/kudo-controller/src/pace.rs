@@ -1,9 +1,11 @@
 //! Work that may take long, such as rendering a hostile template, without keeping others waiting.
 //!
 //! The runtime can start another thread for the time of such work, but threads cost memory, and almost all
-//! templates are rendered in no time. So only what is not known to be quick is treated that way.
+//! templates are rendered in no time. So only what is not known to be quick is treated that way: the same
+//! work, of the same operator version, with the same parameters.
 
 use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,27 +14,30 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 
 /// What takes less is no trouble to anybody.
 const QUICK: Duration = Duration::from_millis(5);
-/// Definitions that are remembered; beyond that all are forgotten.
+/// Pieces of work that are remembered; beyond that all are forgotten.
 const MEMORY: usize = 4096;
 
-/// Remembers which operator versions are quick to render.
+/// Remembers which work is quick.
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
-    /// Addresses of definitions. Another one may come to lie at an address; then it is timed at its
-    /// first rendering and taken out if need be.
-    quick: Mutex<HashSet<usize>>,
+    /// Hashes of a definition's address and of what was done with it. Another definition may come to
+    /// lie at an address; then its work is timed the first time and taken out if need be.
+    quick: Mutex<HashSet<u64>>,
 }
 
 impl Pace {
-    /// Does work on an operator version.
+    /// Does work on an operator version; `what` says which, and with which parameters.
     pub(crate) fn work<T>(
         &self,
         definition: &Arc<OperatorDefinition>,
+        what: impl Hash,
         work: impl FnOnce() -> T,
     ) -> T {
-        let address = Arc::as_ptr(definition).addr();
+        let mut hasher = DefaultHasher::new();
+        (Arc::as_ptr(definition).addr(), what).hash(&mut hasher);
+        let key = hasher.finish();
         let threads = Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread;
-        let inline = !threads || self.quick().contains(&address);
+        let inline = !threads || self.quick().contains(&key);
         let began = Instant::now();
         let outcome = if inline {
             work()
@@ -44,14 +49,14 @@ impl Pace {
             if quick.len() >= MEMORY {
                 quick.clear();
             }
-            quick.insert(address);
+            quick.insert(key);
         } else {
-            quick.remove(&address);
+            quick.remove(&key);
         }
         outcome
     }
 
-    fn quick(&self) -> MutexGuard<'_, HashSet<usize>> {
+    fn quick(&self) -> MutexGuard<'_, HashSet<u64>> {
         self.quick.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

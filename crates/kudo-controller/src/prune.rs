@@ -72,8 +72,9 @@ pub(crate) async fn prune(
 ) -> Pruned {
     let rendered = match context
         .pace
-        .work(definition, || everything(context, instance, definition))
-    {
+        .work(definition, ("", &instance.spec.parameters), || {
+            everything(context, instance, definition)
+        }) {
         Ok(rendered) => rendered,
         Err(problem) => {
             // Without knowing what is still wanted, nothing may go, now or later.

@@ -248,6 +248,17 @@ fn the_last_executed_plan_runs_or_ran_last() {
             Some("deploy"),
         ),
     ];
+    let in_one_second =
+        json!({ "deploy": plan("COMPLETE", late), "zz": plan("FATAL_ERROR", late) });
+    for (active, expected) in [("deploy", "deploy"), ("zz", "zz"), ("gone", "zz")] {
+        let status: kudo_api::InstanceStatus = serde_json::from_value(json!({
+            "planStatus": in_one_second,
+            "activePlan": { "name": active, "status": "COMPLETE" },
+        }))
+        .unwrap();
+        let found = status.last_executed_plan().map(|(name, _)| name);
+        assert_eq!(found, Some(expected), "{active}");
+    }
     for (plans, expected) in cases {
         let status: kudo_api::InstanceStatus =
             serde_json::from_value(json!({ "planStatus": plans })).unwrap();

@@ -150,10 +150,19 @@ pub(super) fn connect(error: &ConnectError) -> (ExitStatus, Vec<String>) {
             ExitStatus::Unreachable,
             hint("name a kubeconfig file with --kubeconfig or $KUBECONFIG"),
         ),
-        ConnectError::Read { .. }
-        | ConnectError::Unusable { .. }
-        | ConnectError::Client { .. }
-        | ConnectError::UserAgent { .. } => (ExitStatus::Unreachable, vec![]),
+        ConnectError::Read { path, .. } => (
+            if path.exists() {
+                ExitStatus::Unreachable
+            } else {
+                ExitStatus::NotFound
+            },
+            hint("name a kubeconfig file with --kubeconfig or $KUBECONFIG"),
+        ),
+        ConnectError::Unusable { .. } | ConnectError::Client { .. } => (
+            ExitStatus::Unreachable,
+            hint("see what the kubeconfig says with: kubectl config view"),
+        ),
+        ConnectError::UserAgent { .. } => (ExitStatus::Unreachable, vec![]),
     }
 }
 

@@ -94,8 +94,8 @@ pub(crate) struct InitArgs {
     #[arg(long)]
     crd_only: bool,
 
-    /// Wait until the manager is ready
-    #[arg(short, long, conflicts_with_all = ["crd_only", "dry_run"])]
+    /// Wait until the manager is ready; definitions are waited for in any case
+    #[arg(short, long, conflicts_with = "dry_run")]
     wait: bool,
 
     /// How long to wait, in seconds or as in `5m`
@@ -216,7 +216,7 @@ pub(crate) fn run(arguments: &InitArgs, global: &Global, output: &Output) -> Res
         }
         apply::check_given(&session, &choices, arguments.crd_only).await?;
         apply::apply(&session, &choices, arguments.crd_only, output).await?;
-        if arguments.wait {
+        if arguments.wait && !arguments.crd_only {
             output.note("Waiting for the KUDO manager to be ready in the cluster …");
             apply::wait_until_ready(&session, arguments.wait_timeout).await?;
             output.result("KUDO is ready")?;

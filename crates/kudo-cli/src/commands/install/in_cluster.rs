@@ -29,7 +29,7 @@ pub(super) async fn install(
     let installed = Installed::choose(&session, &arguments.package, &arguments.choice).await?;
     let definition = &installed.definition;
     let values = check_parameters(definition, &BTreeMap::new(), &given)?;
-    let name = instance_name(arguments, definition);
+    let name = instance_name(arguments, definition)?;
     let identity = InstanceIdentity {
         name: &name,
         namespace: &session.namespace,

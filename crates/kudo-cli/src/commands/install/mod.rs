@@ -28,6 +28,9 @@ use crate::output::Output;
 use crate::simulate::SimulateArgs;
 use crate::{parameters, source};
 
+/// What the value of a label may hold.
+const LONGEST_NAME: usize = 63;
+
 /// Install an operator: a package's operator, its version, and an instance of it
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -98,7 +101,7 @@ pub(crate) async fn run(
     let tree = source::load_tree(&arguments.package, &arguments.choice, global)?;
     let package = &tree.root;
     warn_of_choice(&arguments.choice, package, output);
-    let instance_name = instance_name(arguments, &package.definition);
+    let instance_name = instance_name(arguments, &package.definition)?;
     let values = if arguments.skip_instance && package.manifest.namespace_manifest.is_none() {
         // With no instance there is nothing that would need the required parameters.
         BTreeMap::new()
@@ -188,11 +191,40 @@ pub(crate) async fn run_package(
     run(&arguments, global, output).await
 }
 
-fn instance_name(arguments: &InstallArgs, definition: &OperatorDefinition) -> String {
-    match &arguments.instance {
+fn instance_name(
+    arguments: &InstallArgs,
+    definition: &OperatorDefinition,
+) -> Result<String, Error> {
+    let name = match &arguments.instance {
         Some(name) => name.clone(),
         None => names::default_instance_name(&definition.operator_name),
+    };
+    if !arguments.skip_instance {
+        check_instance_name(&name)?;
     }
+    Ok(name)
+}
+
+/// A name that the server would refuse, or that cannot be the value of the label which all objects of
+/// the instance have, is found out before anything is written.
+fn check_instance_name(name: &str) -> Result<(), Error> {
+    let part = |part: &str| {
+        let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        !part.is_empty()
+            && part.chars().all(inner)
+            && !part.starts_with('-')
+            && !part.ends_with('-')
+    };
+    if name.len() <= LONGEST_NAME && name.split('.').all(part) {
+        return Ok(());
+    }
+    Err(Error::Invalid {
+        what: "the instance's name",
+        problem: format!(
+            "{name:?} must be lower case letters, digits, '-' and '.', begin and end with a letter or \
+             digit, and have at most {LONGEST_NAME} characters"
+        ),
+    })
 }
 
 async fn refuse_existing(session: &Session, name: &str, version: &str) -> Result<(), Error> {
