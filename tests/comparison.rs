@@ -10,6 +10,7 @@ pub(crate) fn normal(value: &mut Value, namespace: &str) {
         Value::Object(map) => {
             for volatile in [
                 "uid",
+                "controller-uid",
                 "lastUpdatedTimestamp",
                 "lastTransitionTime",
                 "clusterIP",
