@@ -1,5 +1,7 @@
 //! `--simulate`: whole lives of instances with no cluster, as the program shows them.
 
+use std::fmt::Write as _;
+
 use std::path::Path;
 
 use crate::environment::{Outcome, TestEnvironment, repository};
@@ -227,7 +229,7 @@ fn what_cannot_be_simulated_is_told() {
         "install ./web --simulate --pod-delay soon",
     ] {
         let words: Vec<&str> = arguments.split_whitespace().collect();
-        all.push_str(&format!("$ {arguments}\n{}\n", environment.run(&words)));
+        writeln!(all, "$ {arguments}\n{}", environment.run(&words)).unwrap();
     }
     insta::assert_snapshot!(all);
 }

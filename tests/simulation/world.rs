@@ -25,7 +25,7 @@ pub(crate) const NAMESPACE: &str = "default";
 pub(crate) const NAME: &str = "db";
 
 /// Longest that anything may take, in virtual time: some faults cost minutes.
-const PATIENCE: Duration = Duration::from_mins(60);
+const PATIENCE: Duration = Duration::from_hours(1);
 const POLL: Duration = Duration::from_millis(200);
 
 /// Runs a future to its end in a thread whose time passes when nothing else is to be done.

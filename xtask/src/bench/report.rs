@@ -286,12 +286,34 @@ impl Report {
         lines.join("\n")
     }
 
+    fn install_json(&self) -> Value {
+        let install = &self.measured.install;
+        json!({
+            "instances": install.instances,
+            "objects_per_instance": install.bare_objects / install.instances.max(1),
+            "seconds": install.took.as_secs_f64(),
+            "instances_per_second": whole(install.instances) / install.took.as_secs_f64(),
+            "requests": verbs(&install.requests),
+            "writes_per_instance": per(install.requests.writes(), install.instances),
+            "reads_per_instance": per(install.requests.reads(), install.instances),
+            "writes_per_second": self.write_rate(),
+            "manager_cpu_seconds": install.cpu.as_secs_f64(),
+            "manager_peak_resident_mib": mebibytes(install.usage.peak * 1024),
+            "bare": {
+                "in_flight": super::cluster::IN_FLIGHT,
+                "objects": install.bare_objects,
+                "seconds": install.bare_took.as_secs_f64(),
+                "writes_per_second": self.bare_rate(),
+                "applies_per_second": self.bare_applied_rate(),
+            },
+            "writes_per_second_ratio_to_bare": self.write_rate() / self.bare_rate(),
+            "writes_per_second_ratio_to_bare_applies":
+                self.write_rate() / self.bare_applied_rate(),
+        })
+    }
+
     pub(super) fn json(&self) -> String {
-        let (install, idle, latency) = (
-            &self.measured.install,
-            &self.measured.idle,
-            &self.measured.latency,
-        );
+        let (idle, latency) = (&self.measured.idle, &self.measured.latency);
         let reached = self.rows().iter().all(|row| row.reached != Some(false));
         json!({
             "machine": {
@@ -299,28 +321,7 @@ impl Report {
                 "model": self.machine.model,
                 "kubernetes": kudo_simcluster::control_plane::VERSION,
             },
-            "install": {
-                "instances": install.instances,
-                "objects_per_instance": install.bare_objects / install.instances.max(1),
-                "seconds": install.took.as_secs_f64(),
-                "instances_per_second": whole(install.instances) / install.took.as_secs_f64(),
-                "requests": verbs(&install.requests),
-                "writes_per_instance": per(install.requests.writes(), install.instances),
-                "reads_per_instance": per(install.requests.reads(), install.instances),
-                "writes_per_second": self.write_rate(),
-                "manager_cpu_seconds": install.cpu.as_secs_f64(),
-                "manager_peak_resident_mib": mebibytes(install.usage.peak * 1024),
-                "bare": {
-                    "in_flight": super::cluster::IN_FLIGHT,
-                    "objects": install.bare_objects,
-                    "seconds": install.bare_took.as_secs_f64(),
-                    "writes_per_second": self.bare_rate(),
-                    "applies_per_second": self.bare_applied_rate(),
-                },
-                "writes_per_second_ratio_to_bare": self.write_rate() / self.bare_rate(),
-                "writes_per_second_ratio_to_bare_applies":
-                    self.write_rate() / self.bare_applied_rate(),
-            },
+            "install": self.install_json(),
             "idle": {
                 "instances": idle.instances,
                 "seconds": idle.watched.as_secs_f64(),
