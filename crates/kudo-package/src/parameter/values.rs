@@ -50,12 +50,18 @@ pub fn values_file(
     with_defaults: bool,
 ) -> String {
     let mut file = String::new();
+    // An empty line after a text that ends with one would be read as part of it.
+    let mut ends_with_line = false;
     for definition in definitions {
-        if !file.is_empty() {
+        if !file.is_empty() && !ends_with_line {
             file.push('\n');
         }
         describe(&mut file, definition);
         let default = definition.default.as_ref();
+        ends_with_line = given
+            .get(&definition.name)
+            .or(default.filter(|_| with_defaults))
+            .is_some_and(|text| text.ends_with('\n'));
         match (given.get(&definition.name), default) {
             (Some(text), _) => file.push_str(&entry(definition, text)),
             (None, Some(text)) if with_defaults => file.push_str(&entry(definition, text)),
@@ -71,7 +77,9 @@ pub fn values_file(
                 name: name.clone(),
                 ..Parameter::default()
             };
-            let _ = writeln!(file, "\n# Not a parameter of this version.");
+            let gap = if ends_with_line { "" } else { "\n" };
+            let _ = writeln!(file, "{gap}# Not a parameter of this version.");
+            ends_with_line = false;
             comment(&mut file, &entry(&unknown, text), false);
         }
     }
