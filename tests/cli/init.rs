@@ -119,7 +119,6 @@ fn flags_that_say_nothing_together() {
         "--client-only --wait",
         "--client-only --kudo-image a",
         "--kudo-image a --version 1",
-        "--crd-only --wait",
         "--crd-only --upgrade",
         "--upgrade --verify",
         "--verify --dry-run",
