@@ -102,8 +102,13 @@ impl Bed {
             .into_iter()
             .flat_map(|image| ["--kudo-image", image])
             .collect();
-        let init = ["init", "--upgrade", "--wait", "--wait-timeout", "180"];
-        self.run(&[&init, &image[..]].concat()).expect(0);
+        let init = ["init", "--wait", "--wait-timeout", "180"];
+        let installed = self.run(&[&init, &image[..]].concat());
+        if installed.code != Some(0) {
+            // Another version's manager may be there from before.
+            self.run(&[&init[..], &["--upgrade"], &image[..]].concat())
+                .expect(0);
+        }
         self.run(&[&["init", "--verify"], &image[..]].concat())
             .expect(0);
     }

@@ -1,7 +1,8 @@
 //! The stage `pods`: end-to-end tests on real pods.
 //!
 //! They run on the cluster that `KUDO_E2E_KUBECONFIG` names. Without it, the test bed beside the workspace is
-//! brought up with a manager from this build and taken down again; where there is none, that is said aloud.
+//! brought up with a manager from this build and taken down again; where there is none, or it cannot
+//! be brought up on this machine, that is said aloud.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -48,7 +49,17 @@ pub(super) fn run() -> Result<(), PodsError> {
         return Ok(());
     }
     control_plane::ensure_built()?;
-    let bed = Bed::up(scripts)?;
+    let bed = match Bed::up(scripts) {
+        Ok(bed) => bed,
+        Err(error) => {
+            // A machine may lack what containers need: root, control groups, namespaces.
+            output::error(&error);
+            output::line(
+                "SKIPPED: no cluster with real pods: the test bed cannot be brought up here",
+            );
+            return Ok(());
+        }
+    };
     bed.load_manager(&build_for_tests()?.join("kudo-manager"))?;
     tests(&[(KUBECONFIG, &bed.kubeconfig), (IMAGE_VARIABLE, IMAGE)])
 }
