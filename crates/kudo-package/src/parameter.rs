@@ -43,6 +43,18 @@ pub struct Parameter {
     pub hint: Option<String>,
 }
 
+impl Parameter {
+    /// Whether an instance cannot be without a value of its own.
+    ///
+    /// Arrays and maps can: upstream stores a default that is not there as `null`, which is an empty
+    /// one, and packages rely on it.
+    pub fn needs_value(&self) -> bool {
+        self.required
+            && self.default.is_none()
+            && !matches!(self.value_type, ValueType::Array | ValueType::Map)
+    }
+}
+
 /// Type of a parameter's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ValueType {

@@ -76,8 +76,9 @@ impl ParameterError {
 
 /// Fills in defaults and checks every value; tells all that is wrong.
 ///
-/// Scalars stay text, arrays and maps become structured, as templates see them. An optional
-/// parameter without a value is the empty text, the empty list, or null for a map, as in upstream.
+/// Scalars stay text, arrays and maps become structured, as templates see them. A parameter that
+/// [needs no value](Parameter::needs_value) and has none is the empty text, the empty list, or null
+/// for a map, as in upstream.
 pub fn resolve(
     definitions: &[Parameter],
     given: &BTreeMap<String, String>,
@@ -151,7 +152,7 @@ fn unknown(definitions: &[Parameter], given: &BTreeMap<String, String>) -> Vec<P
 fn resolve_one(definition: &Parameter, given: Option<&String>) -> Result<Value, ParameterError> {
     match given.or(definition.default.as_ref()) {
         Some(text) if !text.is_empty() => check_value(definition, text),
-        _ if definition.required && definition.default.is_none() => Err(ParameterError::Missing {
+        _ if definition.needs_value() => Err(ParameterError::Missing {
             name: definition.name.clone(),
         }),
         _ => Ok(match definition.value_type {

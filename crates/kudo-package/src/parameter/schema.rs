@@ -24,7 +24,7 @@ pub fn json_schema(package: &Package) -> Value {
         .collect();
     let required: Vec<&str> = parameters
         .iter()
-        .filter(|parameter| is_needed(parameter))
+        .filter(|parameter| parameter.needs_value())
         .map(|parameter| parameter.name.as_str())
         .collect();
     let mut schema = Map::from_iter([
@@ -50,11 +50,6 @@ pub fn json_schema(package: &Package) -> Value {
     Value::Object(schema)
 }
 
-/// Whether whoever installs must give a value.
-fn is_needed(parameter: &Parameter) -> bool {
-    parameter.required && parameter.default.is_none()
-}
-
 fn property(parameter: &Parameter) -> Map<String, Value> {
     let mut property = Map::new();
     let mut add = |key: &str, value: Option<Value>| {
@@ -78,7 +73,7 @@ fn property(parameter: &Parameter) -> Map<String, Value> {
     add(
         "minLength",
         // An empty text is no value.
-        (is_text && is_needed(parameter)).then_some(json!(1)),
+        (is_text && parameter.needs_value()).then_some(json!(1)),
     );
     add("x-kudo-immutable", flag(parameter.immutable));
     add("x-kudo-advanced", flag(parameter.advanced));

@@ -97,7 +97,7 @@ fn describe(file: &mut String, definition: &Parameter) {
         comment(file, hint, true);
     }
     let mut facts = vec![definition.value_type.to_string()];
-    if definition.required && definition.default.is_none() {
+    if definition.needs_value() {
         facts.push("required".to_owned());
     }
     if definition.immutable {

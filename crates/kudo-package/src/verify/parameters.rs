@@ -68,8 +68,7 @@ pub(super) const ADVANCED: Rule = Rule {
             ADVANCED.name,
             "advanced",
             |parameter| {
-                let forced =
-                    parameter.advanced && parameter.required && parameter.default.is_none();
+                let forced = parameter.advanced && parameter.needs_value();
                 forced.then(|| {
                     "is advanced, but everyone has to set it: it is required and has no default"
                         .to_owned()

@@ -211,6 +211,18 @@ fn optional_parameters_may_stay_without_a_value() {
 }
 
 #[test]
+fn required_lists_and_maps_without_a_value_are_empty() {
+    let definitions = ValueType::ALL.map(|value_type| parameter(value_type.as_str(), value_type));
+    let needed = definitions
+        .iter()
+        .filter(|definition| definition.needs_value());
+    let needed: Vec<_> = needed.map(|definition| definition.name.as_str()).collect();
+    assert_eq!(needed, ["string", "integer", "number", "boolean"]);
+    let values = resolve(&definitions[4..], &BTreeMap::new()).unwrap();
+    assert_eq!(json!(values), json!({ "array": [], "map": null }));
+}
+
+#[test]
 fn tells_all_that_is_wrong() {
     let definitions = [
         parameter("NODE_COUNT", ValueType::Integer),

@@ -127,7 +127,7 @@ fn parameters(definition: &OperatorDefinition, arguments: &ParametersArgs) -> St
     all.sort_by_key(|parameter| &parameter.name);
     let name = |parameter: &&Parameter| vec![parameter.name.clone()];
     if arguments.required {
-        all.retain(|parameter| parameter.required && parameter.default.is_none());
+        all.retain(|parameter| parameter.needs_value());
         return table(&["Name"], all.iter().map(name))
             .unwrap_or_else(|| "no required parameters without default values found".to_owned());
     }
