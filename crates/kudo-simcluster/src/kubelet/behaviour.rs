@@ -1,4 +1,4 @@
-//! What a pod asks for through its annotations and images.
+//! What a pod asks for through its annotations, its images and its command.
 
 use std::time::Duration;
 
@@ -21,7 +21,8 @@ pub const IMAGE_REGISTRY: &str = "simulate.kudo.dev";
 pub enum Outcome {
     /// `ready`: Running and Ready; what a pod does that asks for nothing and no Job owns.
     Ready,
-    /// `succeed`: Succeeded; what a Job's pod does that asks for nothing.
+    /// `succeed`: Succeeded; what a Job's pod does that asks for nothing and whose command is not one
+    /// that fails (`false`, `exit 1`).
     Succeed,
     /// `fail`: Failed with exit code 1; as a real kubelet would restart the containers unless the
     /// restart policy is `Never`, any other policy makes it a crash loop.
@@ -83,18 +84,18 @@ impl Behaviour {
         } else {
             meant(&options.never_ready).then_some(Outcome::NeverReady)
         };
+        let (outcome, delay) = if is_job_pod(pod) {
+            let program = only_command(pod).and_then(|command| program(&command));
+            program.unwrap_or((Outcome::Succeed, options.delay))
+        } else {
+            (Outcome::Ready, options.delay)
+        };
         Self {
             outcome: asked_from_outside
                 .or_else(|| annotated(pod, OUTCOME_ANNOTATION, Outcome::from_name))
                 .or_else(|| images(pod).find_map(image_outcome))
-                .unwrap_or_else(|| {
-                    if is_job_pod(pod) {
-                        Outcome::Succeed
-                    } else {
-                        Outcome::Ready
-                    }
-                }),
-            delay: duration(DELAY_ANNOTATION, options.delay),
+                .unwrap_or(outcome),
+            delay: duration(DELAY_ANNOTATION, delay),
             termination_delay: duration(TERMINATION_ANNOTATION, options.termination_delay),
         }
     }
@@ -134,6 +135,43 @@ fn is_job_pod(pod: &Pod) -> bool {
         .iter()
         .any(|o| o.kind == "Job" && o.controller == Some(true));
     owned && matches!(policy, Some("Never" | "OnFailure"))
+}
+
+/// What the pod runs, if it is one container that says so and not its image.
+fn only_command(pod: &Pod) -> Option<Vec<&str>> {
+    let spec = pod.spec.as_ref()?;
+    let ([container], None | Some([])) =
+        (spec.containers.as_slice(), spec.init_containers.as_deref())
+    else {
+        return None;
+    };
+    let words = container.command.iter().chain(&container.args).flatten();
+    let words: Vec<&str> = words.map(String::as_str).collect();
+    let is_named = container.command.iter().any(|command| !command.is_empty());
+    is_named.then_some(words)
+}
+
+/// What becomes of a Job's pod that runs nothing but `true`, `false`, `exit CODE` or `sleep SECONDS`,
+/// and when: whoever writes that wants to see how such a Job ends.
+fn program(command: &[&str]) -> Option<(Outcome, Duration)> {
+    let (name, arguments) = command.split_first()?;
+    let name = name.rsplit('/').next().unwrap_or(name);
+    let after = |seconds: &str| seconds.parse().ok().map(Duration::from_secs);
+    match (name, arguments) {
+        ("true" | "exit", []) | ("exit", ["0"]) => Some((Outcome::Succeed, Duration::ZERO)),
+        ("false", []) => Some((Outcome::Fail, Duration::ZERO)),
+        ("exit", [code]) => {
+            let code: u8 = code.parse().ok()?;
+            (code != 0).then_some((Outcome::Fail, Duration::ZERO))
+        }
+        ("sleep", [seconds]) => Some((Outcome::Succeed, after(seconds)?)),
+        ("sh" | "bash", ["-c", script]) => {
+            let words: Vec<&str> = script.split_whitespace().collect();
+            let is_shell = matches!(words.first(), Some(&("sh" | "bash")));
+            (!is_shell).then(|| program(&words))?
+        }
+        _ => None,
+    }
 }
 
 /// Reads a duration as annotations spell it: a whole number with the unit `ms`, `s` or `m`.
@@ -202,6 +240,65 @@ mod tests {
             (annotated("nonsense"), "never-ready"),
         ] {
             assert_eq!(outcome(pod.clone()), expected, "{pod}");
+        }
+    }
+
+    #[test]
+    fn jobs_that_only_end() {
+        let seconds = Duration::from_secs;
+        for (command, args, expected) in [
+            (json!(["false"]), json!(null), Some(("fail", seconds(0)))),
+            (
+                json!(["/bin/true"]),
+                json!(null),
+                Some(("succeed", seconds(0))),
+            ),
+            (
+                json!(["sleep"]),
+                json!(["1000"]),
+                Some(("succeed", seconds(1000))),
+            ),
+            (
+                json!(["sh", "-c", "exit 3"]),
+                json!(null),
+                Some(("fail", seconds(0))),
+            ),
+            (
+                json!(["/bin/bash", "-c"]),
+                json!([" exit 0\n"]),
+                Some(("succeed", seconds(0))),
+            ),
+            (
+                json!(["sh", "-c", "sleep 2"]),
+                json!(null),
+                Some(("succeed", seconds(2))),
+            ),
+            (json!(["sh", "-c", "sleep 2; exit 1"]), json!(null), None),
+            (json!(["sh", "-c", "exit $CODE"]), json!(null), None),
+            (json!(["sh", "-c", "sh -c false"]), json!(null), None),
+            (json!(["sleep", "a while"]), json!(null), None),
+            (json!(null), json!(["false"]), None),
+            (json!([]), json!(["false"]), None),
+            (json!(["false", "--help"]), json!(null), None),
+        ] {
+            let pod: Pod = serde_json::from_value(json!({
+                "metadata": { "name": "a", "ownerReferences": [{
+                    "apiVersion": "batch/v1", "kind": "Job", "name": "o", "uid": "u", "controller": true,
+                }]},
+                "spec": {
+                    "restartPolicy": "Never",
+                    "containers": [{ "name": "a", "command": command, "args": args }],
+                },
+            }))
+            .unwrap();
+            let options = PodOptions {
+                delay: Duration::from_millis(7),
+                ..PodOptions::default()
+            };
+            let behaviour = Behaviour::of(&pod, &options);
+            let expected = expected.unwrap_or(("succeed", options.delay));
+            let found = (behaviour.outcome.name(), behaviour.delay);
+            assert_eq!(found, expected, "{command} {args}");
         }
     }
 
