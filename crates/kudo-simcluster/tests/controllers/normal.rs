@@ -37,6 +37,11 @@ pub(crate) async fn snapshot(client: &Client, namespace: &str) -> Vec<String> {
         }
     }
     let names = names(&objects);
+    let renamed = |text: String| {
+        names
+            .iter()
+            .fold(text, |text, (from, to)| text.replace(from, to))
+    };
     let mut lines = Vec::new();
     for mut object in objects {
         clean(&mut object);
@@ -53,15 +58,21 @@ pub(crate) async fn snapshot(client: &Client, namespace: &str) -> Vec<String> {
         if kind == "Job" {
             only_old_conditions(&mut object);
         }
+        if kind == "Endpoints" {
+            // They are in order of address, and which pod has which is chance.
+            for subset in object["subsets"].as_array_mut().into_iter().flatten() {
+                for list in ["addresses", "notReadyAddresses"] {
+                    if let Some(list) = subset[list].as_array_mut() {
+                        list.sort_by_cached_key(|address| renamed(address.to_string()));
+                    }
+                }
+            }
+        }
         let mut own = Vec::new();
         flatten(&object, "", &mut own);
-        let text = names
-            .iter()
-            .fold(own.join("\n"), |text, (from, to)| text.replace(from, to));
+        let text = renamed(own.join("\n"));
         let name = object["metadata"]["name"].as_str().unwrap_or_default();
-        let name = names
-            .iter()
-            .fold(name.to_owned(), |name, (from, to)| name.replace(from, to));
+        let name = renamed(name.to_owned());
         lines.extend(text.lines().map(|line| format!("{kind} {name} {line}")));
     }
     lines.sort();
