@@ -7,6 +7,7 @@ mod comparison;
 mod matrix;
 mod network;
 mod outcome;
+mod replicas;
 mod scenarios;
 mod witness;
 mod world;

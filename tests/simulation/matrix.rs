@@ -3,6 +3,8 @@
 //! The manager is killed at all its writes. Of the other mishaps a sample is tried;
 //! `KUDO_ALL_MISHAPS=1` tries all of them.
 
+use std::fmt::Debug;
+use std::panic::AssertUnwindSafe;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -82,9 +84,9 @@ const ALL_VARIABLE: &str = "KUDO_ALL_MISHAPS";
 const SAMPLE: usize = 24;
 
 /// Time in which all that trails a plan is over.
-const TRAIL: Duration = Duration::from_mins(1);
+pub(crate) const TRAIL: Duration = Duration::from_mins(1);
 /// Time in which nothing may be written any more; watches are not yet begun anew by then.
-const SILENCE: Duration = Duration::from_mins(3);
+pub(crate) const SILENCE: Duration = Duration::from_mins(3);
 
 /// Goes through a stage with one mishap; a dead manager is followed by another one.
 fn run(stage: Stage, mishap: Mishap) -> Run {
@@ -134,44 +136,47 @@ fn sample(all: Vec<Mishap>) -> Vec<Mishap> {
     all.into_iter().step_by(step).collect()
 }
 
-/// Tries mishaps on all processors; tells of each that ends otherwise than the undisturbed run.
+/// Tries mishaps; tells of each that ends otherwise than the undisturbed run.
 fn try_all(stage: Stage, mishaps: impl Fn(&Run) -> Vec<Mishap>) {
     let undisturbed = run(stage, Mishap::Nothing);
     let mishaps = mishaps(&undisturbed);
     assert!(mishaps.len() > 10, "{mishaps:?}");
+    in_parallel(&format!("{stage:?}"), &mishaps, |&mishap| {
+        let end = run(stage, mishap).end;
+        (end != undisturbed.end).then(|| difference(&undisturbed.end, &end, ""))
+    });
+}
+
+/// Tries cases on all processors; `attempt` panics or tells what is wrong. Tells of all that fail.
+pub(crate) fn in_parallel<T: Debug + Sync>(
+    what: &str,
+    cases: &[T],
+    attempt: impl Fn(&T) -> Option<String> + Sync,
+) {
     let next = AtomicUsize::new(0);
     let failures = Mutex::new(Vec::new());
     thread::scope(|scope| {
         let workers = thread::available_parallelism().map_or(1, usize::from);
         for _ in 0..workers {
             scope.spawn(|| {
-                while let Some(&mishap) = mishaps.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let outcome = std::panic::catch_unwind(|| run(stage, mishap).end);
-                    let told = match outcome {
-                        Ok(end) if end == undisturbed.end => continue,
-                        Ok(end) => difference(&undisturbed.end, &end, ""),
-                        Err(panic) => message(&*panic),
-                    };
-                    failures
-                        .lock()
-                        .unwrap()
-                        .push(format!("{stage:?}, {mishap:?}: {told}"));
+                while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let attempt = AssertUnwindSafe(|| attempt(case));
+                    let told = std::panic::catch_unwind(attempt);
+                    if let Some(told) = told.unwrap_or_else(|panic| Some(message(&*panic))) {
+                        let mut failures = failures.lock().unwrap();
+                        failures.push(format!("{what}, {case:?}: {told}"));
+                    }
                 }
             });
         }
     });
     let failures = failures.into_inner().unwrap();
-    eprintln!(
-        "{stage:?}: {} mishaps, {} failures",
-        mishaps.len(),
-        failures.len()
-    );
+    let (tried, failed) = (cases.len(), failures.len());
+    eprintln!("{what}: {tried} cases, {failed} failures");
     assert!(
         failures.is_empty(),
-        "{} of {} failed:\n{}",
-        failures.len(),
-        mishaps.len(),
-        failures[..failures.len().min(20)].join("\n\n")
+        "{failed} of {tried} failed:\n{}",
+        failures[..failed.min(20)].join("\n\n")
     );
 }
 
