@@ -31,3 +31,4 @@ mod smoke;
 mod takeover;
 mod upgrades;
 mod webhook;
+mod webhook_files;

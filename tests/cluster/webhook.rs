@@ -28,7 +28,7 @@ use crate::refusals;
 
 /// A webhook on loopback, asked about the instances of one namespace.
 struct Webhook {
-    configuration: String,
+    _configuration: Configuration,
     shutdown: CancellationToken,
     runtime: Option<Runtime>,
 }
@@ -43,7 +43,7 @@ impl Webhook {
             .build()
             .unwrap();
         let shutdown = CancellationToken::new();
-        let (name, system) = (configuration.clone(), namespace.name().to_owned());
+        let (name, system) = (configuration.name.clone(), namespace.name().to_owned());
         let token = shutdown.clone();
         let serving = runtime.spawn(async move {
             let client = client_for(cluster().kubeconfig()).await.unwrap();
@@ -73,32 +73,12 @@ impl Webhook {
             }
         });
         serving.await.unwrap();
-        let webhook = Self {
-            configuration,
+        until_asked(namespace).await;
+        Self {
+            _configuration: configuration,
             shutdown,
             runtime: Some(runtime),
-        };
-        webhook.until_asked(namespace).await;
-        webhook
-    }
-
-    /// API servers learn of a configuration a moment later: waits until one is refused.
-    async fn until_asked(&self, namespace: &TestNamespace) {
-        let nonsense: Instance = object(json!({
-            "metadata": { "name": "probe" }, "spec": { "operatorVersion": { "name": "none" } },
-        }));
-        let params = PostParams {
-            dry_run: true,
-            ..PostParams::default()
-        };
-        eventually("the webhook is asked", SOON, || async {
-            match namespace.api::<Instance>().create(&params, &nonsense).await {
-                Err(error) if error.to_string().contains("not found in namespace") => Ok(()),
-                Err(error) => Err(error.to_string()),
-                Ok(_) => Err("nobody was asked".to_owned()),
-            }
-        })
-        .await;
+        }
     }
 
     /// Ends it, and leaves its configuration behind.
@@ -113,7 +93,36 @@ impl Webhook {
 impl Drop for Webhook {
     fn drop(&mut self) {
         self.stop();
-        let name = self.configuration.clone();
+    }
+}
+
+/// API servers learn of a configuration a moment later: waits until one is refused.
+pub(crate) async fn until_asked(namespace: &TestNamespace) {
+    let nonsense: Instance = object(json!({
+        "metadata": { "name": "probe" }, "spec": { "operatorVersion": { "name": "none" } },
+    }));
+    let params = PostParams {
+        dry_run: true,
+        ..PostParams::default()
+    };
+    eventually("the webhook is asked", SOON, || async {
+        match namespace.api::<Instance>().create(&params, &nonsense).await {
+            Err(error) if error.to_string().contains("not found in namespace") => Ok(()),
+            Err(error) => Err(error.to_string()),
+            Ok(_) => Err("nobody was asked".to_owned()),
+        }
+    })
+    .await;
+}
+
+/// A webhook's configuration in the API server, for as long as the value lives.
+pub(crate) struct Configuration {
+    pub(crate) name: String,
+}
+
+impl Drop for Configuration {
+    fn drop(&mut self) {
+        let name = self.name.clone();
         std::thread::spawn(move || {
             Runtime::new().unwrap().block_on(async move {
                 let client = cluster().client().await;
@@ -127,7 +136,7 @@ impl Drop for Webhook {
 }
 
 /// What `init` installs, for one namespace only, and as it is before a manager is there.
-async fn configure(namespace: &TestNamespace) -> String {
+pub(crate) async fn configure(namespace: &TestNamespace) -> Configuration {
     let label = json!({ "metadata": { "labels": { "webhook-test": namespace.name() } } });
     let namespaces: Api<Namespace> = Api::all(namespace.client());
     let params = PatchParams::default();
@@ -161,7 +170,7 @@ async fn configure(namespace: &TestNamespace) -> String {
         .create(&PostParams::default(), &configuration)
         .await
         .unwrap();
-    name
+    Configuration { name }
 }
 
 fn operator() -> Operator {
