@@ -9,9 +9,7 @@ use kube::Api;
 use kube::api::{Patch, PatchParams, PostParams};
 use kudo_api::Instance;
 use kudo_simcluster::supervised::Supervised;
-use rcgen::{
-    BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair,
-};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::json;
 
 use crate::cli::environment::manager_program;
@@ -54,7 +52,9 @@ async fn address(manager: &Supervised) -> String {
     let found = std::sync::Mutex::new(String::new());
     eventually("the webhook is served", SOON, || async {
         let log = manager.log_tail();
-        let line = log.lines().find(|line| line.contains("answering the API server"));
+        let line = log
+            .lines()
+            .find(|line| line.contains("answering the API server"));
         let address = line.and_then(|line| line.split("address=").nth(1));
         let address = address.and_then(|rest| rest.split_whitespace().next());
         *found.lock().unwrap() = address.ok_or_else(|| log.clone())?.to_owned();
@@ -84,7 +84,9 @@ async fn a_certificate_in_files_is_used_and_read_again() {
     inject(&namespace, &configuration.name, &address, &root).await;
     until_asked(&namespace).await;
 
-    namespace.apply(&refusals::operator().version("1.0.0")).await;
+    namespace
+        .apply(&refusals::operator().version("1.0.0"))
+        .await;
     let new: Instance = object(json!({
         "metadata": { "name": "i" }, "spec": { "operatorVersion": { "name": "rules-1.0.0" } },
     }));
