@@ -58,6 +58,48 @@ fn several_errors_at_once() {
 }
 
 #[test]
+fn what_cannot_be_read_hides_nothing() {
+    let environment = TestEnvironment::new();
+    environment.package("small", SMALL);
+    let operator = OPERATOR
+        .replace("kind: Apply", "kind: Aply")
+        .replace("    resources: [config.yaml]", "    resource: [confg.yaml]")
+        .replace("tasks: [config]", "tasks: [conifg]");
+    environment.write("small/operator.yaml", &operator);
+    environment.write(
+        "small/params.yaml",
+        &PARAMS.replace("default: 3", "default: x"),
+    );
+    environment.write(
+        "small/templates/config.yaml",
+        &CONFIG.replace("GREETING", "GRETING"),
+    );
+    let install = environment.run(INSTALL);
+    let verify = environment.run(&["package", "verify", "./small"]);
+    insta::assert_snapshot!("what_cannot_be_read_hides_nothing", install);
+    insta::assert_snapshot!("what_cannot_be_read_hides_nothing_verify", verify);
+}
+
+#[test]
+fn a_file_that_is_no_yaml_hides_nothing() {
+    let environment = TestEnvironment::new();
+    environment.package("small", SMALL);
+    environment.write(
+        "small/operator.yaml",
+        &OPERATOR.replace("[config]", "[config"),
+    );
+    environment.write(
+        "small/params.yaml",
+        &PARAMS.replace("default: 3", "default: x"),
+    );
+    environment.write(
+        "small/templates/config.yaml",
+        &CONFIG.replace("| quote", "| qoute"),
+    );
+    insta::assert_snapshot!(environment.run(INSTALL));
+}
+
+#[test]
 fn duplicate_names() {
     insta::assert_snapshot!(install_with(
         "params.yaml",

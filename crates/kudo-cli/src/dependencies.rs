@@ -196,9 +196,12 @@ impl Check<'_> {
             match self.resolver.resolve(&Request::of(package), &parent.base) {
                 Ok(child) => self.child(&child, &format!("{prefix}{package}/"), place),
                 Err(ResolveError::Package {
-                    source: PackageErrors::Invalid(found),
+                    source: PackageErrors::Invalid(draft),
                     ..
-                }) => self.add(&format!("{prefix}{package}/"), found),
+                }) => {
+                    let found = kudo_template::verify::verify_package(draft.package());
+                    self.add(&format!("{prefix}{package}/"), found);
+                }
                 Err(error) => {
                     let text = format!("task {:?}: {}", task.name, Error::from(error));
                     let error = Diagnostic::error(DEPENDENCY, text).at(place);

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use kudo_package::Package;
+use kudo_package::{Diagnostic, Package};
 use kudo_repository::{Base, Fetcher, Limits, RepositoryChoice, Request, Resolved, Resolver};
 
 use crate::arguments::{Global, VersionChoice};
@@ -73,8 +73,7 @@ fn load_verified(
 
 /// Refuses a package that breaks rules.
 pub(crate) fn refuse_broken(package: &Package, origin: &str) -> Result<(), Error> {
-    let mut errors = kudo_template::verify::verify_package(package);
-    errors.retain(|found| found.is_error() && found.rule != RENDERS_WITH_DEFAULTS);
+    let errors = broken_rules(package);
     if errors.is_empty() {
         Ok(())
     } else {
@@ -84,6 +83,13 @@ pub(crate) fn refuse_broken(package: &Package, origin: &str) -> Result<(), Error
             diagnostics: errors,
         })
     }
+}
+
+/// What of a package breaks rules, be it one that loaded or what could be read of one.
+pub(crate) fn broken_rules(package: &Package) -> Vec<Diagnostic> {
+    let mut found = kudo_template::verify::verify_package(package);
+    found.retain(|found| found.is_error() && found.rule != RENDERS_WITH_DEFAULTS);
+    found
 }
 
 /// Loads a package as [`load_verified`] does, and all that it depends on.

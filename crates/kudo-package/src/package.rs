@@ -2,6 +2,8 @@
 
 mod decoder;
 mod directory;
+mod draft;
+mod fields;
 mod locations;
 mod operator_file;
 mod params_file;
@@ -12,14 +14,17 @@ use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
+pub use self::draft::Draft;
 pub use self::locations::{
     Locations, group_address, operator_address, parameter_address, plan_address,
 };
 
-use self::decoder::{Decoder, STRUCTURE, SYNTAX};
+use self::decoder::{Decoder, STRUCTURE, text_of};
+use self::directory::Files;
 use crate::archive::{self, ArchiveError, ArchiveLimits};
 use crate::diagnostic::{Diagnostic, Location};
 use crate::operator::OperatorDefinition;
+use crate::yaml::Mark;
 
 /// Name of the file that defines the operator.
 pub const OPERATOR_FILE: &str = "operator.yaml";
@@ -45,8 +50,9 @@ pub struct Package {
     pub groups: Vec<Group>,
     /// Where each part is written.
     pub locations: Locations,
-    /// What decoding found strange but not wrong; verification repeats it.
-    pub warnings: Vec<Diagnostic>,
+    /// What reading the files found, which verification repeats. Of a package that loaded, only what
+    /// is strange but not wrong.
+    pub findings: Vec<Diagnostic>,
 }
 
 /// The parts of `operator.yaml` that are for people and for installation.
@@ -110,16 +116,16 @@ pub enum PackageErrors {
     /// The archive is refused.
     #[error("the package archive is refused")]
     Archive(#[source] ArchiveError),
-    /// The files hold errors: all that were found.
-    #[error("{}", Lines(.0))]
-    Invalid(Vec<Diagnostic>),
+    /// The files hold errors: all that were found, and what could be read nevertheless.
+    #[error("{}", Lines(.0.findings()))]
+    Invalid(Draft),
 }
 
 impl PackageErrors {
-    /// What was found in the files; empty if they could not even be read.
+    /// What reading the files found; empty if that was not even tried.
     pub fn diagnostics(&self) -> &[Diagnostic] {
         match self {
-            Self::Invalid(diagnostics) => diagnostics,
+            Self::Invalid(draft) => draft.findings(),
             _ => &[],
         }
     }
@@ -161,7 +167,7 @@ impl Package {
     /// Loads a package from a directory. Links that lead out of it are refused.
     pub fn from_dir(path: &Path) -> Result<Self, PackageErrors> {
         let root = Self::root(path);
-        Self::from_files(directory::read_package(&root, &ArchiveLimits::default())?)
+        Self::from_some(directory::read_package(&root, &ArchiveLimits::default())?)
     }
 
     /// The directory that holds `operator.yaml`: the one that is given, or its folder `operator`.
@@ -182,9 +188,21 @@ impl Package {
     /// Builds a package from its files, by path relative to the package. Files that are no part of
     /// it are left alone.
     pub fn from_files(files: BTreeMap<String, Vec<u8>>) -> Result<Self, PackageErrors> {
+        Self::from_some(Files {
+            files,
+            refused: Vec::new(),
+        })
+    }
+
+    /// The same, where some files are there but were refused.
+    fn from_some(files: Files) -> Result<Self, PackageErrors> {
         let mut package = Self::default();
         let mut diagnostics = Vec::new();
-        let files = strip_operator_folder(files);
+        for (file, refusal) in files.refused {
+            package.locations.mark_unread(file);
+            diagnostics.push(refusal);
+        }
+        let files = strip_operator_folder(files.files);
         let mut decoding = Decoding {
             files: &files,
             locations: &mut package.locations,
@@ -196,17 +214,18 @@ impl Package {
             operator_name: operator.name,
             operator_version: operator.operator_version,
             app_version: operator.app_version,
-            templates: templates(files, &mut diagnostics),
+            templates: decoding.templates(),
             tasks: operator.tasks,
             parameters: params.parameters,
             plans: operator.plans,
         };
         package.manifest = operator.manifest;
         package.groups = params.groups;
-        if diagnostics.iter().any(Diagnostic::is_error) {
-            return Err(PackageErrors::Invalid(diagnostics));
+        let invalid = diagnostics.iter().any(Diagnostic::is_error);
+        package.findings = diagnostics;
+        if invalid {
+            return Err(PackageErrors::Invalid(Draft::new(package)));
         }
-        package.warnings = diagnostics;
         Ok(package)
     }
 
@@ -215,8 +234,8 @@ impl Package {
     pub fn pack(path: &Path, writer: impl Write) -> Result<Self, PackageErrors> {
         let root = Self::root(path);
         let files = directory::read_all(&root, &ArchiveLimits::default())?;
-        let package = Self::from_files(files.clone())?;
-        archive::write(&files, writer).map_err(|source| unreadable(path, source))?;
+        let package = Self::from_some(files.clone())?;
+        archive::write(&files.files, writer).map_err(|source| unreadable(path, source))?;
         Ok(package)
     }
 
@@ -257,34 +276,6 @@ fn strip_operator_folder(files: BTreeMap<String, Vec<u8>>) -> BTreeMap<String, V
         .collect()
 }
 
-fn templates(
-    files: BTreeMap<String, Vec<u8>>,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> BTreeMap<String, String> {
-    let prefix = format!("{TEMPLATES_FOLDER}/");
-    let mut templates = BTreeMap::new();
-    for (path, content) in files {
-        let Some(name) = path.strip_prefix(&prefix) else {
-            continue;
-        };
-        if !is_template(name) {
-            if extension(name) == Some("yml") {
-                let message = "this file is ignored: templates end in .yaml or .hbs";
-                let warning = Diagnostic::warning(IGNORED_TEMPLATE, message);
-                diagnostics.push(warning.at(Location::file(&path)));
-            }
-            continue;
-        }
-        if let Ok(text) = String::from_utf8(content) {
-            templates.insert(name.to_owned(), text);
-        } else {
-            let error = Diagnostic::error(SYNTAX, "the file is not UTF-8 text");
-            diagnostics.push(error.at(Location::file(&path)));
-        }
-    }
-    templates
-}
-
 /// Decodes the files of a package into one list of diagnostics.
 struct Decoding<'a> {
     files: &'a BTreeMap<String, Vec<u8>>,
@@ -306,10 +297,46 @@ impl Decoding<'_> {
         if let Some(bytes) = self.files.get(file) {
             return decode(&mut decoder, bytes);
         }
-        let hint = format!("a package holds {OPERATOR_FILE} and {PARAMS_FILE}");
-        decoder.report(Diagnostic::error(STRUCTURE, "the file is missing").hint(hint));
+        if !self.locations.is_unread(file) {
+            let hint = format!("a package holds {OPERATOR_FILE} and {PARAMS_FILE}");
+            let error = Diagnostic::error(STRUCTURE, "the file is missing").hint(hint);
+            self.diagnostics.push(error.at(Location::file(file)));
+        }
+        self.locations.mark_unread(format!("{file}#"));
         T::default()
     }
+
+    /// The texts of the templates by their names.
+    fn templates(&mut self) -> BTreeMap<String, String> {
+        let prefix = format!("{TEMPLATES_FOLDER}/");
+        let mut templates = BTreeMap::new();
+        for (path, content) in self.files {
+            let Some(name) = path.strip_prefix(&prefix) else {
+                continue;
+            };
+            if is_template(name) {
+                match text_of(path, content) {
+                    Ok(text) => {
+                        templates.insert(name.to_owned(), text.to_owned());
+                    }
+                    Err(error) => {
+                        self.locations.mark_unread(path.clone());
+                        self.diagnostics.push(error);
+                    }
+                }
+            } else if extension(name) == Some("yml") {
+                let message = "this file is ignored: templates end in .yaml or .hbs";
+                let warning = Diagnostic::warning(IGNORED_TEMPLATE, message);
+                self.diagnostics.push(warning.at(start_of(path)));
+            }
+        }
+        templates
+    }
+}
+
+/// The first character of a file.
+fn start_of(file: impl Into<String>) -> Location {
+    Location::at(file, Mark { line: 1, column: 1 })
 }
 
 fn unreadable(path: &Path, source: std::io::Error) -> PackageErrors {

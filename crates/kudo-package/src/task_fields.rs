@@ -123,6 +123,15 @@ impl TaskFields {
                 kind: kind.to_owned(),
             }]);
         };
+        match self.read(kind, strict) {
+            (spec, errors) if errors.is_empty() => Ok(spec),
+            (_, errors) => Err(errors),
+        }
+    }
+
+    /// Builds the task with empty values in place of what is missing, and tells all that is wrong
+    /// with its fields. The kind is one of [`TASK_KINDS`].
+    pub(crate) fn read(self, kind: &'static str, strict: bool) -> (TaskSpec, Vec<TaskFieldError>) {
         let mut builder = Builder {
             kind,
             errors: Vec::new(),
@@ -131,11 +140,18 @@ impl TaskFields {
             builder.refuse_superfluous(&self);
         }
         let spec = builder.spec(self);
-        if builder.errors.is_empty() {
-            Ok(spec)
-        } else {
-            Err(builder.errors)
+        (spec, builder.errors)
+    }
+
+    /// The task that these fields are of, where the kind is not known: the first kind that has all
+    /// of them and misses none.
+    pub(crate) fn guess(&self) -> Option<TaskSpec> {
+        if self.written().is_empty() {
+            return None;
         }
+        let kinds = TASK_KINDS.iter().copied();
+        let mut tasks = kinds.map(|kind| self.clone().read(kind, true));
+        tasks.find_map(|(spec, errors)| errors.is_empty().then_some(spec))
     }
 
     fn written(&self) -> Vec<&'static str> {
@@ -252,6 +268,7 @@ impl Builder {
 
     fn pipe_file(&mut self, index: usize, fields: PipeFields) -> Option<PipeFile> {
         let at = |field: &str| format!("pipe[{index}].{field}");
+        // What is wrong is reported; a key that is known names the pipe all the same.
         let source = match (not_empty(fields.file), not_empty(fields.env_file)) {
             (Some(file), None) => Some(PipeSource::File(file)),
             (None, Some(file)) => Some(PipeSource::EnvFile(file)),
@@ -281,7 +298,7 @@ impl Builder {
                     "a pipe's key consists of letters, digits, '-' and '_', which {key:?} does not"
                 );
                 self.invalid(at("key"), message);
-                None
+                Some(key)
             }
             None => {
                 self.missing(&at("key"));
@@ -289,8 +306,8 @@ impl Builder {
             }
         };
         Some(PipeFile {
-            source: source?,
-            kind: kind?,
+            source: source.unwrap_or_else(|| PipeSource::File(String::new())),
+            kind: kind.unwrap_or(PipeKind::Secret),
             key: key?,
         })
     }

@@ -29,7 +29,9 @@ pub struct Rule {
 /// The rules that need no template engine.
 ///
 /// Tasks whose fields do not fit their kind, wrong types and unknown fields are no rules: such a
-/// package does not load.
+/// package does not load. The rules are for what could be read of it too, its
+/// [`Draft`](crate::package::Draft), and say nothing there that may only come from what could not be
+/// read.
 pub const RULES: &[Rule] = &[
     DECODING,
     manifest::VERSIONS,
@@ -57,12 +59,12 @@ pub const RULES: &[Rule] = &[
     templates::NAMESPACE_MANIFEST,
 ];
 
-/// Repeats what decoding found strange but not wrong.
+/// Repeats what reading the files found.
 const DECODING: Rule = Rule {
     name: "decoding",
     summary: "Keys are given once, texts that look like something else are in quotes, and \
               templates end in .yaml or .hbs.",
-    check: |package, diagnostics| diagnostics.extend(package.warnings.iter().cloned()),
+    check: |package, diagnostics| diagnostics.extend(package.findings.iter().cloned()),
 };
 
 /// Runs the rules; diagnostics come sorted by place.

@@ -91,12 +91,27 @@ pub struct Document {
 
 /// Text that Kubernetes would refuse.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("line {}, column {}: {message}", .mark.line, .mark.column)]
+#[error("line {}, column {}: {message}{}", .mark.line, .mark.column, in_brackets(self.hint()))]
 pub struct YamlError {
     /// Where.
     pub mark: Mark,
     /// What is wrong.
     pub message: String,
+    /// The innermost bracket that is still open there.
+    pub open: Option<OpenBracket>,
+}
+
+/// A bracket that begins a list or mapping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenBracket {
+    /// `[` or `{`.
+    pub bracket: char,
+    /// Where it stands.
+    pub mark: Mark,
+}
+
+fn in_brackets(hint: Option<String>) -> String {
+    hint.map(|hint| format!(" ({hint})")).unwrap_or_default()
 }
 
 impl YamlError {
@@ -104,7 +119,17 @@ impl YamlError {
         Self {
             mark,
             message: message.into(),
+            open: None,
         }
+    }
+
+    /// What helps to see the mistake.
+    pub fn hint(&self) -> Option<String> {
+        let OpenBracket { bracket, mark } = self.open?;
+        let Mark { line, column } = mark;
+        Some(format!(
+            "the '{bracket}' in line {line}, column {column} is still open"
+        ))
     }
 
     fn too_deep(mark: Mark) -> Self {

@@ -8,7 +8,7 @@ use kudo_package::package::parameter_address;
 use kudo_package::parameter::values_from_yaml;
 use kudo_package::verify::{self, Rule};
 use kudo_package::yaml::Mark;
-use kudo_package::{Diagnostic, Location, Package, TaskSpec, ValueType, parameter, suggest};
+use kudo_package::{Diagnostic, Location, Package, Plan, TaskSpec, ValueType, parameter, suggest};
 
 use crate::error::{RenderError, RenderErrorKind};
 use crate::go::Place;
@@ -145,6 +145,9 @@ fn report_unknown(
 }
 
 fn undefined_parameters(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
+    if !package.knows_parameters() {
+        return;
+    }
     let defined = package.definition.parameters.iter();
     let known: BTreeSet<&str> = defined.map(|parameter| parameter.name.as_str()).collect();
     for (template, references) in references(package) {
@@ -188,6 +191,9 @@ fn undefined_values(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
 }
 
 fn undefined_pipes(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
+    if !package.knows_task_specs() {
+        return;
+    }
     let tasks = package.definition.tasks.iter();
     let files = tasks.filter_map(|task| match &task.spec {
         TaskSpec::Pipe { pipe, .. } => Some(pipe),
@@ -208,10 +214,14 @@ fn undefined_pipes(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
 
 fn unused_parameters(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
     let references = references(package);
-    if references
+    let all_used = references
         .iter()
-        .any(|(_, references)| references.all_params)
-    {
+        .any(|(_, references)| references.all_params);
+    // What can't be read may use any of them.
+    let all_read = package.knows_task_specs()
+        && package.knows_templates()
+        && references.len() == package.definition.templates.len();
+    if all_used || !all_read {
         return;
     }
     let mut used = BTreeSet::new();
@@ -230,7 +240,8 @@ fn unused_parameters(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
         }
     }
     for (index, parameter) in package.definition.parameters.iter().enumerate() {
-        if parameter.trigger.is_some() || used.contains(parameter.name.as_str()) {
+        let known = package.knows_parameter(index, &["name", "trigger"]);
+        if parameter.trigger.is_some() || used.contains(parameter.name.as_str()) || !known {
             continue;
         }
         let address = parameter_address(index, "name");
@@ -268,7 +279,7 @@ fn renders(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
         // What is not defined fails to render as well; once is enough.
         let file = format!("templates/{template}");
         let at_fault = |found: &Diagnostic| found.location.as_ref().is_some_and(|l| l.file == file);
-        if found.iter().any(at_fault) {
+        if found.iter().any(at_fault) || !is_fit_to_render(package, template, text, &renderer) {
             continue;
         }
         let mut reported = BTreeSet::new();
@@ -287,6 +298,42 @@ fn renders(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
             }
         }
     }
+}
+
+/// Whether all that a template renders with could be read: what it is for, and the values it uses.
+fn is_fit_to_render(package: &Package, template: &str, text: &str, renderer: &Renderer) -> bool {
+    let complete = package.knows_task_specs() && package.knows_plans();
+    if !complete && !is_used(package, template) {
+        return false;
+    }
+    let Ok(parsed) = renderer.parsed(template, text) else {
+        return false;
+    };
+    let references = References::of(&parsed);
+    if !references.pipes.is_empty() && !package.knows_task_specs() {
+        return false;
+    }
+    let used: BTreeSet<&str> = references
+        .params
+        .iter()
+        .map(|reference| reference.name.as_str())
+        .chain(references.optional_params.iter().map(String::as_str))
+        .collect();
+    let parameters = package.definition.parameters.iter().enumerate();
+    package.knows_parameters()
+        && parameters
+            .filter(|(_, one)| references.all_params || used.contains(one.name.as_str()))
+            .all(|(index, _)| package.knows_parameter(index, &["type", "default", "enum"]))
+}
+
+/// Whether a step is known to use a template.
+fn is_used(package: &Package, template: &str) -> bool {
+    let definition = &package.definition;
+    let mut tasks = definition.plans.values().flat_map(Plan::task_names);
+    tasks.any(|name| {
+        let task = definition.task(name);
+        task.is_some_and(|task| task.spec.templates().contains(&template))
+    })
 }
 
 /// The steps that use a template; some step if none does.
@@ -346,12 +393,18 @@ fn values(
     params: &BTreeMap<String, Value>,
 ) -> Values {
     let definition = &package.definition;
-    let name = format!("{}-instance", definition.operator_name);
+    // A name or version that could not be read is some other one.
+    let or = |text: &str, other: &str| match text {
+        "" => other.to_owned(),
+        text => text.to_owned(),
+    };
+    let operator_name = or(&definition.operator_name, "operator");
+    let name = format!("{operator_name}-instance");
     let mut values = Values {
-        operator_name: definition.operator_name.clone(),
+        operator_name,
         namespace: "default".to_owned(),
         app_version: definition.app_version.clone().unwrap_or_default(),
-        operator_version: definition.operator_version.clone(),
+        operator_version: or(&definition.operator_version, "0.1.0"),
         params: params.clone(),
         name,
         ..Values::default()
@@ -397,10 +450,14 @@ fn pipe_pod_failure(package: &Package, template: &str, text: &str) -> Option<Str
         Ok(None) => return Some(PipePodProblem::NotOnePod.to_string()),
         Err(error) => return Some(object_failure(&error)),
     };
-    package.definition.tasks.iter().find_map(|task| {
+    let mut tasks = package.definition.tasks.iter().enumerate();
+    tasks.find_map(|(index, task)| {
         let TaskSpec::Pipe { pod: name, pipe } = &task.spec else {
             return None;
         };
+        if !package.knows_task_spec(index) {
+            return None;
+        }
         let problem = (name == template).then(|| pipe_pod::check(&pod, pipe).err())??;
         Some(format!("task {:?}: {problem}", task.name))
     })

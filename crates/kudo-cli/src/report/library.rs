@@ -15,6 +15,10 @@ use super::{did_you_mean, hint, nearest_of, verify_command};
 use crate::exit::ExitStatus;
 use crate::parameters::ParameterInputError;
 
+/// What a parameter file is.
+const PARAMETER_FILE: &str =
+    "a parameter file is YAML with a line `NAME: value` for each parameter";
+
 pub(super) fn parameter_input(error: &ParameterInputError) -> (ExitStatus, Vec<String>) {
     match error {
         ParameterInputError::Unreadable { source, .. } if source.kind() == ErrorKind::NotFound => (
@@ -26,10 +30,11 @@ pub(super) fn parameter_input(error: &ParameterInputError) -> (ExitStatus, Vec<S
             ExitStatus::Usage,
             hint("write -p NAME=VALUE, for example -p NODE_COUNT=3"),
         ),
-        ParameterInputError::NotYaml { .. } | ParameterInputError::NoValues { .. } => (
+        ParameterInputError::NotYaml { source, .. } => (
             ExitStatus::Usage,
-            hint("a parameter file is YAML with a line `NAME: value` for each parameter"),
+            hint(source.hint().unwrap_or_else(|| PARAMETER_FILE.to_owned())),
         ),
+        ParameterInputError::NoValues { .. } => (ExitStatus::Usage, hint(PARAMETER_FILE)),
     }
 }
 

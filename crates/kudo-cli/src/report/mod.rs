@@ -18,6 +18,7 @@ use crate::arguments::Format;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::prompt::PromptError;
+use crate::source;
 
 /// What the user sees of an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,9 +55,12 @@ fn message(error: &Error) -> String {
         }
         Error::Package {
             path,
-            source: PackageErrors::Invalid(_),
+            source: PackageErrors::Invalid(draft),
         } => {
-            return format!("the package {} is invalid:\n{error}", path.display());
+            let found = source::broken_rules(draft.package());
+            let lines: Vec<String> = found.iter().map(ToString::to_string).collect();
+            let lines = lines.join("\n");
+            return format!("the package {} is invalid:\n{lines}", path.display());
         }
         Error::Dependency {
             package,

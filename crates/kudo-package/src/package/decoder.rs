@@ -1,13 +1,15 @@
 //! Typed access to the nodes of a package file: every mistake becomes a diagnostic with its place,
-//! and decoding goes on.
+//! and decoding goes on. What could not be read is marked in [`Locations`], so that nothing is said
+//! about it a second time.
 
 use serde_json::Value;
 
 use super::Locations;
+use super::fields::{Field, Fields, Path, Sorted, is_null, sort};
 use super::params_file::scalar_text;
 use crate::diagnostic::{Diagnostic, Location};
 use crate::suggest::nearest;
-use crate::yaml::{Entry, Mark, Node, NodeKind, YamlError};
+use crate::yaml::{Entry, Mark, Node, NodeKind};
 
 /// Rule name of what can't be read as YAML.
 pub(super) const SYNTAX: &str = "yaml";
@@ -27,94 +29,48 @@ pub(super) struct Decoder<'a> {
     pub(super) diagnostics: &'a mut Vec<Diagnostic>,
 }
 
-/// A place in the tree: the address by which it is found again, and a name for people.
-#[derive(Clone)]
-pub(super) struct Path {
-    pointer: String,
-    name: String,
-}
-
-impl Path {
-    pub(super) fn root() -> Self {
-        Self {
-            pointer: String::new(),
-            name: String::new(),
-        }
-    }
-
-    pub(super) fn field(&self, key: &str) -> Self {
-        let dot = if self.name.is_empty() { "" } else { "." };
-        let escaped = key.replace('~', "~0").replace('/', "~1");
-        Self {
-            pointer: format!("{}/{escaped}", self.pointer),
-            name: format!("{}{dot}{key}", self.name),
-        }
-    }
-
-    pub(super) fn item(&self, index: usize) -> Self {
-        Self {
-            pointer: format!("{}/{index}", self.pointer),
-            name: format!("{}[{index}]", self.name),
-        }
-    }
-
-    /// Follows a path such as `pipe[0].kind`.
-    pub(super) fn follow(&self, path: &str) -> Self {
-        path.split(['.', '['])
-            .fold(self.clone(), |at, part| match part.strip_suffix(']') {
-                Some(index) => at.item(index.parse().unwrap_or_default()),
-                None => at.field(part),
-            })
-    }
-
-    fn what(&self) -> String {
-        if self.name.is_empty() {
-            String::new()
-        } else {
-            format!("{}: ", self.name)
-        }
-    }
-}
-
-/// A mapping with known fields.
-pub(super) struct Fields<'n> {
-    entries: &'n [Entry],
-    pub(super) path: Path,
-    pub(super) mark: Mark,
-}
-
-impl<'n> Fields<'n> {
-    /// The value of a field, unless it is absent or null.
-    pub(super) fn get(&self, key: &str) -> Option<(&'n Node, Path)> {
-        self.entries
-            .iter()
-            .find(|entry| entry.key == key && !is_null(&entry.value))
-            .map(|entry| (&entry.value, self.path.field(key)))
-    }
-}
-
 impl Decoder<'_> {
     /// Reads the file's text.
     pub(super) fn parse(&mut self, bytes: &[u8]) -> Option<Node> {
-        let Ok(text) = std::str::from_utf8(bytes) else {
-            self.report(Diagnostic::error(SYNTAX, "the file is not UTF-8 text"));
-            return None;
+        let root = Path::root();
+        let text = match text_of(self.file, bytes) {
+            Ok(text) => text,
+            Err(diagnostic) => {
+                self.diagnostics.push(diagnostic);
+                self.unread(&root);
+                return None;
+            }
         };
         match crate::yaml::parse_node(text) {
-            Ok(node) => Some(node),
-            Err(YamlError { mark, message }) => {
-                let location = Location::at(self.file, mark);
-                self.diagnostics
-                    .push(Diagnostic::error(SYNTAX, message).at(location));
+            Ok(node) => {
+                self.locations
+                    .insert(self.address(&root), self.file, node.mark);
+                Some(node)
+            }
+            Err(error) => {
+                let location = Location::at(self.file, error.mark);
+                self.diagnostics.push(Diagnostic {
+                    hint: error.hint(),
+                    ..Diagnostic::error(SYNTAX, error.message).at(location)
+                });
+                self.unread(&root);
                 None
             }
         }
     }
 
-    /// Reports something about the whole file.
-    pub(super) fn report(&mut self, diagnostic: Diagnostic) {
-        self.diagnostics
-            .push(diagnostic.at(Location::file(self.file)));
+    fn address(&self, path: &Path) -> String {
+        format!("{}#{}", self.file, path.pointer)
+    }
+
+    /// Remembers that a part could not be read.
+    pub(super) fn unread(&mut self, path: &Path) {
+        let address = self.address(path);
+        self.locations.mark_unread(address);
+    }
+
+    pub(super) fn is_unread(&self, path: &Path) -> bool {
+        self.locations.is_unread(&self.address(path))
     }
 
     /// Reports an error at a place of the tree.
@@ -131,9 +87,15 @@ impl Decoder<'_> {
         }
     }
 
+    /// Whether a part, or something in it, could not be read.
+    pub(super) fn is_partly_unread(&self, path: &Path) -> bool {
+        self.locations.is_partly_unread(&self.address(path))
+    }
+
     fn expected(&mut self, expected: &str, node: &Node, path: &Path) {
         let message = format!("expected {expected}, found {}", describe(node));
         self.error(STRUCTURE, path, node.mark, &message);
+        self.unread(path);
     }
 
     /// A mapping of which these fields are known.
@@ -141,24 +103,28 @@ impl Decoder<'_> {
         &mut self,
         node: &'n Node,
         path: &Path,
-        known: &[&str],
+        known: &'static [Field],
     ) -> Option<Fields<'n>> {
         let entries = self.entries(node, path)?;
-        for entry in entries {
-            if !known.contains(&entry.key.as_str()) {
-                let message = format!("unknown field {:?}", entry.key);
-                self.error(UNKNOWN_FIELD, path, entry.key_mark, &message);
-                match nearest(&entry.key, known.iter().copied()) {
-                    Some(name) => self.hint(format!("did you mean {name:?}?")),
-                    None => self.hint(format!("the fields here are {}", known.join(", "))),
-                }
-            }
+        let Sorted {
+            fields,
+            unknown,
+            meant,
+            unread,
+        } = sort(entries, path, node.mark, known);
+        for unknown in unknown {
+            let message = format!("unknown field {:?}", unknown.entry.key);
+            self.error(UNKNOWN_FIELD, path, unknown.entry.key_mark, &message);
+            self.hint(unknown.hint);
         }
-        Some(Fields {
-            entries,
-            path: path.clone(),
-            mark: node.mark,
-        })
+        for (field, mark) in meant {
+            let address = self.address(&path.field(field));
+            self.locations.insert(address, self.file, mark);
+        }
+        for field in unread {
+            self.unread(&path.field(field));
+        }
+        Some(fields)
     }
 
     /// The entries of a mapping; what is given twice is reported.
@@ -168,12 +134,8 @@ impl Decoder<'_> {
             return None;
         };
         for entry in entries {
-            let pointer = path.field(&entry.key).pointer;
-            self.locations.insert(
-                format!("{}#{pointer}", self.file),
-                self.file,
-                entry.key_mark,
-            );
+            let address = self.address(&path.field(&entry.key));
+            self.locations.insert(address, self.file, entry.key_mark);
             if let Some(first) = entry.replaced {
                 let message = format!(
                     "{:?} is given twice; the first, in line {}, is ignored",
@@ -201,18 +163,23 @@ impl Decoder<'_> {
             .enumerate()
             .map(|(index, item)| {
                 let path = path.item(index);
-                let address = format!("{}#{}", self.file, path.pointer);
+                let address = self.address(&path);
                 self.locations.insert(address, self.file, item.mark);
                 (item, path)
             })
             .collect()
     }
 
-    /// A list of texts.
+    /// A list of texts; those that can't be read are empty.
     pub(super) fn texts(&mut self, node: Option<(&Node, Path)>) -> Vec<String> {
         self.items(node)
             .into_iter()
-            .filter_map(|(node, path)| self.text(Some((node, path))))
+            .map(|(node, path)| {
+                if is_null(node) {
+                    self.expected("a string", node, &path);
+                }
+                self.text(Some((node, path))).unwrap_or_default()
+            })
             .collect()
     }
 
@@ -253,18 +220,16 @@ impl Decoder<'_> {
 
     /// A text that must be there and not be empty.
     pub(super) fn required_text(&mut self, fields: &Fields<'_>, key: &str) -> String {
-        let node = fields.get(key);
-        let wrong_type = node
-            .as_ref()
-            .is_some_and(|(node, _)| !matches!(node.kind, NodeKind::Scalar(_)));
-        let text = self.text(node).unwrap_or_default();
-        if text.is_empty() && !wrong_type {
+        let text = self.text(fields.get(key)).unwrap_or_default();
+        let path = fields.path.field(key);
+        if text.is_empty() && !self.is_unread(&path) {
             self.error(
                 STRUCTURE,
                 &fields.path,
                 fields.mark,
                 &format!("{key:?} is missing"),
             );
+            self.unread(&path);
         }
         text
     }
@@ -279,7 +244,7 @@ impl Decoder<'_> {
             {
                 self.expected("true or false", node, &path);
                 self.hint("leave the quotes out".to_owned());
-                None
+                crate::parameter::parse_bool(text)
             }
             _ => {
                 self.expected("true or false", node, &path);
@@ -300,7 +265,7 @@ impl Decoder<'_> {
         None
     }
 
-    /// One of a few words.
+    /// One of a few words; one that is nearly one of them is taken for it.
     pub(super) fn word<T>(
         &mut self,
         node: Option<(&Node, Path)>,
@@ -312,20 +277,31 @@ impl Decoder<'_> {
         if text.is_empty() {
             return None;
         }
-        let value = parse(&text);
-        if value.is_none() {
-            let message = format!("{text:?} is not one of {}", words.join(", "));
-            self.error(STRUCTURE, &path, node.mark, &message);
-            if let Some(word) = nearest(&text, words.iter().copied()) {
-                self.hint(format!("did you mean {word:?}?"));
-            }
+        if let Some(value) = parse(&text) {
+            return Some(value);
         }
-        value
+        let message = format!("{text:?} is not one of {}", words.join(", "));
+        self.error(STRUCTURE, &path, node.mark, &message);
+        let near = nearest(&text, words.iter().copied());
+        match near {
+            Some(word) => self.hint(format!("did you mean {word:?}?")),
+            None => self.unread(&path),
+        }
+        near.and_then(parse)
     }
 }
 
-fn is_null(node: &Node) -> bool {
-    matches!(node.kind, NodeKind::Scalar(Value::Null))
+/// The text of a file, or where it is none.
+pub(super) fn text_of<'b>(file: &str, bytes: &'b [u8]) -> Result<&'b str, Diagnostic> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        let good = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
+        let column = good.chars().rev().take_while(|c| *c != '\n').count();
+        let mark = Mark {
+            line: good.matches('\n').count() + 1,
+            column: column + 1,
+        };
+        Diagnostic::error(SYNTAX, "the file is not UTF-8 text").at(Location::at(file, mark))
+    })
 }
 
 fn describe(node: &Node) -> String {

@@ -12,11 +12,15 @@ use crate::diagnostic::{Diagnostic, Location};
 /// Rule name of files that can't be part of a package.
 const FILE: &str = "file";
 
+/// The files of a directory: what each holds, and those that are refused, with the reason.
+#[derive(Clone)]
+pub(super) struct Files {
+    pub(super) files: BTreeMap<String, Vec<u8>>,
+    pub(super) refused: Vec<(String, Diagnostic)>,
+}
+
 /// Reads what makes up the package: the two files and everything under `templates/`.
-pub(super) fn read_package(
-    path: &Path,
-    limits: &ArchiveLimits,
-) -> Result<BTreeMap<String, Vec<u8>>, PackageErrors> {
+pub(super) fn read_package(path: &Path, limits: &ArchiveLimits) -> Result<Files, PackageErrors> {
     let mut reading = Reading::start(path, limits)?;
     let root = reading.root.clone();
     for name in [OPERATOR_FILE, PARAMS_FILE] {
@@ -29,27 +33,23 @@ pub(super) fn read_package(
     if fs::symlink_metadata(&templates).is_ok() {
         reading.folder(&templates, TEMPLATES_FOLDER)?;
     }
-    reading.finish()
+    Ok(reading.read)
 }
 
 /// Reads every file of the directory, as an archive of it holds them.
-pub(super) fn read_all(
-    path: &Path,
-    limits: &ArchiveLimits,
-) -> Result<BTreeMap<String, Vec<u8>>, PackageErrors> {
+pub(super) fn read_all(path: &Path, limits: &ArchiveLimits) -> Result<Files, PackageErrors> {
     let mut reading = Reading::start(path, limits)?;
     let root = reading.root.clone();
     reading.folder(&root, "")?;
-    reading.finish()
+    Ok(reading.read)
 }
 
 struct Reading<'a> {
     /// The directory with all links resolved.
     root: PathBuf,
     limits: &'a ArchiveLimits,
-    files: BTreeMap<String, Vec<u8>>,
+    read: Files,
     total: u64,
-    diagnostics: Vec<Diagnostic>,
 }
 
 impl<'a> Reading<'a> {
@@ -58,23 +58,17 @@ impl<'a> Reading<'a> {
         Ok(Self {
             root,
             limits,
-            files: BTreeMap::new(),
+            read: Files {
+                files: BTreeMap::new(),
+                refused: Vec::new(),
+            },
             total: 0,
-            diagnostics: Vec::new(),
         })
     }
 
-    fn finish(self) -> Result<BTreeMap<String, Vec<u8>>, PackageErrors> {
-        if self.diagnostics.is_empty() {
-            Ok(self.files)
-        } else {
-            Err(PackageErrors::Invalid(self.diagnostics))
-        }
-    }
-
     fn refuse(&mut self, name: &str, message: impl Into<String>) {
-        self.diagnostics
-            .push(Diagnostic::error(FILE, message).at(Location::file(name)));
+        let refusal = Diagnostic::error(FILE, message).at(Location::file(name));
+        self.read.refused.push((name.to_owned(), refusal));
     }
 
     fn folder(&mut self, folder: &Path, name: &str) -> Result<(), PackageErrors> {
@@ -119,7 +113,7 @@ impl<'a> Reading<'a> {
             self.refuse(name, "expected a file");
             return Ok(());
         }
-        if self.files.len() == self.limits.max_files {
+        if self.read.files.len() == self.limits.max_files {
             self.refuse(
                 name,
                 format!(
@@ -142,7 +136,7 @@ impl<'a> Reading<'a> {
             let limit = self.limits.max_total_bytes;
             self.refuse(name, format!("the package is larger than {limit} bytes"));
         } else {
-            self.files.insert(name.to_owned(), content);
+            self.read.files.insert(name.to_owned(), content);
         }
         Ok(())
     }

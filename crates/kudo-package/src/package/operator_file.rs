@@ -2,43 +2,69 @@
 
 use std::collections::BTreeMap;
 
-use super::decoder::{Decoder, Fields, Path, STRUCTURE};
+use super::decoder::{Decoder, STRUCTURE};
+use super::fields::{Field, Fields, Path};
 use super::{API_VERSION, Maintainer, Manifest};
-use crate::operator::{Phase, Plan, Step, Strategy, TASK_KINDS, Task};
+use crate::operator::{Phase, Plan, Step, Strategy, TASK_KINDS, Task, TaskSpec};
 use crate::suggest::nearest;
 use crate::task_fields::{PipeFields, TaskFieldError, TaskFields};
 use crate::yaml::{Node, NodeKind};
 
-const OPERATOR_FIELDS: &[&str] = &[
-    "apiVersion",
-    "name",
-    "description",
-    "operatorVersion",
-    "appVersion",
-    "kudoVersion",
-    "kubernetesVersion",
-    "maintainers",
-    "url",
-    "tasks",
-    "plans",
-    "namespaceManifest",
+const OPERATOR_FIELDS: &[Field] = &[
+    Field::scalar("apiVersion"),
+    Field::needed("name"),
+    Field::scalar("description"),
+    Field::needed("operatorVersion"),
+    Field::scalar("appVersion"),
+    Field::scalar("kudoVersion"),
+    Field::needed("kubernetesVersion"),
+    Field::list("maintainers"),
+    Field::scalar("url"),
+    Field::list("tasks"),
+    Field::mapping("plans"),
+    Field::scalar("namespaceManifest"),
 ];
-const TASK_SPEC_FIELDS: &[&str] = &[
-    "resources",
-    "parameter",
-    "pod",
-    "pipe",
-    "package",
-    "instanceName",
-    "appVersion",
-    "operatorVersion",
-    "parameterFile",
-    "wantErr",
-    "fatal",
-    "done",
+const MAINTAINER_FIELDS: &[Field] = &[Field::scalar("name"), Field::scalar("email")];
+const TASK_FIELDS: &[Field] = &[
+    Field::needed("name"),
+    Field::needed("kind"),
+    Field::mapping("spec"),
 ];
+const TASK_SPEC_FIELDS: &[Field] = &[
+    Field::list("resources"),
+    Field::scalar("parameter"),
+    Field::scalar("pod"),
+    Field::list("pipe"),
+    Field::scalar("package"),
+    Field::scalar("instanceName"),
+    Field::scalar("appVersion"),
+    Field::scalar("operatorVersion"),
+    Field::scalar("parameterFile"),
+    Field::scalar("wantErr"),
+    Field::scalar("fatal"),
+    Field::scalar("done"),
+];
+const PIPE_FIELDS: &[Field] = &[
+    Field::scalar("file"),
+    Field::scalar("envFile"),
+    Field::scalar("kind"),
+    Field::scalar("key"),
+];
+const PLAN_FIELDS: &[Field] = &[Field::scalar("strategy"), Field::list("phases")];
+const PHASE_FIELDS: &[Field] = &[
+    Field::needed("name"),
+    Field::scalar("strategy"),
+    Field::list("steps"),
+];
+const STEP_FIELDS: &[Field] = &[Field::needed("name"), Field::list("tasks")];
 /// Rule name of tasks whose fields do not fit their kind.
 const INVALID_TASK: &str = "invalid-task";
+/// What stands in the place of a task that can't be read.
+const NOTHING: TaskSpec = TaskSpec::Dummy {
+    want_err: false,
+    fatal: false,
+    done: false,
+};
 const STRATEGIES: &[&str] = &["serial", "parallel"];
 
 /// What `operator.yaml` says.
@@ -52,7 +78,7 @@ pub(super) struct OperatorFile {
     pub(super) plans: BTreeMap<String, Plan>,
 }
 
-/// Decodes the file; what can't be decoded is left empty and reported.
+/// Decodes the file; what can't be decoded is left empty, reported, and marked as not read.
 pub(super) fn decode(decoder: &mut Decoder<'_>, bytes: &[u8]) -> OperatorFile {
     let Some(node) = decoder.parse(bytes) else {
         return OperatorFile::default();
@@ -106,7 +132,7 @@ impl Decoder<'_> {
     }
 
     fn maintainer(&mut self, node: &Node, path: &Path) -> Option<Maintainer> {
-        let fields = self.fields(node, path, &["name", "email"])?;
+        let fields = self.fields(node, path, MAINTAINER_FIELDS)?;
         Some(Maintainer {
             name: self.optional(&fields, "name"),
             email: self.optional(&fields, "email"),
@@ -116,31 +142,89 @@ impl Decoder<'_> {
     fn tasks(&mut self, fields: &Fields<'_>) -> Vec<Task> {
         self.items(fields.get("tasks"))
             .into_iter()
-            .filter_map(|(node, path)| self.task(node, &path))
+            .map(|(node, path)| self.task(node, &path))
             .collect()
     }
 
-    fn task(&mut self, node: &Node, path: &Path) -> Option<Task> {
-        let fields = self.fields(node, path, &["name", "kind", "spec"])?;
+    /// Reads a task; what can't be read of it is marked as such.
+    fn task(&mut self, node: &Node, path: &Path) -> Task {
+        let Some(fields) = self.fields(node, path, TASK_FIELDS) else {
+            return Task {
+                name: String::new(),
+                spec: NOTHING,
+            };
+        };
         let name = self.required_text(&fields, "name");
         let kind = self.required_text(&fields, "kind");
         let spec = fields.get("spec");
-        let written = match spec.clone() {
-            Some((node, path)) => self.task_fields(node, &path)?,
-            None => TaskFields::default(),
+        let node = spec.as_ref().map(|(node, _)| *node);
+        let written = match spec {
+            Some((node, path)) => self.task_fields(node, &path),
+            None => Some(TaskFields::default()),
         };
-        if kind.is_empty() {
-            return None;
+        let spec_path = path.field("spec");
+        let known = self.refuse_unknown_kind(&kind, &fields);
+        let written = written.filter(|_| !self.is_unread(&spec_path));
+        let spec = match (written, known) {
+            (Some(written), Some(kind)) => Some(self.spec(written, kind, &fields, node)),
+            (Some(written), None) => written.guess(),
+            (None, _) => None,
+        };
+        if spec.is_none() {
+            self.unread(&spec_path);
         }
-        match written.build(&kind, true) {
-            Ok(spec) => Some(Task { name, spec }),
-            Err(errors) => {
-                for error in errors {
-                    self.task_error(&error, &fields, spec.clone());
-                }
-                None
+        Task {
+            name,
+            spec: spec.unwrap_or(NOTHING),
+        }
+    }
+
+    /// Reports a kind that does not exist. Gives the kind, or the one that was meant.
+    fn refuse_unknown_kind(&mut self, kind: &str, task: &Fields<'_>) -> Option<&'static str> {
+        if let Some(known) = TASK_KINDS.iter().copied().find(|known| *known == kind) {
+            return Some(known);
+        }
+        let near = nearest(kind, TASK_KINDS.iter().copied());
+        if !kind.is_empty() {
+            let error = TaskFieldError::UnknownKind {
+                kind: kind.to_owned(),
+            };
+            let (mark, path) = match task.get("kind") {
+                Some((node, path)) => (node.mark, path),
+                None => (task.mark, task.path.clone()),
+            };
+            self.error(INVALID_TASK, &path, mark, &error.to_string());
+            if let Some(known) = near {
+                self.hint(format!("did you mean {known:?}?"));
             }
         }
+        near
+    }
+
+    /// The task of its kind, with what is wrong with its fields reported.
+    fn spec(
+        &mut self,
+        written: TaskFields,
+        kind: &'static str,
+        task: &Fields<'_>,
+        place: Option<&Node>,
+    ) -> TaskSpec {
+        let (spec, errors) = written.read(kind, true);
+        let path = task.path.field("spec");
+        for error in errors {
+            let field = error.field().map(|field| path.follow(field));
+            if field.is_some_and(|field| self.is_partly_unread(&field)) {
+                continue;
+            }
+            self.task_error(&error, task, place.map(|node| (node, path.clone())));
+            match &error {
+                TaskFieldError::Missing { field, .. } | TaskFieldError::Invalid { field, .. } => {
+                    self.unread(&path.follow(field));
+                }
+                TaskFieldError::UnknownKind { .. } | TaskFieldError::Superfluous { .. } => {}
+            }
+        }
+        spec
     }
 
     /// Reports what is wrong with a task, at the field that is wrong where there is one.
@@ -150,19 +234,14 @@ impl Decoder<'_> {
         task: &Fields<'_>,
         spec: Option<(&Node, Path)>,
     ) {
-        let place = match error.field() {
-            None => task.get("kind"),
-            Some(field) => spec.map(|(node, path)| (nearest_node(node, field), path.follow(field))),
-        };
+        let place = error
+            .field()
+            .zip(spec)
+            .map(|(field, (node, path))| (nearest_node(node, field), path.follow(field)));
         let mark = place.as_ref().map_or(task.mark, |(node, _)| node.mark);
         let path = place.map_or_else(|| task.path.field("spec"), |(_, path)| path);
         self.error(INVALID_TASK, &path, mark, &error.to_string());
         match error {
-            TaskFieldError::UnknownKind { kind } => {
-                if let Some(known) = nearest(kind, TASK_KINDS.iter().copied()) {
-                    self.hint(format!("did you mean {known:?}?"));
-                }
-            }
             TaskFieldError::Superfluous { field, .. } => {
                 let kinds: Vec<&str> = TASK_KINDS
                     .iter()
@@ -175,11 +254,14 @@ impl Decoder<'_> {
                 ));
             }
             TaskFieldError::Missing { field, kind } if field == "resources" => {
+                let article = if *kind == "Apply" { "an" } else { "a" };
                 self.hint(format!(
-                    "a {kind} task that is to do nothing is a Dummy task"
+                    "{article} {kind} task that is to do nothing is a Dummy task"
                 ));
             }
-            TaskFieldError::Missing { .. } | TaskFieldError::Invalid { .. } => {}
+            TaskFieldError::UnknownKind { .. }
+            | TaskFieldError::Missing { .. }
+            | TaskFieldError::Invalid { .. } => {}
         }
     }
 
@@ -195,7 +277,7 @@ impl Decoder<'_> {
                 let items = self.items(Some(node));
                 items
                     .into_iter()
-                    .filter_map(|(node, path)| self.pipe(node, &path))
+                    .map(|(node, path)| self.pipe(node, &path).unwrap_or_default())
                     .collect()
             }),
             package: self.text(fields.get("package")),
@@ -210,7 +292,7 @@ impl Decoder<'_> {
     }
 
     fn pipe(&mut self, node: &Node, path: &Path) -> Option<PipeFields> {
-        let fields = self.fields(node, path, &["file", "envFile", "kind", "key"])?;
+        let fields = self.fields(node, path, PIPE_FIELDS)?;
         Some(PipeFields {
             file: self.text(fields.get("file")),
             env_file: self.text(fields.get("envFile")),
@@ -237,7 +319,7 @@ impl Decoder<'_> {
         if matches!(node.kind, NodeKind::Scalar(serde_json::Value::Null)) {
             return Plan::default();
         }
-        let Some(fields) = self.fields(node, path, &["strategy", "phases"]) else {
+        let Some(fields) = self.fields(node, path, PLAN_FIELDS) else {
             return Plan::default();
         };
         Plan {
@@ -245,26 +327,26 @@ impl Decoder<'_> {
             phases: self
                 .items(fields.get("phases"))
                 .into_iter()
-                .filter_map(|(node, path)| self.phase(node, &path))
+                .map(|(node, path)| self.phase(node, &path).unwrap_or_default())
                 .collect(),
         }
     }
 
     fn phase(&mut self, node: &Node, path: &Path) -> Option<Phase> {
-        let fields = self.fields(node, path, &["name", "strategy", "steps"])?;
+        let fields = self.fields(node, path, PHASE_FIELDS)?;
         Some(Phase {
             name: self.required_text(&fields, "name"),
             strategy: self.strategy(&fields),
             steps: self
                 .items(fields.get("steps"))
                 .into_iter()
-                .filter_map(|(node, path)| self.step(node, &path))
+                .map(|(node, path)| self.step(node, &path).unwrap_or_default())
                 .collect(),
         })
     }
 
     fn step(&mut self, node: &Node, path: &Path) -> Option<Step> {
-        let fields = self.fields(node, path, &["name", "tasks"])?;
+        let fields = self.fields(node, path, STEP_FIELDS)?;
         Some(Step {
             name: self.required_text(&fields, "name"),
             tasks: self.texts(fields.get("tasks")),

@@ -3,23 +3,35 @@
 use serde_json::Value;
 
 use super::Group;
-use super::decoder::{Decoder, Path, STRUCTURE};
+use super::decoder::{Decoder, STRUCTURE};
+use super::fields::{Field, Path};
 use crate::parameter::{Parameter, ValueType};
 use crate::yaml::{self, Node, NodeKind};
 
-const PARAMETER_FIELDS: &[&str] = &[
-    "name",
-    "displayName",
-    "description",
-    "required",
-    "default",
-    "trigger",
-    "type",
-    "immutable",
-    "enum",
-    "group",
-    "advanced",
-    "hint",
+const PARAMS_FIELDS: &[Field] = &[
+    Field::scalar("apiVersion"),
+    Field::list("groups"),
+    Field::list("parameters"),
+];
+const GROUP_FIELDS: &[Field] = &[
+    Field::needed("name"),
+    Field::scalar("displayName"),
+    Field::scalar("description"),
+    Field::scalar("prio"),
+];
+const PARAMETER_FIELDS: &[Field] = &[
+    Field::needed("name"),
+    Field::scalar("displayName"),
+    Field::scalar("description"),
+    Field::scalar("required"),
+    Field::any("default"),
+    Field::scalar("trigger"),
+    Field::scalar("type"),
+    Field::scalar("immutable"),
+    Field::list("enum"),
+    Field::scalar("group"),
+    Field::scalar("advanced"),
+    Field::scalar("hint"),
 ];
 
 /// What `params.yaml` says.
@@ -37,8 +49,7 @@ pub(super) fn decode(decoder: &mut Decoder<'_>, bytes: &[u8]) -> ParamsFile {
     if matches!(node.kind, NodeKind::Scalar(Value::Null)) {
         return ParamsFile::default();
     }
-    let known = &["apiVersion", "groups", "parameters"];
-    let Some(fields) = decoder.fields(&node, &Path::root(), known) else {
+    let Some(fields) = decoder.fields(&node, &Path::root(), PARAMS_FIELDS) else {
         return ParamsFile::default();
     };
     decoder.api_version(&fields);
@@ -46,19 +57,19 @@ pub(super) fn decode(decoder: &mut Decoder<'_>, bytes: &[u8]) -> ParamsFile {
         groups: decoder
             .items(fields.get("groups"))
             .into_iter()
-            .filter_map(|(node, path)| decoder.group(node, &path))
+            .map(|(node, path)| decoder.group(node, &path).unwrap_or_default())
             .collect(),
         parameters: decoder
             .items(fields.get("parameters"))
             .into_iter()
-            .filter_map(|(node, path)| decoder.parameter(node, &path))
+            .map(|(node, path)| decoder.parameter(node, &path).unwrap_or_default())
             .collect(),
     }
 }
 
 impl Decoder<'_> {
     fn group(&mut self, node: &Node, path: &Path) -> Option<Group> {
-        let fields = self.fields(node, path, &["name", "displayName", "description", "prio"])?;
+        let fields = self.fields(node, path, GROUP_FIELDS)?;
         Some(Group {
             name: self.required_text(&fields, "name"),
             display_name: self.optional(&fields, "displayName"),
@@ -117,6 +128,8 @@ impl Decoder<'_> {
                     node.mark,
                     "expected a value, found nothing",
                 );
+                self.unread(&path);
+                texts.push(String::new());
             } else {
                 self.warn_if_misread(node, &path, value_type);
                 texts.push(stored_text(&node.to_value()));

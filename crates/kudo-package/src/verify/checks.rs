@@ -89,7 +89,9 @@ const GROUPS: Rule = Rule {
                 ("description", bad_description(group.description.as_deref())),
             ];
             for (field, complaint) in found {
-                if let Some(complaint) = complaint {
+                if let Some(complaint) = complaint
+                    && package.is_read(&group_address(index, field))
+                {
                     let message = format!("parameter group {:?} {complaint}", group.name);
                     let place = package.locations.find(&group_address(index, field));
                     diagnostics.push(Diagnostic::warning(GROUPS.name, message).at(place));
@@ -107,6 +109,9 @@ fn each(
     complaint: impl Fn(usize, &Parameter) -> Option<&'static str>,
 ) {
     for (index, parameter) in package.definition.parameters.iter().enumerate() {
+        if !package.knows_parameter(index, &["name", field]) {
+            continue;
+        }
         if let Some(complaint) = complaint(index, parameter) {
             let message = format!("parameter {:?} {complaint}", parameter.name);
             let place = package.locations.find(&parameter_address(index, field));

@@ -33,6 +33,9 @@ fn versions(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
         ("kudoVersion", manifest.kudo_version.as_deref(), false),
     ];
     for (field, text, required) in fields {
+        if !package.is_read(&operator_address(field)) {
+            continue;
+        }
         let message = match text.map(version::parse) {
             Some(Ok(_)) => continue,
             None if !required => continue,

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::Rule;
 use crate::diagnostic::Diagnostic;
-use crate::package::{Package, group_address, parameter_address};
+use crate::package::{Package, group_address, operator_address, parameter_address};
 use crate::parameter::{Parameter, check_value};
 use crate::suggest::nearest;
 
@@ -18,7 +18,7 @@ pub(super) const NAME: Rule = Rule {
     name: "parameter-name",
     summary: "The name of a parameter holds neither ';' nor ','.",
     check: |package, diagnostics| {
-        each(package, diagnostics, NAME.name, "name", |parameter| {
+        each(package, diagnostics, NAME.name, &["name"], |parameter| {
             let bad = parameter.name.chars().find(|c| matches!(c, ';' | ','))?;
             Some(format!("the name holds {bad:?}, which is not allowed"))
         });
@@ -33,7 +33,7 @@ pub(super) const IMMUTABLE: Rule = Rule {
             package,
             diagnostics,
             IMMUTABLE.name,
-            "immutable",
+            &["immutable", "required", "default"],
             |parameter| {
                 let empty =
                     parameter.immutable && !parameter.required && parameter.default.is_none();
@@ -66,7 +66,7 @@ pub(super) const ADVANCED: Rule = Rule {
             package,
             diagnostics,
             ADVANCED.name,
-            "advanced",
+            &["advanced", "required", "default", "type"],
             |parameter| {
                 let forced = parameter.advanced && parameter.needs_value();
                 forced.then(|| {
@@ -102,19 +102,29 @@ pub(super) const UNDEFINED_GROUP: Rule = Rule {
     check: undefined_groups,
 };
 
-/// Reports at a field of every parameter about which `complaint` has something to say.
+/// Reports at the first of these fields of every parameter about which `complaint` has something to
+/// say, if all of them could be read.
 fn each(
     package: &Package,
     diagnostics: &mut Vec<Diagnostic>,
     rule: &'static str,
-    field: &str,
+    fields: &[&str],
     complaint: impl Fn(&Parameter) -> Option<String>,
 ) {
-    for (index, parameter) in package.definition.parameters.iter().enumerate() {
+    for (index, parameter) in readable(package, fields) {
         if let Some(complaint) = complaint(parameter) {
-            diagnostics.push(error(package, rule, index, field, &complaint));
+            diagnostics.push(error(package, rule, index, fields[0], &complaint));
         }
     }
+}
+
+/// The parameters of which these fields could be read.
+fn readable<'p>(
+    package: &'p Package,
+    fields: &'p [&str],
+) -> impl Iterator<Item = (usize, &'p Parameter)> {
+    let all = package.definition.parameters.iter().enumerate();
+    all.filter(move |(index, _)| package.knows_parameter(*index, fields))
 }
 
 fn error(
@@ -124,14 +134,17 @@ fn error(
     field: &str,
     complaint: &str,
 ) -> Diagnostic {
-    let name = &package.definition.parameters[index].name;
-    Diagnostic::error(rule, format!("parameter {name:?}: {complaint}"))
+    let parameter = match package.definition.parameters[index].name.as_str() {
+        "" => format!("parameters[{index}]"),
+        name => format!("parameter {name:?}"),
+    };
+    Diagnostic::error(rule, format!("{parameter}: {complaint}"))
         .at(package.locations.find(&parameter_address(index, field)))
 }
 
 fn duplicates(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
     let mut seen: HashMap<String, &str> = HashMap::new();
-    for (index, parameter) in package.definition.parameters.iter().enumerate() {
+    for (index, parameter) in readable(package, &["name"]) {
         let Some(first) = seen.insert(parameter.name.to_lowercase(), &parameter.name) else {
             continue;
         };
@@ -145,7 +158,7 @@ fn duplicates(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
 }
 
 fn defaults(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
-    for (index, parameter) in package.definition.parameters.iter().enumerate() {
+    for (index, parameter) in readable(package, &["name", "default", "type", "enum"]) {
         let empty_enum = parameter.enum_values.as_ref().is_some_and(Vec::is_empty);
         let Some(default) = parameter.default.as_ref().filter(|_| !empty_enum) else {
             continue;
@@ -160,10 +173,13 @@ fn defaults(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
 }
 
 fn enums(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
-    for (index, parameter) in package.definition.parameters.iter().enumerate() {
+    for (index, parameter) in readable(package, &["name", "type"]) {
         let Some(choices) = &parameter.enum_values else {
             continue;
         };
+        if !package.knows_parameter(index, &["enum"]) && choices.is_empty() {
+            continue;
+        }
         if choices.is_empty() {
             let complaint = "no value is allowed, because its enum is empty";
             diagnostics.push(error(package, ENUM.name, index, "enum", complaint));
@@ -173,8 +189,11 @@ fn enums(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
             ..parameter.clone()
         };
         for (choice_index, choice) in choices.iter().enumerate() {
+            let address = parameter_address(index, &format!("enum/{choice_index}"));
+            if !package.is_read(&address) {
+                continue;
+            }
             if let Err(wrong) = check_value(&unbounded, choice) {
-                let address = parameter_address(index, &format!("enum/{choice_index}"));
                 diagnostics.push(
                     Diagnostic::error(ENUM.name, format!("enum of {wrong}"))
                         .at(package.locations.find(&address)),
@@ -186,7 +205,10 @@ fn enums(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
 
 fn triggers(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
     let plans = &package.definition.plans;
-    for (index, parameter) in package.definition.parameters.iter().enumerate() {
+    if !package.is_read(&operator_address("plans")) {
+        return;
+    }
+    for (index, parameter) in readable(package, &["trigger"]) {
         let Some(plan) = parameter
             .trigger
             .as_ref()
@@ -219,7 +241,7 @@ fn group_names(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
         package,
         diagnostics,
         GROUP_NAME.name,
-        "group",
+        &["group"],
         |parameter| {
             let group = parameter
                 .group
@@ -235,7 +257,7 @@ fn group_names(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
 fn duplicate_groups(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
     let mut seen = HashSet::new();
     for (index, group) in package.groups.iter().enumerate() {
-        if !seen.insert(&group.name) {
+        if package.is_read(&group_address(index, "name")) && !seen.insert(&group.name) {
             let message = format!("group {:?} is defined twice", group.name);
             diagnostics.push(
                 Diagnostic::error(DUPLICATE_GROUP.name, message)
@@ -246,12 +268,15 @@ fn duplicate_groups(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
 }
 
 fn undefined_groups(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
+    if !package.knows_groups() {
+        return;
+    }
     let known: HashSet<&str> = package
         .groups
         .iter()
         .map(|group| group.name.as_str())
         .collect();
-    for (index, parameter) in package.definition.parameters.iter().enumerate() {
+    for (index, parameter) in readable(package, &["group"]) {
         let Some(group) = parameter
             .group
             .as_deref()

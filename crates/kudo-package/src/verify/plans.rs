@@ -37,7 +37,7 @@ pub(super) const PIPE_KEY: Rule = Rule {
 
 fn deploy(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
     let plans = &package.definition.plans;
-    if plans.contains_key(DEPLOY_PLAN) {
+    if plans.contains_key(DEPLOY_PLAN) || !package.is_read(&operator_address("plans")) {
         return;
     }
     let location = package.locations.find(&operator_address("plans"));
@@ -52,6 +52,7 @@ fn deploy(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
 }
 
 fn duplicates(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
+    let is_read = |plan: &str, rest: &str| package.is_read(&plan_address(plan, rest));
     let mut report = |plan: &str, rest: &str, message: String| {
         let location = package.locations.find(&plan_address(plan, rest));
         diagnostics.push(Diagnostic::error(DUPLICATE_NAME.name, message).at(location));
@@ -60,19 +61,17 @@ fn duplicates(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
         let mut phases = HashSet::new();
         for (phase_index, phase) in plan.phases.iter().enumerate() {
             let address = format!("phases/{phase_index}");
-            if !phases.insert(&phase.name) {
+            let name = format!("{address}/name");
+            if is_read(plan_name, &name) && !phases.insert(&phase.name) {
                 let message = format!("plan {plan_name:?} has two phases {:?}", phase.name);
-                report(plan_name, &format!("{address}/name"), message);
+                report(plan_name, &name, message);
             }
             let mut steps = HashSet::new();
             for (step_index, step) in phase.steps.iter().enumerate() {
-                if !steps.insert(&step.name) {
+                let name = format!("{address}/steps/{step_index}/name");
+                if is_read(plan_name, &name) && !steps.insert(&step.name) {
                     let message = format!("phase {:?} has two steps {:?}", phase.name, step.name);
-                    report(
-                        plan_name,
-                        &format!("{address}/steps/{step_index}/name"),
-                        message,
-                    );
+                    report(plan_name, &name, message);
                 }
             }
         }
@@ -81,12 +80,16 @@ fn duplicates(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
 
 fn strategies(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
     let mut report = |plan: &str, rest: &str, what: String| {
+        let address = plan_address(plan, rest);
+        if !package.is_read(&address) {
+            return;
+        }
         diagnostics.push(
             Diagnostic::warning(
                 STRATEGY.name,
                 format!("{what} has no strategy, which acts as parallel"),
             )
-            .at(package.locations.find(&plan_address(plan, rest)))
+            .at(package.locations.find(&address))
             .hint("write strategy: serial or strategy: parallel"),
         );
     };

@@ -35,8 +35,8 @@ pub(super) const TOGGLE: Rule = Rule {
 fn duplicates(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
     let mut seen = HashSet::new();
     for (index, task) in package.definition.tasks.iter().enumerate() {
-        if !seen.insert(&task.name) {
-            let address = operator_address(&format!("tasks/{index}/name"));
+        let address = operator_address(&format!("tasks/{index}/name"));
+        if package.is_read(&address) && !seen.insert(&task.name) {
             let message = format!("task {:?} is defined twice", task.name);
             let location = package.locations.find(&address);
             diagnostics.push(Diagnostic::error(DUPLICATE.name, message).at(location));
@@ -45,6 +45,9 @@ fn duplicates(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
 }
 
 fn undefined(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
+    if !package.knows_tasks() {
+        return;
+    }
     let tasks = &package.definition.tasks;
     let known: HashSet<&str> = tasks.iter().map(|task| task.name.as_str()).collect();
     for (plan_name, plan) in &package.definition.plans {
@@ -54,12 +57,16 @@ fn undefined(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
                     if known.contains(task.as_str()) {
                         continue;
                     }
-                    let message = format!("task {task:?} in plan {plan_name:?} is not defined");
                     let rest =
                         format!("phases/{phase_index}/steps/{step_index}/tasks/{task_index}");
+                    let address = plan_address(plan_name, &rest);
+                    if !package.is_read(&address) {
+                        continue;
+                    }
+                    let message = format!("task {task:?} in plan {plan_name:?} is not defined");
                     diagnostics.push(
                         Diagnostic::error(UNDEFINED.name, message)
-                            .at(package.locations.find(&plan_address(plan_name, &rest)))
+                            .at(package.locations.find(&address))
                             .did_you_mean(nearest(task, known.iter().copied())),
                     );
                 }
@@ -69,6 +76,9 @@ fn undefined(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
 }
 
 fn unused(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
+    if !package.knows_plans() {
+        return;
+    }
     let definition = &package.definition;
     let used: HashSet<&str> = definition
         .plans
@@ -76,8 +86,8 @@ fn unused(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
         .flat_map(Plan::task_names)
         .collect();
     for (index, task) in definition.tasks.iter().enumerate() {
-        if !used.contains(task.name.as_str()) {
-            let address = operator_address(&format!("tasks/{index}/name"));
+        let address = operator_address(&format!("tasks/{index}/name"));
+        if package.is_read(&address) && !used.contains(task.name.as_str()) {
             let message = format!("task {:?} is part of no step", task.name);
             let location = package.locations.find(&address);
             diagnostics.push(Diagnostic::warning(UNUSED.name, message).at(location));
@@ -86,15 +96,18 @@ fn unused(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
 }
 
 fn toggles(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
+    if !package.knows_parameters() {
+        return;
+    }
     let definition = &package.definition;
     for (index, task) in definition.tasks.iter().enumerate() {
         let TaskSpec::Toggle { parameter, .. } = &task.spec else {
             continue;
         };
-        if definition.parameter(parameter).is_some() {
+        let address = operator_address(&format!("tasks/{index}/spec/parameter"));
+        if definition.parameter(parameter).is_some() || !package.is_read(&address) {
             continue;
         }
-        let address = operator_address(&format!("tasks/{index}/spec/parameter"));
         let message = format!(
             "parameter {parameter:?} of task {:?} is not defined",
             task.name

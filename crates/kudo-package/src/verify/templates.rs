@@ -7,7 +7,7 @@ use crate::diagnostic::{Diagnostic, Location};
 use crate::operator::TaskSpec;
 use crate::package::{Package, TEMPLATES_FOLDER, is_template, operator_address};
 use crate::suggest::nearest;
-use crate::yaml;
+use crate::yaml::{self, Mark};
 
 pub(super) const UNDEFINED: Rule = Rule {
     name: "undefined-template",
@@ -37,7 +37,7 @@ fn undefined(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
     let templates = &package.definition.templates;
     for (task_index, task) in package.definition.tasks.iter().enumerate() {
         for (index, template) in task.spec.templates().into_iter().enumerate() {
-            if templates.contains_key(template) {
+            if templates.contains_key(template) || !package.knows_template(template) {
                 continue;
             }
             let field = match task.spec {
@@ -46,6 +46,9 @@ fn undefined(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
                 _ => format!("resources/{index}"),
             };
             let address = operator_address(&format!("tasks/{task_index}/spec/{field}"));
+            if !package.is_read(&address) {
+                continue;
+            }
             let message = format!("template {template:?} of task {:?} is not there", task.name);
             let error =
                 Diagnostic::error(UNDEFINED.name, message).at(package.locations.find(&address));
@@ -61,6 +64,9 @@ fn undefined(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
 
 fn unused(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
     let definition = &package.definition;
+    if !package.knows_task_specs() || !knows_namespace_manifest(package) {
+        return;
+    }
     let mut used: HashSet<&str> = definition
         .tasks
         .iter()
@@ -71,22 +77,29 @@ fn unused(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
         if !used.contains(template.as_str()) {
             let message = format!("template {template:?} is used by no task");
             let warning = Diagnostic::warning(UNUSED.name, message);
-            diagnostics.push(warning.at(location(template, 0)));
+            diagnostics.push(warning.at(location(template, 1, 1)));
         }
     }
 }
 
+fn knows_namespace_manifest(package: &Package) -> bool {
+    package.is_read(&operator_address("namespaceManifest"))
+}
+
 fn namespace_kinds(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
+    if !knows_namespace_manifest(package) {
+        return;
+    }
     for (template, text) in &package.definition.templates {
         if package.manifest.namespace_manifest.as_ref() == Some(template) {
             continue;
         }
         for (index, line) in text.lines().enumerate() {
-            if is_namespace_kind(line) {
+            if let Some(column) = namespace_kind(line) {
                 let message = "a Namespace can't be part of an operator";
                 diagnostics.push(
                     Diagnostic::error(NAMESPACE_KIND.name, message)
-                        .at(location(template, index + 1))
+                        .at(location(template, index + 1, column))
                         .hint("name the template as namespaceManifest in operator.yaml"),
                 );
             }
@@ -94,16 +107,14 @@ fn namespace_kinds(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
     }
 }
 
-/// Whether a line says `kind: Namespace`, templates within it not looked at.
-fn is_namespace_kind(line: &str) -> bool {
-    let line = line.trim_start_matches([' ', '\t', '-', '{']);
-    let Some(value) = line.strip_prefix("kind:") else {
-        return false;
-    };
+/// The column at which a line says `kind: Namespace`, templates within it not looked at.
+fn namespace_kind(line: &str) -> Option<usize> {
+    let found = line.trim_start_matches([' ', '\t', '-', '{']);
+    let value = found.strip_prefix("kind:")?;
     let value = value.trim_start().trim_start_matches(['"', '\'']);
-    value
-        .strip_prefix("Namespace")
-        .is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric()))
+    let rest = value.strip_prefix("Namespace")?;
+    let is_longer = rest.starts_with(|c: char| c.is_alphanumeric());
+    (!is_longer).then(|| line.len() - found.len() + 1)
 }
 
 /// Checks the manifest as it is written. One that holds template expressions is left to the rules
@@ -121,6 +132,9 @@ fn namespace_manifest(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
         );
     };
     let templates = &package.definition.templates;
+    if !package.knows_template(template) {
+        return;
+    }
     let Some(text) = templates.get(template) else {
         let near = nearest(template, templates.keys().map(String::as_str));
         return report(format!("template {template:?} is not there"), near);
@@ -151,9 +165,9 @@ fn namespace_manifest(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
     }
 }
 
-fn location(template: &str, line: usize) -> Location {
-    Location {
-        line,
-        ..Location::file(format!("{TEMPLATES_FOLDER}/{template}"))
-    }
+fn location(template: &str, line: usize, column: usize) -> Location {
+    Location::at(
+        format!("{TEMPLATES_FOLDER}/{template}"),
+        Mark { line, column },
+    )
 }

@@ -1,8 +1,8 @@
 //! The parts of lists and mappings, in block and in flow style.
 
-use super::YamlError;
 use super::compose::{Composer, Context, Next, NodeId, RawKind, Style};
 use super::reader::Position;
+use super::{OpenBracket, YamlError};
 
 impl Composer<'_> {
     pub(super) fn sequence(&mut self, style: Style) -> Result<Vec<NodeId>, YamlError> {
@@ -36,9 +36,9 @@ impl Composer<'_> {
                     self.skip()?;
                     return Ok(items);
                 }
-                (_, at) => {
+                _ => {
                     let message = "expected '-' as for the other items of this list";
-                    return Err(YamlError::new(at.mark(), message));
+                    return Err(self.unexpected(message));
                 }
             }
         }
@@ -77,7 +77,7 @@ impl Composer<'_> {
                     self.skip()?;
                     return Ok(pairs);
                 }
-                (_, at) => return Err(YamlError::new(at.mark(), "expected a key of this mapping")),
+                _ => return Err(self.unexpected("expected a key of this mapping")),
             }
         }
     }
@@ -90,7 +90,7 @@ impl Composer<'_> {
     }
 
     fn flow_sequence(&mut self) -> Result<Vec<NodeId>, YamlError> {
-        self.skip()?;
+        self.begin_flow('[')?;
         let mut items = Vec::new();
         while self.next()? != Next::FlowSequenceEnd {
             if !items.is_empty() {
@@ -98,11 +98,12 @@ impl Composer<'_> {
             }
             match self.next()? {
                 Next::FlowSequenceEnd => break,
+                Next::StreamEnd => return Err(self.unexpected("expected a value or ']'")),
                 Next::Key => items.push(self.flow_pair()?),
                 _ => items.push(self.node(Context::Flow)?),
             }
         }
-        self.skip()?;
+        self.end_flow()?;
         Ok(items)
     }
 
@@ -125,7 +126,7 @@ impl Composer<'_> {
     }
 
     fn flow_mapping(&mut self) -> Result<Vec<(NodeId, NodeId)>, YamlError> {
-        self.skip()?;
+        self.begin_flow('{')?;
         let mut pairs = Vec::new();
         while self.next()? != Next::FlowMappingEnd {
             if !pairs.is_empty() {
@@ -133,6 +134,7 @@ impl Composer<'_> {
             }
             match self.next()? {
                 Next::FlowMappingEnd => break,
+                Next::StreamEnd => return Err(self.unexpected("expected a key or '}'")),
                 Next::Key => {
                     self.skip()?;
                     let key = match self.peek()? {
@@ -152,14 +154,29 @@ impl Composer<'_> {
                 }
             }
         }
-        self.skip()?;
+        self.end_flow()?;
         Ok(pairs)
     }
 
+    fn begin_flow(&mut self, bracket: char) -> Result<(), YamlError> {
+        let (_, at) = self.peek()?;
+        self.open.push(OpenBracket {
+            bracket,
+            mark: at.mark(),
+        });
+        self.skip()?;
+        Ok(())
+    }
+
+    fn end_flow(&mut self) -> Result<(), YamlError> {
+        self.open.pop();
+        self.skip()?;
+        Ok(())
+    }
+
     fn flow_entry(&mut self, message: &str) -> Result<(), YamlError> {
-        let (next, at) = self.peek()?;
-        if next != Next::FlowEntry {
-            return Err(YamlError::new(at.mark(), message));
+        if self.next()? != Next::FlowEntry {
+            return Err(self.unexpected(message));
         }
         self.skip()?;
         Ok(())

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::reader::Position;
-use super::scanner::{Scanner, TokenKind};
-use super::{MAX_DEPTH, Mark, YamlError};
+use super::scanner::{Scanner, Token, TokenKind};
+use super::{MAX_DEPTH, Mark, OpenBracket, YamlError};
 
 /// Index of a node in its [`Tree`].
 pub(super) type NodeId = usize;
@@ -46,6 +46,8 @@ pub(super) fn compose(text: &str) -> Result<Tree, YamlError> {
         anchors: HashMap::new(),
         tag_prefixes: Vec::new(),
         depth: 0,
+        last_end: Position::default(),
+        open: Vec::new(),
     };
     let root = composer.document()?;
     Ok(Tree {
@@ -60,6 +62,10 @@ pub(super) struct Composer<'a> {
     anchors: HashMap<String, NodeId>,
     tag_prefixes: Vec<(String, String)>,
     depth: usize,
+    /// Where the last token ended.
+    last_end: Position,
+    /// The brackets that are not closed yet.
+    pub(super) open: Vec<OpenBracket>,
 }
 
 /// The anchor and tag before a node.
@@ -123,14 +129,10 @@ impl Composer<'_> {
             Next::StreamEnd => return Ok(None),
             Next::Directive | Next::DocumentStart => {
                 self.directives()?;
-                let (next, start) = self.peek()?;
-                if next != Next::DocumentStart {
-                    return Err(YamlError::new(
-                        start.mark(),
-                        "expected '---' after the directives",
-                    ));
+                if self.next()? != Next::DocumentStart {
+                    return Err(self.unexpected("expected '---' after the directives"));
                 }
-                self.scanner.take()?;
+                self.take()?;
                 match self.peek()? {
                     (
                         Next::Directive | Next::DocumentStart | Next::DocumentEnd | Next::StreamEnd,
@@ -152,7 +154,7 @@ impl Composer<'_> {
     fn directives(&mut self) -> Result<(), YamlError> {
         let mut version_seen = false;
         while self.next()? == Next::Directive {
-            let token = self.scanner.take()?;
+            let token = self.take()?;
             let mark = token.start.mark();
             match token.kind {
                 TokenKind::TagDirective { handle, prefix } => {
@@ -209,7 +211,7 @@ impl Composer<'_> {
             return self.alias().map(Head::Whole);
         }
         let properties = self.properties(start)?;
-        let (next, at) = self.peek()?;
+        let next = self.next()?;
         let block = context != Context::Flow;
         let style = match next {
             Next::Scalar => return self.scalar(start, &properties).map(Head::Whole),
@@ -226,7 +228,7 @@ impl Composer<'_> {
                 };
                 return Ok(Head::Whole(self.begin(start, &properties, kind)));
             }
-            _ => return Err(YamlError::new(at.mark(), "expected a value")),
+            _ => return Err(self.unexpected("expected a value")),
         };
         if matches!(next, Next::FlowMappingStart | Next::BlockMappingStart) {
             let id = self.begin(start, &properties, RawKind::Mapping(Vec::new()));
@@ -237,7 +239,7 @@ impl Composer<'_> {
     }
 
     fn alias(&mut self) -> Result<NodeId, YamlError> {
-        let token = self.scanner.take()?;
+        let token = self.take()?;
         let mark = token.start.mark();
         let TokenKind::Alias(name) = token.kind else {
             return Err(YamlError::new(mark, "expected an alias"));
@@ -259,7 +261,7 @@ impl Composer<'_> {
             if !wanted {
                 return Ok(properties);
             }
-            match self.scanner.take()?.kind {
+            match self.take()?.kind {
                 TokenKind::Anchor(name) => properties.anchor = Some(name),
                 TokenKind::Tag { handle, suffix } => {
                     tag_seen = true;
@@ -287,7 +289,7 @@ impl Composer<'_> {
     }
 
     fn scalar(&mut self, start: Position, properties: &Properties) -> Result<NodeId, YamlError> {
-        let token = self.scanner.take()?;
+        let token = self.take()?;
         let TokenKind::Scalar { value, plain } = token.kind else {
             return Err(YamlError::new(token.start.mark(), "expected a scalar"));
         };
@@ -324,7 +326,30 @@ impl Composer<'_> {
 
     /// Passes a token; tells where it ended.
     pub(super) fn skip(&mut self) -> Result<Position, YamlError> {
-        self.scanner.take().map(|token| token.end)
+        self.take().map(|token| token.end)
+    }
+
+    fn take(&mut self) -> Result<Token, YamlError> {
+        let token = self.scanner.take()?;
+        self.last_end = token.end;
+        Ok(token)
+    }
+
+    /// The error that something else follows than can: at the end of the text right behind what was
+    /// read last, and with the bracket that is still open.
+    pub(super) fn unexpected(&mut self, message: &str) -> YamlError {
+        let (next, at) = match self.peek() {
+            Ok(found) => found,
+            Err(error) => return error,
+        };
+        let at = match next {
+            Next::StreamEnd => self.last_end,
+            _ => at,
+        };
+        YamlError {
+            open: self.open.last().copied(),
+            ..YamlError::new(at.mark(), message)
+        }
     }
 
     pub(super) fn next(&mut self) -> Result<Next, YamlError> {

@@ -1,6 +1,6 @@
 //! A stream of documents, split at `---` lines before any of them is parsed, as Kubernetes does.
 
-use super::{Document, Mark, Node, NodeKind, YamlError, parse_node};
+use super::{Document, Mark, Node, NodeKind, OpenBracket, YamlError, parse_node};
 
 const SEPARATOR: &str = "---";
 
@@ -23,6 +23,10 @@ pub(super) fn parse_document_nodes(text: &str) -> Result<Vec<Node>, YamlError> {
     for chunk in chunks(text) {
         let mut node = parse_node(chunk.text).map_err(|error| YamlError {
             mark: chunk.in_stream(error.mark),
+            open: error.open.map(|open| OpenBracket {
+                mark: chunk.in_stream(open.mark),
+                ..open
+            }),
             message: error.message,
         })?;
         if node.kind != NodeKind::Scalar(serde_json::Value::Null) {

@@ -13,7 +13,7 @@ use crate::sample::{OPERATOR, PARAMS, files, load};
 fn report(operator: &str, params: &str) -> String {
     match load(operator, params) {
         Ok(package) => {
-            let lines: Vec<String> = package.warnings.iter().map(ToString::to_string).collect();
+            let lines: Vec<String> = package.findings.iter().map(ToString::to_string).collect();
             lines.join("\n")
         }
         Err(errors) => errors.to_string(),
@@ -167,7 +167,10 @@ fn an_empty_params_file_has_no_parameters() {
 #[test]
 fn reports_what_is_wrong_with_operators() {
     let cases = [
-        ("a: [", "operator.yaml:2:1: error: expected a value"),
+        (
+            "a: [",
+            "operator.yaml:1:5: error: expected a value or ']'\n  hint: the '[' in line 1, column 4 is still open",
+        ),
         (
             "",
             "operator.yaml:1:1: error: expected a mapping, found nothing",
@@ -182,7 +185,7 @@ fn reports_what_is_wrong_with_operators() {
         ),
         (
             "name: x\noperatorVersion: 1.0.0\nzzzzzzzzz: y",
-            "operator.yaml:3:1: error: unknown field \"zzzzzzzzz\"\n  hint: the fields here are apiVersion, name, ",
+            "operator.yaml:3:1: error: unknown field \"zzzzzzzzz\"\n  hint: \"kubernetesVersion\" is missing; the fields here are apiVersion, name, ",
         ),
         (
             "name: x",
@@ -214,11 +217,11 @@ fn reports_what_is_wrong_with_operators() {
         ),
         (
             "name: x\noperatorVersion: 1.0.0\ntasks:\n- name: a\n  kind: Apply\n  spec:\n    resorces: [a.yaml]",
-            "operator.yaml:7:5: error: tasks[0].spec: unknown field \"resorces\"\n  hint: did you mean \"resources\"?\noperator.yaml:7:5: error: tasks[0].spec.resources: a task of kind Apply needs \"resources\"",
+            "operator.yaml:7:5: error: tasks[0].spec: unknown field \"resorces\"\n  hint: did you mean \"resources\"?",
         ),
         (
             "name: x\noperatorVersion: 1.0.0\ntasks:\n- name: a\n  kind: Apply",
-            "operator.yaml:4:3: error: tasks[0].spec: a task of kind Apply needs \"resources\"\n  hint: a Apply task that is to do nothing is a Dummy task",
+            "operator.yaml:4:3: error: tasks[0].spec: a task of kind Apply needs \"resources\"\n  hint: an Apply task that is to do nothing is a Dummy task",
         ),
         (
             "name: x\noperatorVersion: 1.0.0\ntasks:\n- kind: Dummy",
@@ -328,7 +331,7 @@ fn reports_everything_at_once() {
     let operator = "nme: x\ntasks:\n- {name: a, kind: Aply}\n- {name: b, kind: Toggle}\n";
     let params = "parameters:\n- {nam: A}\n- {name: B, type: txt}\n";
     let errors = load(operator, params).unwrap_err();
-    assert_eq!(errors.diagnostics().len(), 9, "{errors}");
+    assert_eq!(errors.diagnostics().len(), 8, "{errors}");
     assert!(
         errors
             .diagnostics()
@@ -353,9 +356,9 @@ fn warns_about_what_is_read_otherwise_than_written() {
         package.definition.parameters[0].default.as_deref(),
         Some("493")
     );
-    assert_eq!(package.warnings.len(), 1);
+    assert_eq!(package.findings.len(), 1);
     assert!(
-        package.warnings[0]
+        package.findings[0]
             .message
             .contains("0755 is read as \"493\"")
     );
@@ -415,10 +418,10 @@ fn templates_are_found_by_their_names() {
         names,
         [".yaml", "app.yaml", "deep/er/x.yaml", "y.yaml.hbs", "z.hbs"]
     );
-    assert_eq!(package.warnings.len(), 1);
+    assert_eq!(package.findings.len(), 1);
     assert_eq!(
-        package.warnings[0].to_string(),
-        "templates/wrong.yml: warning: this file is ignored: templates end in .yaml or .hbs"
+        package.findings[0].to_string(),
+        "templates/wrong.yml:1:1: warning: this file is ignored: templates end in .yaml or .hbs"
     );
 }
 
@@ -445,14 +448,14 @@ fn files_that_are_not_text_are_refused() {
     let errors = Package::from_files(all.clone()).unwrap_err().to_string();
     assert_eq!(
         errors,
-        "templates/a.yaml: error: the file is not UTF-8 text"
+        "templates/a.yaml:1:1: error: the file is not UTF-8 text"
     );
     all.insert("params.yaml".to_owned(), vec![0xC3, 0x28]);
     assert!(
         Package::from_files(all)
             .unwrap_err()
             .to_string()
-            .contains("params.yaml: error: the file is not")
+            .contains("params.yaml:1:1: error: the file is not")
     );
 }
 

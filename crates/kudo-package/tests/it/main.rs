@@ -11,6 +11,7 @@
 
 mod archives;
 mod corpus;
+mod drafts;
 mod edits;
 mod loading;
 mod parameters;

@@ -123,7 +123,7 @@ fn refuses_what_is_not_of_the_type() {
         (
             ValueType::Array,
             "[a",
-            "parameter \"P\": \"[a\" is not an array: its YAML is wrong in line 2, column 1: expected ',' or ']'",
+            "parameter \"P\": \"[a\" is not an array: its YAML is wrong in line 1, column 3: expected ',' or ']' (the '[' in line 1, column 1 is still open)",
         ),
         (
             ValueType::Map,

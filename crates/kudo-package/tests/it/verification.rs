@@ -131,7 +131,7 @@ fn version() {
     assert_eq!(
         check("name: x\noperatorVersion: 0.1.\nappVersion: latest\nkudoVersion: 1.2.3.4"),
         [
-            "operator.yaml: error: \"kubernetesVersion\" is missing",
+            "operator.yaml:1:1: error: \"kubernetesVersion\" is missing",
             "operator.yaml:2:1: error: operatorVersion: \"0.1.\" is not a semantic version such as 1.2.3",
             "operator.yaml:3:1: error: appVersion: \"latest\" is not a semantic version such as 1.2.3",
             "operator.yaml:4:1: error: kudoVersion: \"1.2.3.4\" is not a semantic version such as 1.2.3",
@@ -404,7 +404,7 @@ fn plan_rules() {
     let pipe = "tasks:\n- name: a\n  kind: Pipe\n  spec:\n    pod: p.yaml\n    pipe: [{file: /f, kind: Secret, key: k}]\n- name: b\n  kind: Pipe\n  spec:\n    pod: p.yaml\n    pipe: [{envFile: /f, kind: Secret, key: k}]\n";
     let cases: &[(&str, String, &[&str])] = &[
         ("missing-deploy-plan", "plans: {deploy: {}}".to_owned(), &[]),
-        ("missing-deploy-plan", "tasks: []".to_owned(), &["operator.yaml: error: there is no plan \"deploy\", which installs the operator"]),
+        ("missing-deploy-plan", "tasks: []".to_owned(), &["operator.yaml:1:1: error: there is no plan \"deploy\", which installs the operator"]),
         ("missing-deploy-plan", "plans: {Deploy: {}}".to_owned(), &["operator.yaml:4:1: error: there is no plan \"deploy\", which installs the operator\n  hint: did you mean \"Deploy\"?"]),
         ("duplicate-name", "plans: {deploy: {phases: [{name: a, steps: [{name: s}]}, {name: b, steps: [{name: s}]}]}, x: {phases: [{name: a}]}}".to_owned(), &[]),
         ("duplicate-name", "plans: {deploy: {phases: [{name: a}, {name: a}]}}".to_owned(), &["operator.yaml:4:39: error: plan \"deploy\" has two phases \"a\""]),
@@ -449,7 +449,7 @@ fn template_references() {
     );
     assert_eq!(
         with_operator("unused-template", "tasks: []"),
-        ["templates/app.yaml: warning: template \"app.yaml\" is used by no task"]
+        ["templates/app.yaml:1:1: warning: template \"app.yaml\" is used by no task"]
     );
     assert_eq!(
         with_operator("unused-template", "namespaceManifest: app.yaml"),
@@ -490,15 +490,16 @@ fn namespace_rules() {
         );
     }
     let hint = "\n  hint: name the template as namespaceManifest in operator.yaml";
-    for bad in [
-        "kind: Namespace",
-        "kind:   \"Namespace\"\n",
-        "- kind: Namespace # x",
-        "{kind: Namespace}",
-        "kind: Namespace\r\n",
+    for (column, bad) in [
+        (1, "kind: Namespace"),
+        (1, "kind:   \"Namespace\"\n"),
+        (3, "- kind: Namespace # x"),
+        (2, "{kind: Namespace}"),
+        (1, "kind: Namespace\r\n"),
     ] {
-        let expected =
-            format!("templates/app.yaml:1: error: a Namespace can't be part of an operator{hint}");
+        let expected = format!(
+            "templates/app.yaml:1:{column}: error: a Namespace can't be part of an operator{hint}"
+        );
         assert_eq!(check("namespace-kind", "", bad), [expected], "{bad}");
     }
     assert_eq!(

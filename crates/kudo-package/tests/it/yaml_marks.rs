@@ -10,7 +10,14 @@ fn errors_point_at_their_cause() {
         ("a: 1\n b: 2", 2, 3, "mapping can't start here"),
         ("a: \"x\nb: 1\n", 1, 4, "never closed"),
         ("a: [1, 2\nb: 1", 2, 2, "expected ',' or ']'"),
-        ("a: {b: 1\n", 2, 1, "expected ',' or '}'"),
+        ("a: {b: 1\n", 1, 9, "expected ',' or '}'"),
+        ("a: [b", 1, 6, "expected ',' or ']'"),
+        ("a: [b,  # c\n\n", 1, 7, "expected a value or ']'"),
+        ("a: [", 1, 5, "expected a value or ']'"),
+        ("a: {", 1, 5, "expected a key or '}'"),
+        ("a: {b: ", 1, 7, "expected a value"),
+        ("a: [{b: [c\nd\n", 2, 2, "expected ',' or ']'"),
+        ("%YAML 1.1\n", 1, 10, "expected '---'"),
         ("a: *x", 1, 4, "unknown anchor"),
         ("k: v\nword\nl: 1", 2, 1, "expected a key followed by ':'"),
         ("a: .nan", 1, 4, "JSON"),
@@ -27,6 +34,34 @@ fn errors_point_at_their_cause() {
         assert_eq!(error.mark, Mark { line, column }, "{text:?}: {error}");
         assert!(error.message.contains(message), "{text:?}: {error}");
     }
+}
+
+#[test]
+fn an_open_bracket_is_named() {
+    let cases = [
+        ("a: [b", "the '[' in line 1, column 4 is still open"),
+        ("a: [b\nc: d\n", "the '[' in line 1, column 4 is still open"),
+        (
+            "a:\n  - {b: c\n",
+            "the '{' in line 2, column 5 is still open",
+        ),
+        ("[a, {b: [c]\n", "the '{' in line 1, column 5 is still open"),
+        ("[a, {b: [c}\n", "the '[' in line 1, column 9 is still open"),
+        (
+            "a: [b]\nc: {d: ",
+            "the '{' in line 2, column 4 is still open",
+        ),
+    ];
+    for (text, hint) in cases {
+        let error = yaml::parse(text).unwrap_err();
+        assert_eq!(error.hint().as_deref(), Some(hint), "{text:?}: {error}");
+    }
+    let error = yaml::parse_documents("a: 1\n---\nb: [c\n").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "line 3, column 6: expected ',' or ']' (the '[' in line 3, column 4 is still open)"
+    );
+    assert_eq!(yaml::parse("a: [b]\nc: d\ne\n").unwrap_err().hint(), None);
 }
 
 #[test]

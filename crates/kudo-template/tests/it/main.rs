@@ -9,6 +9,7 @@
 )]
 
 mod corpus;
+mod drafts;
 mod go_cases;
 mod handlebars;
 mod hostile;

@@ -81,21 +81,23 @@ fn extra_rules(checks: &[ParameterCheck]) -> Vec<Rule> {
 
 pub(super) fn run(arguments: &VerifyArgs, global: &Global, output: &Output) -> Result<(), Error> {
     let format = output.format("package verify", &[Format::Yaml, Format::Json])?;
+    let extra = extra_rules(&arguments.param_checks);
     let diagnostics = match source::load_local(&arguments.package, &arguments.choice, global) {
         Ok(loaded) => {
             let mut found = kudo_template::verify::verify_package(&loaded.package);
             let resolver = source::resolver(arguments.choice.repo.as_deref(), global)?;
             found.extend(dependencies::verify_local(&loaded, &resolver));
-            found.extend(verify(
-                &loaded.package,
-                &extra_rules(&arguments.param_checks),
-            ));
+            found.extend(verify(&loaded.package, &extra));
             found
         }
         Err(Error::Package {
-            source: PackageErrors::Invalid(diagnostics),
+            source: PackageErrors::Invalid(draft),
             ..
-        }) => diagnostics,
+        }) => {
+            let mut found = kudo_template::verify::verify_package(draft.package());
+            found.extend(verify(draft.package(), &extra));
+            found
+        }
         Err(error) => return Err(error),
     };
     let errors = diagnostics

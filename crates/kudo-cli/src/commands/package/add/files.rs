@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use kudo_package::edit::{self, EditError};
 use kudo_package::package::{OPERATOR_FILE, PARAMS_FILE, TEMPLATES_FOLDER};
-use kudo_package::{Package, yaml};
+use kudo_package::{Diagnostic, Package, yaml};
 use kudo_repository::replace_file;
 use serde_json::Value;
 
@@ -152,10 +152,16 @@ impl PackageFiles {
             (OPERATOR_FILE.to_owned(), self.operator.clone().into_bytes()),
             (PARAMS_FILE.to_owned(), self.params.clone().into_bytes()),
         ]);
-        let package = Package::from_files(files);
-        package.map(drop).map_err(|source| Error::Package {
+        // The templates are not among the files, so what rules say of the rest counts for nothing.
+        let found = match Package::from_files(files) {
+            Ok(_) => return Ok(()),
+            Err(errors) => errors.diagnostics().to_vec(),
+        };
+        let diagnostics: Vec<Diagnostic> = found.into_iter().filter(Diagnostic::is_error).collect();
+        Err(Error::PackageInvalid {
             path: self.directory.clone(),
-            source,
+            errors: diagnostics.len(),
+            diagnostics,
         })
     }
 }
