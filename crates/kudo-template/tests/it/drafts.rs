@@ -310,7 +310,9 @@ fn every_finding_in_a_changed_package_has_a_place() {
             };
             let stride = (lines * WAYS / sample).max(1);
             for line in 0..lines {
-                for way in (0..WAYS).filter(|way| (line * WAYS + way + number).is_multiple_of(stride)) {
+                for way in
+                    (0..WAYS).filter(|way| (line * WAYS + way + number).is_multiple_of(stride))
+                {
                     let mut changed = files.clone();
                     changed.insert(name.clone(), mutated(text, line, way));
                     let found = findings(&changed);
