@@ -18,6 +18,7 @@ use std::sync::OnceLock;
 use std::sync::mpsc;
 
 use kudo_simcluster::control_plane::project_cache;
+use kudo_simcluster::kubelet::PodOptions;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -30,7 +31,7 @@ fn server() -> &'static TestServer {
         let (send, receive) = mpsc::channel();
         std::thread::spawn(move || {
             Runtime::new().unwrap().block_on(async {
-                send.send(TestServer::start(is_simulated(true)).await)
+                send.send(TestServer::start(is_simulated(true), PodOptions::default()).await)
                     .unwrap();
                 std::future::pending::<()>().await;
             });

@@ -26,6 +26,7 @@ use kube::discovery::{Scope, pinned_kind};
 use kube::runtime::wait::{await_condition, conditions};
 use kube::{Api, Client, ResourceExt};
 use kudo_simcluster::control_plane::client_for;
+use kudo_simcluster::kubelet::PodOptions;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -63,7 +64,7 @@ pub(crate) fn cluster() -> &'static TestCluster {
 
 impl TestCluster {
     async fn start() -> Self {
-        let server = TestServer::start(is_simulated(false)).await;
+        let server = TestServer::start(is_simulated(false), PodOptions::default()).await;
         install_crds(&client_for(server.kubeconfig()).await.unwrap()).await;
         let background = Handle::current();
         Self { server, background }
@@ -74,7 +75,7 @@ impl TestCluster {
         self.server.kubeconfig()
     }
 
-    /// The kubeconfig of a user who may do nothing; only a real control plane of our own has one.
+    /// The kubeconfig of a user who may do nothing; a cluster that was there before has none.
     pub(crate) fn restricted_kubeconfig(&self) -> Option<&Path> {
         self.server.restricted_kubeconfig()
     }

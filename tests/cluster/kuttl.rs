@@ -1,6 +1,6 @@
 //! Suites: those of upstream's integration tests, unmodified, and those of the packages in `operators/`.
 //!
-//! They run on a control plane of their own, as a manager for all namespaces looks after it. Its pods take a
+//! They run on a cluster of their own, as a manager for all namespaces looks after it. Its pods take a
 //! moment to become ready, as everywhere: one of the suites asserts a plan that is under way.
 
 use std::path::Path;
@@ -14,33 +14,30 @@ use kube::Client;
 use kudo_controller::{Manager, ManagerOptions};
 use kudo_kube::copy::{CopyError, PodFile};
 use kudo_kube::{ConnectOptions, CopyFiles, Meter, connect};
-use kudo_simcluster::control_plane::{ControlPlane, ControlPlaneOptions, client_for};
-use kudo_simcluster::kubelet::{PodOptions, simulate_pods};
+use kudo_simcluster::control_plane::client_for;
+use kudo_simcluster::kubelet::PodOptions;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::environment::{TestEnvironment, repository};
 use crate::harness::install_crds;
+use crate::server::{TestServer, is_simulated};
 
 /// A cluster with a manager at work in all namespaces.
 struct Installation {
-    control_plane: ControlPlane,
+    server: TestServer,
     shutdown: CancellationToken,
 }
 
 impl Installation {
     async fn start() -> Self {
-        let control_plane = ControlPlane::start(ControlPlaneOptions::default())
-            .await
-            .unwrap();
-        let client: Client = client_for(control_plane.kubeconfig()).await.unwrap();
-        install_crds(&client).await;
-        let options = PodOptions {
-            delay: Duration::from_secs(2),
+        let pods = PodOptions {
+            delay: Duration::from_secs(1),
             ..PodOptions::default()
         };
-        tokio::spawn(simulate_pods(client, options));
+        let server = TestServer::start_another(is_simulated(false), pods).await;
+        install_crds(&client_for(server.kubeconfig()).await.unwrap()).await;
         let connection = ConnectOptions {
-            kubeconfig: Some(control_plane.kubeconfig().to_owned()),
+            kubeconfig: Some(server.kubeconfig().to_owned()),
             ..ConnectOptions::default()
         };
         let connected = connect(connection, Meter::new()).await.unwrap();
@@ -51,10 +48,7 @@ impl Installation {
         };
         let manager = Manager::new(connected.client, options);
         tokio::spawn(manager.run(shutdown.clone()));
-        Self {
-            control_plane,
-            shutdown,
-        }
+        Self { server, shutdown }
     }
 
     /// Runs `kubectl kudo test` to its end.
@@ -64,7 +58,7 @@ impl Installation {
 
     /// Runs a command to its end.
     async fn run(&self, arguments: &[&str]) -> (Option<i32>, String) {
-        let environment = TestEnvironment::new().with_kubeconfig(self.control_plane.kubeconfig());
+        let environment = TestEnvironment::new().with_kubeconfig(self.server.kubeconfig());
         let mut command: Command = environment.command(arguments);
         let run = move || command.output().unwrap();
         let output: Output = tokio::task::spawn_blocking(run).await.unwrap();
@@ -268,7 +262,7 @@ async fn a_failing_assert_is_shown_as_a_diff() {
     let report: serde_json::Value = serde_json::from_slice(&report).unwrap();
     assert_eq!(report["failures"], 1);
     let namespaces: kube::Api<k8s_openapi::api::core::v1::Namespace> =
-        kube::Api::all(installation.control_plane.client().await.unwrap());
+        kube::Api::all(client_for(installation.server.kubeconfig()).await.unwrap());
     let left = namespaces
         .list(&kube::api::ListParams::default())
         .await

@@ -5,6 +5,11 @@ use std::any::Any;
 use std::env;
 use std::path::{Path, PathBuf};
 
+use k8s_openapi::api::authentication::v1::TokenRequest;
+use k8s_openapi::api::core::v1::ServiceAccount;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::PostParams;
+use kube::{Api, Client};
 use kudo_simcluster::cluster::{SimCluster, SimOptions};
 use kudo_simcluster::control_plane::{ControlPlane, ControlPlaneOptions, client_for};
 use kudo_simcluster::controllers::{self, ControllerOptions};
@@ -29,6 +34,7 @@ enum Owned {
     Nothing,
     Real(Box<ControlPlane>),
     Simulated {
+        restricted: PathBuf,
         _folder: TempDir,
         _serving: Box<dyn Any + Send + Sync>,
     },
@@ -45,27 +51,44 @@ pub(crate) fn is_simulated(by_default: bool) -> bool {
 }
 
 impl TestServer {
-    /// Starts what the environment asks for. What runs in the background lives in the caller's
-    /// runtime.
-    pub(crate) async fn start(simulated: bool) -> Self {
+    /// Starts what the environment asks for, with pods that behave so. What runs in the background lives in
+    /// the caller's runtime.
+    pub(crate) async fn start(simulated: bool, pods: PodOptions) -> Self {
         let server = if let Some(kubeconfig) = env::var_os(KUBECONFIG_VARIABLE) {
             Self {
                 kubeconfig: kubeconfig.into(),
                 owned: Owned::Nothing,
             }
-        } else if simulated {
+        } else {
+            Self::of_its_own(simulated).await
+        };
+        server.simulate_pods(pods).await;
+        server
+    }
+
+    /// Starts one that nothing but its caller uses, whatever clusters there were before.
+    pub(crate) async fn start_another(simulated: bool, pods: PodOptions) -> Self {
+        let server = Self::of_its_own(simulated).await;
+        server.simulate_pods(pods).await;
+        server
+    }
+
+    async fn of_its_own(simulated: bool) -> Self {
+        if simulated {
             Self::simulated().await
         } else {
             Self::real().await
-        };
-        let client = client_for(&server.kubeconfig).await.unwrap();
+        }
+    }
+
+    async fn simulate_pods(&self, options: PodOptions) {
+        let client = client_for(&self.kubeconfig).await.unwrap();
         tokio::spawn(async {
-            match simulate_pods(client, PodOptions::default()).await {
+            match simulate_pods(client, options).await {
                 Err(KubeletError::RealNodes { .. }) => {}
                 ended => panic!("the simulated kubelet ended: {ended:?}"),
             }
         });
-        server
     }
 
     async fn real() -> Self {
@@ -80,7 +103,10 @@ impl TestServer {
     }
 
     async fn simulated() -> Self {
-        let cluster = SimCluster::start(SimOptions::default());
+        let cluster = SimCluster::start(SimOptions {
+            rbac: true,
+            ..SimOptions::default()
+        });
         let key = KeyPair::generate().unwrap();
         let names = ["127.0.0.1", "localhost"].map(str::to_owned);
         let certificate = CertificateParams::new(names)
@@ -101,14 +127,20 @@ impl TestServer {
         };
         tokio::spawn(controllers::run(cluster.client(), options));
         let folder = tempfile::tempdir().unwrap();
-        let kubeconfig = folder.path().join("kubeconfig");
         let authority = folder.path().join("ca.crt");
         std::fs::write(&authority, certificate).unwrap();
-        let text = kubeconfig_text(&format!("https://{}", serving.address), &authority, &token);
-        std::fs::write(&kubeconfig, text).unwrap();
+        let url = format!("https://{}", serving.address);
+        let write = |name: &str, token: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, kubeconfig_text(&url, &authority, token)).unwrap();
+            path
+        };
+        let kubeconfig = write("kubeconfig", &token);
+        let restricted = write("restricted", &token_of_nobody(&cluster.client()).await);
         Self {
             kubeconfig,
             owned: Owned::Simulated {
+                restricted,
                 _folder: folder,
                 _serving: Box::new(serving),
             },
@@ -120,13 +152,31 @@ impl TestServer {
         &self.kubeconfig
     }
 
-    /// The kubeconfig of a user who may do nothing; only a real control plane of our own has one.
+    /// The kubeconfig of a user who may do nothing; a cluster that was there before has none.
     pub(crate) fn restricted_kubeconfig(&self) -> Option<&Path> {
         match &self.owned {
             Owned::Real(control_plane) => Some(control_plane.restricted_kubeconfig()),
-            Owned::Nothing | Owned::Simulated { .. } => None,
+            Owned::Simulated { restricted, .. } => Some(restricted),
+            Owned::Nothing => None,
         }
     }
+}
+
+/// A token of somebody who has no rights.
+async fn token_of_nobody(client: &Client) -> String {
+    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), "default");
+    let params = PostParams::default();
+    let account = ServiceAccount {
+        metadata: ObjectMeta {
+            name: Some("nobody".to_owned()),
+            ..ObjectMeta::default()
+        },
+        ..ServiceAccount::default()
+    };
+    accounts.create(&params, &account).await.unwrap();
+    let request = TokenRequest::default();
+    let answer = accounts.create_token_request("nobody", &params, &request);
+    answer.await.unwrap().status.unwrap().token
 }
 
 /// JSON is YAML, so every client reads it.

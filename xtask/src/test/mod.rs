@@ -76,6 +76,10 @@ const STAGES: &[Stage] = &[
         run: |arguments| Ok(suite::run(arguments.all_kill_points)?),
     },
     Stage {
+        name: "simulated",
+        run: |arguments| Ok(suite::simulated(arguments.all_kill_points)?),
+    },
+    Stage {
         name: "pods",
         run: |_| Ok(pods::run()?),
     },

@@ -1,7 +1,8 @@
-//! The stage `tests`: unit, documentation, command-line and cluster tests through `cargo test`.
+//! The stages `tests` and `simulated`: unit, documentation, command-line and cluster tests through
+//! `cargo test`, and the cluster tests once more on the embedded cluster.
 
 use std::io::{BufRead, BufReader};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use crate::output;
 use crate::process::ProcessError;
@@ -12,6 +13,9 @@ const ALL_KILL_POINTS: &str = "KUDO_ALL_KILL_POINTS";
 
 /// Tells the command line's tests where the program is, so that they do not build it once more.
 const PROGRAM: &str = "KUDO_TEST_PROGRAM";
+
+/// Asks the cluster tests for the embedded cluster.
+const CLUSTER: (&str, &str) = ("KUDO_TEST_CLUSTER", "simulated");
 
 /// How many seconds each kind of senseless request is sent to the embedded cluster: a minute for all
 /// of them on two cores.
@@ -30,18 +34,43 @@ pub(crate) enum TestsError {
 
 /// Runs all tests and ends with their number.
 pub(super) fn run(all_kill_points: bool) -> Result<(), TestsError> {
-    let programs = build_for_tests()?;
-    let mut command = cargo(["test", "--workspace", "--no-fail-fast"]);
-    command.env(PROGRAM, programs.join("kubectl-kudo"));
+    let mut command = command(&["--workspace", "--no-fail-fast"])?;
     if std::env::var_os(FUZZ_SECONDS.0).is_none() {
         command.env(FUZZ_SECONDS.0, FUZZ_SECONDS.1);
     }
     if all_kill_points {
         command.env(ALL_KILL_POINTS, "1");
     }
+    count(command)
+}
+
+/// Runs the cluster tests on the embedded cluster. Most of them wait most of the time, so many run at once.
+pub(super) fn simulated(all_kill_points: bool) -> Result<(), TestsError> {
+    let mut command = command(&[
+        "--package=kudo-tests",
+        "--test=cluster",
+        "--",
+        "--test-threads=8",
+    ])?;
+    command.env(CLUSTER.0, CLUSTER.1);
+    if all_kill_points {
+        command.env(ALL_KILL_POINTS, "1");
+    }
+    count(command)
+}
+
+fn command(arguments: &[&str]) -> Result<Command, TestsError> {
+    let programs = build_for_tests()?;
+    let mut command = cargo(["test"].iter().chain(arguments).copied());
+    command.env(PROGRAM, programs.join("kubectl-kudo"));
     if output::is_terminal() {
         command.env("CARGO_TERM_COLOR", "always");
     }
+    Ok(command)
+}
+
+/// Shows what the tests say, and ends with their number.
+fn count(mut command: Command) -> Result<(), TestsError> {
     let not_run = |source| ProcessError::Start {
         program: "cargo test".to_owned(),
         source,
