@@ -212,6 +212,62 @@ fn an_upgrade_is_simulated() {
 }
 
 #[test]
+fn an_upgrade_needs_no_plan_deploy() {
+    let environment = environment();
+    let newer = |plan: &str, trigger: &str| {
+        let operator = OPERATOR
+            .replace("operatorVersion: 0.1.0", "operatorVersion: 0.2.0")
+            .replace("  deploy:\n", &format!("  {plan}:\n"));
+        let params = format!("{PARAMS}- name: NEW\n  default: a\n  trigger: {trigger}\n");
+        environment.write("web/operator.yaml", OPERATOR);
+        environment.package(
+            "newer",
+            &[
+                ("operator.yaml", &operator),
+                ("params.yaml", &params),
+                ("templates/config.yaml", CONFIG),
+                ("templates/nodes.yaml", NODES),
+                ("templates/check.yaml", CHECK),
+            ],
+        );
+    };
+    let run = |command: &str| {
+        let words: Vec<&str> = command.split_whitespace().collect();
+        environment.run(&words)
+    };
+    let upgrade = "upgrade ./newer --instance db --simulate --simulate-from web -p NEW=b";
+    for plan in ["upgrade", "update"] {
+        newer(plan, "deploy");
+        let outcome = run(upgrade).expect_code(0);
+        let done = format!("Active-Plan: \"{plan}\"");
+        assert!(outcome.stdout.contains(&done), "{outcome}");
+        assert!(outcome.stdout.contains("[COMPLETE]"), "{outcome}");
+    }
+
+    // Nothing else is forgiven, and nothing where an instance is made.
+    newer("upgrade", "deplyo");
+    let outcome = run(upgrade).expect_code(1);
+    assert!(
+        outcome.stderr.contains("triggers plan \"deplyo\""),
+        "{outcome}"
+    );
+    assert!(!outcome.stderr.contains("no plan"), "{outcome}");
+    newer("upgarde", "deploy");
+    let outcome = run(upgrade).expect_code(1);
+    assert!(
+        outcome.stderr.contains("there is no plan \"deploy\""),
+        "{outcome}"
+    );
+    newer("upgrade", "deploy");
+    for command in ["install ./newer --simulate", "package verify ./newer"] {
+        let outcome = run(command).expect_code(1);
+        let text = outcome.to_string();
+        assert!(text.contains("there is no plan \"deploy\""), "{text}");
+        assert!(text.contains("triggers plan \"deploy\", which"), "{text}");
+    }
+}
+
+#[test]
 fn what_cannot_be_simulated_is_told() {
     let environment = environment();
     environment.write("none.yaml", "a: 1\n");

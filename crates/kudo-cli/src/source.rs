@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use kudo_package::{Diagnostic, Package};
+use kudo_api::names::{DEPLOY_PLAN, UPDATE_PLAN, UPGRADE_PLAN};
+use kudo_package::{Diagnostic, Package, Plan};
 use kudo_repository::{Base, Fetcher, Limits, RepositoryChoice, Request, Resolved, Resolver};
 
 use crate::arguments::{Global, VersionChoice};
@@ -60,15 +61,44 @@ pub(crate) fn load_local(
 /// it is installed with, which may be more than the defaults give.
 const RENDERS_WITH_DEFAULTS: &str = "template-renders";
 
+/// What a package is loaded for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Instances of it are made.
+    Install,
+    /// An instance that is there already gets it.
+    Upgrade,
+}
+
 /// Loads a package and refuses one that breaks rules. Warnings are for `package verify`.
 fn load_verified(
     argument: &str,
     choice: &VersionChoice,
     global: &Global,
+    purpose: Purpose,
 ) -> Result<Resolved, Error> {
     let resolved = load(argument, choice, global)?;
-    refuse_broken(&resolved.package, argument)?;
+    match (purpose, upgrade_only(&resolved.package)) {
+        (Purpose::Upgrade, Some(complete)) => refuse_broken(&complete, argument)?,
+        _ => refuse_broken(&resolved.package, argument)?,
+    }
     Ok(resolved)
+}
+
+/// A package that can only be upgraded to, as if it could be installed too; nothing if it can.
+///
+/// As with upstream, an upgrade needs no plan `deploy` where there is another one that it runs, and a
+/// parameter that triggers `deploy` triggers nothing there.
+fn upgrade_only(package: &Package) -> Option<Package> {
+    let plans = &package.definition.plans;
+    let upgrades = [UPGRADE_PLAN, UPDATE_PLAN];
+    if plans.contains_key(DEPLOY_PLAN) || !upgrades.iter().any(|plan| plans.contains_key(*plan)) {
+        return None;
+    }
+    let mut complete = package.clone();
+    let plans = &mut complete.definition.plans;
+    plans.insert(DEPLOY_PLAN.to_owned(), Plan::default());
+    Some(complete)
 }
 
 /// Refuses a package that breaks rules.
@@ -97,8 +127,9 @@ pub(crate) fn load_tree(
     argument: &str,
     choice: &VersionChoice,
     global: &Global,
+    purpose: Purpose,
 ) -> Result<Tree, Error> {
-    let root = load_verified(argument, choice, global)?;
+    let root = load_verified(argument, choice, global, purpose)?;
     let resolver = resolver(choice.repo.as_deref(), global)?;
     dependencies::resolve(root, &resolver)
 }

@@ -383,7 +383,14 @@ fn render(
 }
 
 fn parse(path: &Path, text: &str) -> Result<Vec<Node>, SuiteError> {
-    parse_document_nodes(text).map_err(|error| SuiteError::invalid(path, error.mark, error.message))
+    parse_document_nodes(text).map_err(|error| {
+        let hint = error.hint();
+        let invalid = SuiteError::invalid(path, error.mark, error.message);
+        match hint {
+            Some(hint) => invalid.with_hint(hint),
+            None => invalid,
+        }
+    })
 }
 
 fn read(path: &Path, what: &'static str) -> Result<String, SuiteError> {

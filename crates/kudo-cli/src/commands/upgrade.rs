@@ -22,9 +22,10 @@ use crate::error::Error;
 use crate::follow::{Awaited, Change, Follow, answer, follow};
 use crate::listing::print_objects;
 use crate::output::Output;
+use crate::parameters;
 use crate::simulate::SimulateArgs;
+use crate::source::{self, Purpose};
 use crate::versions::{Versions, check_upgrade};
-use crate::{parameters, source};
 
 /// Upgrade an instance to a newer version of its operator
 #[derive(Debug, Args)]
@@ -80,7 +81,12 @@ pub(crate) async fn run(
     let found = if arguments.in_cluster {
         None
     } else {
-        let tree = source::load_tree(&arguments.package, &arguments.choice, global)?;
+        let tree = source::load_tree(
+            &arguments.package,
+            &arguments.choice,
+            global,
+            Purpose::Upgrade,
+        )?;
         warn_of_choice(&arguments.choice, &tree.root, output);
         Some(tree)
     };

@@ -62,6 +62,7 @@ fn message(error: &Error) -> String {
             let lines = lines.join("\n");
             return format!("the package {} is invalid:\n{lines}", path.display());
         }
+        Error::Simulated(error) => return message(error),
         Error::Dependency {
             package,
             task,

@@ -117,7 +117,7 @@ fn bad_tests_give_one_error_with_its_place() {
         (
             "00-a.yaml",
             "a: [".into(),
-            "00-a.yaml:2:1: expected a value",
+            "00-a.yaml:1:5: expected a value or ']'",
         ),
         (
             "00-a.yaml",

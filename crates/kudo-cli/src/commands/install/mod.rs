@@ -98,7 +98,12 @@ pub(crate) async fn run(
     if arguments.in_cluster {
         return in_cluster::install(arguments, global, output, format, given).await;
     }
-    let tree = source::load_tree(&arguments.package, &arguments.choice, global)?;
+    let tree = source::load_tree(
+        &arguments.package,
+        &arguments.choice,
+        global,
+        source::Purpose::Install,
+    )?;
     let package = &tree.root;
     warn_of_choice(&arguments.choice, package, output);
     let instance_name = instance_name(arguments, &package.definition)?;
