@@ -7,18 +7,23 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use futures::TryStreamExt;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Api;
-use kube::api::{DeleteParams, Preconditions};
-use kube::core::DynamicObject;
+use kube::api::{DeleteParams, Preconditions, WatchParams};
+use kube::core::{DynamicObject, WatchEvent};
 
 use crate::cluster::{Cluster, KindError};
 use crate::discovery::Kind;
 use crate::error::{Cause, cause, message};
 use crate::identity::{Gvk, ObjectKey};
 
-/// Pauses between looks at an object that no watch shows.
+/// Pauses before an object is looked at whose watch ended or can't be had.
 const FIRST_LOOK: Duration = Duration::from_millis(100);
 const LONGEST_LOOK: Duration = Duration::from_secs(5);
+/// How long the server keeps the watch of one object open, and how much longer its silence is believed.
+const WATCH_SECONDS: u32 = 240;
+const GRACE: Duration = Duration::from_secs(20);
 /// How long the watch may take to tell what a conflict was about.
 const CONFLICT_PAUSE: Duration = Duration::from_secs(1);
 
@@ -133,12 +138,28 @@ async fn work<'a>(
 
 /// What the server says to a deletion.
 enum Answer {
-    /// The object is still there, on its way out; its uid.
-    Leaving(String),
+    /// The object is still there, on its way out.
+    Leaving(Leaving),
     /// The object is gone.
     Gone,
     /// There was none.
     Nothing,
+}
+
+/// An object on its way out.
+struct Leaving {
+    uid: String,
+    /// The version from which to follow it.
+    version: String,
+}
+
+impl Leaving {
+    fn of(metadata: ObjectMeta) -> Self {
+        Self {
+            uid: metadata.uid.unwrap_or_default(),
+            version: metadata.resource_version.unwrap_or_default(),
+        }
+    }
 }
 
 struct Work<'a> {
@@ -174,7 +195,7 @@ impl Work<'_> {
                 Ok(Answer::Leaving(found)) => {
                     match uid {
                         Some(uid) => self.until_told(&uid).await,
-                        None => self.until_unseen(&found).await?,
+                        None => self.until_unseen(found).await?,
                     }
                     return Ok(Deleted::Gone);
                 }
@@ -204,7 +225,7 @@ impl Work<'_> {
         });
         match self.api().delete(&self.key.name, &params).await {
             Ok(answer) => Ok(match answer.left() {
-                Some(object) => Answer::Leaving(object.metadata.uid.unwrap_or_default()),
+                Some(object) => Answer::Leaving(Leaving::of(object.metadata)),
                 None => Answer::Gone,
             }),
             Err(error) if cause(&error) == Cause::NotFound => Ok(Answer::Nothing),
@@ -221,21 +242,66 @@ impl Work<'_> {
         gone.await;
     }
 
-    /// Looks until the object is gone: one without our labels, which no watch shows.
-    async fn until_unseen(&self, uid: &str) -> Result<(), DeleteError> {
+    /// Waits until an object without our labels is gone, which the store's watches do not show: by a watch
+    /// of its own. Where that can't be had (the kind has none, or the credential may not watch it) the
+    /// object is looked at, less and less often, but never more than [`LONGEST_LOOK`] apart: how long its
+    /// finalizers take is not ours to limit, and the step that waits may be overridden at any time.
+    async fn until_unseen(&self, mut leaving: Leaving) -> Result<(), DeleteError> {
         let mut pause = FIRST_LOOK;
         loop {
-            let now = self
-                .api()
-                .get_metadata_opt(&self.key.name)
-                .await
-                .map_err(|error| self.failed(&error))?;
-            if now.is_none_or(|now| now.metadata.uid.as_deref() != Some(uid)) {
-                return Ok(());
+            if self.kind.watchable {
+                match self.follow(&leaving).await {
+                    Ok(true) => return Ok(()),
+                    Ok(false) => pause = FIRST_LOOK,
+                    Err(error) => {
+                        let (object, error) = (self.key.to_string(), message(&error));
+                        tracing::debug!(
+                            object,
+                            error,
+                            "cannot watch what is to go; looking instead"
+                        );
+                    }
+                }
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_LOOK);
+            let now = self.api().get_metadata_opt(&self.key.name).await;
+            let now = now.map_err(|error| self.failed(&error))?;
+            match now.map(|now| Leaving::of(now.metadata)) {
+                Some(now) if now.uid == leaving.uid => leaving = now,
+                _ => return Ok(()),
+            }
         }
+    }
+
+    /// Watches one object; tells whether it went while the watch lasted.
+    async fn follow(&self, leaving: &Leaving) -> Result<bool, kube::Error> {
+        let params = WatchParams::default()
+            .fields(&format!("metadata.name={}", self.key.name))
+            .timeout(WATCH_SECONDS);
+        let api = self.api();
+        let events = api.watch_metadata(&params, &leaving.version).await?;
+        let mut events = std::pin::pin!(events);
+        let until = Duration::from_secs(WATCH_SECONDS.into()) + GRACE;
+        let gone = async {
+            while let Some(event) = events.try_next().await? {
+                let is_ours = |uid: Option<&String>| uid == Some(&leaving.uid);
+                match event {
+                    WatchEvent::Deleted(object) if is_ours(object.metadata.uid.as_ref()) => {
+                        return Ok(true);
+                    }
+                    WatchEvent::Added(object) | WatchEvent::Modified(object)
+                        if !is_ours(object.metadata.uid.as_ref()) =>
+                    {
+                        return Ok(true);
+                    }
+                    WatchEvent::Error(status) => return Err(kube::Error::Api(status)),
+                    _ => {}
+                }
+            }
+            Ok(false)
+        };
+        tokio::time::timeout(until, gone).await.unwrap_or(Ok(false))
     }
 
     fn api(&self) -> Api<DynamicObject> {
@@ -250,3 +316,6 @@ impl Work<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

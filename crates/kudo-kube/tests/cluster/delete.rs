@@ -81,8 +81,15 @@ async fn objects_without_our_labels_go_too() {
     object["metadata"]["finalizers"] = json!(["example.com/wait"]);
     world.create_as("somebody", &object).await;
     let target = target(&world, "", "v1", "ConfigMap", "plain");
+    let other = config_map("other", json!({}));
     let release = async {
         tokio::time::sleep(Duration::from_millis(400)).await;
+        let reads = world.meter.reads();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(world.meter.reads(), reads, "it is watched, not looked at");
+        // What happens to others is nothing to the one that is waited for.
+        world.create_as("somebody", &other).await;
+        world.delete(&other).await;
         assert!(
             world.get("v1", "ConfigMap", "plain").await.is_some(),
             "finalizers are respected"
