@@ -15,6 +15,21 @@ use serde_json::{Map, Value, json};
 
 /// Kinds of the older document that are kept: group, version and kind.
 const OLDER: &[(&str, &str, &str)] = &[
+    (
+        "admissionregistration.k8s.io",
+        "v1beta1",
+        "MutatingWebhookConfiguration",
+    ),
+    (
+        "admissionregistration.k8s.io",
+        "v1beta1",
+        "ValidatingWebhookConfiguration",
+    ),
+    (
+        "apiextensions.k8s.io",
+        "v1beta1",
+        "CustomResourceDefinition",
+    ),
     ("autoscaling", "v2beta2", "HorizontalPodAutoscaler"),
     ("batch", "v1beta1", "CronJob"),
     ("discovery.k8s.io", "v1beta1", "EndpointSlice"),

@@ -1,5 +1,6 @@
 //! Custom resource definitions: kinds that come and go while the server runs.
 
+pub(crate) mod beta;
 mod names;
 mod validate;
 
@@ -27,8 +28,16 @@ fn texts(value: &Value) -> Vec<String> {
     value.as_array().into_iter().flatten().map(text).collect()
 }
 
+/// Whether a definition is in the older shape.
+fn is_beta(object: &Value) -> bool {
+    object["apiVersion"] == "apiextensions.k8s.io/v1beta1"
+}
+
 /// Sets what the server itself says of a definition before it is stored.
 pub(crate) fn prepare(old: Option<&Value>, object: &mut Value) {
+    if is_beta(object) {
+        beta::default_versions(object);
+    }
     let spec = object["spec"].clone();
     let kind = text(&spec["names"]["kind"]);
     let names = &mut object["spec"]["names"];
@@ -186,7 +195,7 @@ fn custom_kind(definition: &Value) -> Option<Kind> {
         .into_iter()
         .flatten()
         .filter(|version| version["served"] == true)
-        .map(|version| custom_version(&group, version))
+        .map(|version| custom_version(&group, version, spec["preserveUnknownFields"] == true))
         .collect();
     if versions.is_empty() {
         return None;
@@ -214,9 +223,13 @@ fn custom_kind(definition: &Value) -> Option<Kind> {
     })
 }
 
-fn custom_version(group: &str, version: &Value) -> Version {
+fn custom_version(group: &str, version: &Value, preserve: bool) -> Version {
     let schema = &version["schema"]["openAPIV3Schema"];
-    let structural = Structural::compile(schema, "").ok();
+    let structural = if preserve {
+        Structural::compile(&beta::lenient(schema), "").ok()
+    } else {
+        Structural::compile(schema, "").ok()
+    };
     let pointer = |path: &Value| {
         let path = path.as_str()?;
         Some(path.replace('.', "/"))

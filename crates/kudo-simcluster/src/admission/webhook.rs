@@ -162,12 +162,14 @@ impl Review<'_> {
         let fails = webhook["failurePolicy"] != "Ignore";
         let seconds = webhook["timeoutSeconds"].as_u64().unwrap_or(TIMEOUT).max(1);
         let uid = self.call.server.chance.uid();
-        let review = self.review(&uid, object);
+        let version = review_version(webhook);
+        let review = self.review(version, &uid, object);
         let asked = self.call.server.send_review(webhook, &review);
         let timed = tokio::time::timeout(Duration::from_secs(seconds), asked).await;
         let answer = timed.unwrap_or_else(|_| Err("context deadline exceeded".to_owned()));
         let answer = answer.and_then(|answer| {
-            if answer["response"]["uid"] == *uid {
+            // In the older version an answer need not say what it answers.
+            if version != "v1" || answer["response"]["uid"] == *uid {
                 Ok(answer)
             } else {
                 Err(format!(
@@ -211,7 +213,7 @@ impl Review<'_> {
         })
     }
 
-    fn review(&self, uid: &str, object: Option<&Value>) -> Value {
+    fn review(&self, review: &str, uid: &str, object: Option<&Value>) -> Value {
         let shown = &self.target.shown;
         let version = shown.version();
         let kind =
@@ -233,8 +235,20 @@ impl Review<'_> {
             request["subResource"] = sub.as_str().into();
             request["requestSubResource"] = sub.as_str().into();
         }
-        json!({ "kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": request })
+        let review = format!("admission.k8s.io/{review}");
+        json!({ "kind": "AdmissionReview", "apiVersion": review, "request": request })
     }
+}
+
+/// The first version of reviews that a webhook understands and this server speaks.
+fn review_version(webhook: &Value) -> &'static str {
+    let known = |version: &Value| ["v1", "v1beta1"].into_iter().find(|known| version == known);
+    let versions = webhook["admissionReviewVersions"].as_array();
+    versions
+        .into_iter()
+        .flatten()
+        .find_map(known)
+        .unwrap_or("v1")
 }
 
 fn denied(name: &str, status: &Value) -> Refusal {

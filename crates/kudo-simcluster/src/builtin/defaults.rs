@@ -162,6 +162,44 @@ const DEFAULTS: &[(&str, &str, &str)] = &[
     ("ValidatingWebhook", "namespaceSelector", "{}"),
     ("ValidatingWebhook", "objectSelector", "{}"),
     ("ValidatingWebhook", "timeoutSeconds", "10"),
+    (
+        "v1beta1.CustomResourceDefinitionSpec",
+        "conversion",
+        r#"{"strategy":"None"}"#,
+    ),
+    (
+        "v1beta1.CustomResourceDefinitionSpec",
+        "preserveUnknownFields",
+        "true",
+    ),
+    (
+        "v1beta1.CustomResourceDefinitionSpec",
+        "scope",
+        "\"Namespaced\"",
+    ),
+    (
+        "v1beta1.MutatingWebhook",
+        "admissionReviewVersions",
+        "[\"v1beta1\"]",
+    ),
+    ("v1beta1.MutatingWebhook", "failurePolicy", "\"Ignore\""),
+    ("v1beta1.MutatingWebhook", "matchPolicy", "\"Exact\""),
+    ("v1beta1.MutatingWebhook", "namespaceSelector", "{}"),
+    ("v1beta1.MutatingWebhook", "objectSelector", "{}"),
+    ("v1beta1.MutatingWebhook", "reinvocationPolicy", "\"Never\""),
+    ("v1beta1.MutatingWebhook", "sideEffects", "\"Unknown\""),
+    ("v1beta1.MutatingWebhook", "timeoutSeconds", "30"),
+    (
+        "v1beta1.ValidatingWebhook",
+        "admissionReviewVersions",
+        "[\"v1beta1\"]",
+    ),
+    ("v1beta1.ValidatingWebhook", "failurePolicy", "\"Ignore\""),
+    ("v1beta1.ValidatingWebhook", "matchPolicy", "\"Exact\""),
+    ("v1beta1.ValidatingWebhook", "namespaceSelector", "{}"),
+    ("v1beta1.ValidatingWebhook", "objectSelector", "{}"),
+    ("v1beta1.ValidatingWebhook", "sideEffects", "\"Unknown\""),
+    ("v1beta1.ValidatingWebhook", "timeoutSeconds", "30"),
 ];
 
 /// Sets defaults in a value of a type, from the outside in.

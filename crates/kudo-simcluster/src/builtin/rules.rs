@@ -359,6 +359,8 @@ const RULES: &[(&str, Rules)] = &[
         "VolumeMount",
         &[("name", Required("")), ("mountPath", Required(""))],
     ),
+    ("v1beta1.MutatingWebhook", BETA_WEBHOOK),
+    ("v1beta1.ValidatingWebhook", BETA_WEBHOOK),
 ];
 
 const WEBHOOK: Rules = &[
@@ -371,6 +373,20 @@ const WEBHOOK: Rules = &[
         Required("must specify one of None, NoneOnDryRun"),
     ),
     ("sideEffects", OneOf(&["None", "NoneOnDryRun"])),
+    ("", Whole(webhooks::webhook_timeout)),
+    ("", Whole(webhooks::webhook_client)),
+    ("", Whole(webhooks::webhook_versions)),
+];
+
+const BETA_WEBHOOK: Rules = &[
+    ("", Whole(webhooks::webhook_name)),
+    ("rules", Whole(pods::nothing)),
+    ("failurePolicy", OneOf(&["Fail", "Ignore"])),
+    ("matchPolicy", OneOf(&["Equivalent", "Exact"])),
+    (
+        "sideEffects",
+        OneOf(&["None", "NoneOnDryRun", "Some", "Unknown"]),
+    ),
     ("", Whole(webhooks::webhook_timeout)),
     ("", Whole(webhooks::webhook_client)),
     ("", Whole(webhooks::webhook_versions)),

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{text, texts};
+use super::{beta, text, texts};
+
+const NON_STRUCTURAL: &str = "NonStructuralSchema";
 
 /// Whether the kind of a definition is served.
 pub(super) fn is_established(definition: &Value) -> bool {
@@ -95,6 +97,17 @@ pub(super) fn status(definition: &Value, others: &[&Value], now: &str) -> Value 
             ("NotAccepted", words),
             now,
         );
+    }
+    match beta::violations(spec) {
+        Some(words) => {
+            let reason = ("Violations", words.as_str());
+            set_condition(&mut status, NON_STRUCTURAL, true, reason, now);
+        }
+        None => {
+            if let Some(conditions) = status["conditions"].as_array_mut() {
+                conditions.retain(|condition| condition["type"] != NON_STRUCTURAL);
+            }
+        }
     }
     status
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{names, text};
+use super::{beta, is_beta, names, text};
 use crate::field_error::{FieldError, shown};
 use crate::structural::Structural;
 
@@ -14,6 +14,21 @@ const LABEL: &str = "a DNS-1035 label must consist of lower case alphanumeric ch
 
 /// What is wrong with a new definition, or with one that was `old` before.
 pub(crate) fn validate(object: &Value, old: Option<&Value>) -> Vec<FieldError> {
+    if is_beta(object) {
+        let mut errors = beta::validate(object);
+        let [object, old] = [Some(object), old].map(|object| {
+            let mut object = object.cloned()?;
+            beta::to_v1(&mut object);
+            Some(object)
+        });
+        let object = object.unwrap_or_default();
+        errors.extend(validate_v1(&object, old.as_ref(), true));
+        return errors;
+    }
+    validate_v1(object, old, false)
+}
+
+fn validate_v1(object: &Value, old: Option<&Value>, beta: bool) -> Vec<FieldError> {
     let mut errors = Vec::new();
     let spec = &object["spec"];
     let group = text(&spec["group"]);
@@ -35,13 +50,30 @@ pub(crate) fn validate(object: &Value, old: Option<&Value>) -> Vec<FieldError> {
         }
         _ => errors.push(FieldError::required("spec.scope", "")),
     }
-    versions(&spec["versions"], &mut errors);
+    let preserve = &spec["preserveUnknownFields"];
+    let before = old.map(|old| &old["spec"]["preserveUnknownFields"]);
+    if *preserve == true && !beta && before.is_none_or(|before| *before != true) {
+        let detail = "cannot set to true, set x-preserve-unknown-fields to true in \
+                      spec.versions[*].schema instead";
+        errors.push(FieldError::invalid(
+            "spec.preserveUnknownFields",
+            preserve,
+            detail,
+        ));
+    }
+    let unknown = match (*preserve == true, beta) {
+        (true, _) => Unknown::Kept,
+        (false, true) => Unknown::Pruned,
+        (false, false) => Unknown::PrunedOfCourse,
+    };
+    versions(&spec["versions"], &unknown, &mut errors);
     let stored = object["status"]["storedVersions"].as_array();
     if stored.is_none_or(Vec::is_empty) {
         let detail = "must have at least one stored version";
+        let none = if beta { "[]string(nil)" } else { "[]string{}" };
         errors.push(FieldError::invalid_shown(
             "status.storedVersions",
-            "[]string{}",
+            none,
             detail,
         ));
     }
@@ -88,17 +120,32 @@ fn immutable(spec: &Value, old: &Value, errors: &mut Vec<FieldError>) {
     );
 }
 
-fn versions(versions: &Value, errors: &mut Vec<FieldError>) {
+/// What becomes of fields that no schema knows.
+enum Unknown {
+    /// They stay, and schemas may be left out.
+    Kept,
+    /// They go, as the definition says.
+    Pruned,
+    /// They go, as they always do in the newer version.
+    PrunedOfCourse,
+}
+
+fn versions(versions: &Value, unknown: &Unknown, errors: &mut Vec<FieldError>) {
     let versions = versions.as_array().map_or(&[][..], Vec::as_slice);
     let stored = versions.iter().filter(|version| version["storage"] == true);
-    if !versions.is_empty() && stored.count() != 1 {
+    let is_beta = !matches!(unknown, Unknown::PrunedOfCourse);
+    if (is_beta || !versions.is_empty()) && stored.count() != 1 {
         let detail = "must have exactly one version marked as storage version";
         let list: Vec<String> = versions.iter().map(version_text).collect();
-        let value = format!(
-            "[]apiextensions.CustomResourceDefinitionVersion{{{}}}",
-            list.join(", ")
-        );
+        let value = match list.join(", ") {
+            list if list.is_empty() => "(nil)".to_owned(),
+            list => format!("{{{list}}}"),
+        };
+        let value = format!("[]apiextensions.CustomResourceDefinitionVersion{value}");
         errors.push(FieldError::invalid_shown("spec.versions", value, detail));
+    }
+    if matches!(unknown, Unknown::Kept) {
+        return;
     }
     let schema = |version: &Value| version["schema"]["openAPIV3Schema"].clone();
     // A schema that all versions share is told of once.
@@ -113,7 +160,11 @@ fn versions(versions: &Value, errors: &mut Vec<FieldError>) {
         let field = format!("spec.versions[{index}].schema.openAPIV3Schema");
         let schema = schema(version);
         if schema.is_null() {
-            errors.push(FieldError::required(field, "schemas are required"));
+            let detail = match unknown {
+                Unknown::Pruned => "because otherwise all fields are pruned",
+                _ => "schemas are required",
+            };
+            errors.push(FieldError::required(field, detail));
         } else {
             errors.extend(
                 Structural::compile(&schema, &field)

@@ -213,7 +213,7 @@ const TABLE: &[Row] = &[
         "crd crds",
         "api-extensions",
         "sg",
-        "apiextensions.k8s.io/v1",
+        "apiextensions.k8s.io/v1 apiextensions.k8s.io/v1beta1",
     ),
     Row(
         "mutatingwebhookconfigurations",
@@ -221,7 +221,7 @@ const TABLE: &[Row] = &[
         "",
         "api-extensions",
         "g",
-        "admissionregistration.k8s.io/v1",
+        "admissionregistration.k8s.io/v1 admissionregistration.k8s.io/v1beta1",
     ),
     Row(
         "validatingwebhookconfigurations",
@@ -229,7 +229,7 @@ const TABLE: &[Row] = &[
         "",
         "api-extensions",
         "g",
-        "admissionregistration.k8s.io/v1",
+        "admissionregistration.k8s.io/v1 admissionregistration.k8s.io/v1beta1",
     ),
     Row(
         "apiservices",
@@ -292,25 +292,31 @@ const TABLE: &[Row] = &[
 /// Versions that newer clusters have no more, and what to use in their place.
 const DEPRECATED: &[(&str, &str, &str)] = &[
     (
+        "admissionregistration.k8s.io/v1beta1",
+        "v1.16+, unavailable in v1.22+",
+        "admissionregistration.k8s.io/v1",
+    ),
+    (
+        "apiextensions.k8s.io/v1beta1",
+        "v1.16+, unavailable in v1.22+",
+        "apiextensions.k8s.io/v1",
+    ),
+    (
         "extensions/v1beta1",
         "v1.14+, unavailable in v1.22+",
-        "networking.k8s.io/v1 Ingress",
+        "networking.k8s.io/v1",
     ),
     (
         "networking.k8s.io/v1beta1",
         "v1.19+, unavailable in v1.22+",
-        "networking.k8s.io/v1 Ingress",
+        "networking.k8s.io/v1",
     ),
     (
         "policy/v1beta1",
         "v1.21+, unavailable in v1.25+",
-        "policy/v1 PodDisruptionBudget",
+        "policy/v1",
     ),
-    (
-        "batch/v1beta1",
-        "v1.21+, unavailable in v1.25+",
-        "batch/v1 CronJob",
-    ),
+    ("batch/v1beta1", "v1.21+, unavailable in v1.25+", "batch/v1"),
 ];
 
 /// All built-in kinds.
@@ -370,8 +376,9 @@ fn version(api_version: &str, plural: &str, kind: &str, switches: &str) -> Versi
         }),
         others: others(plural),
         columns: None,
-        deprecated: deprecated
-            .map(|(old, since, new)| format!("{old} {kind} is deprecated in {since}; use {new}")),
+        deprecated: deprecated.map(|(old, since, new)| {
+            format!("{old} {kind} is deprecated in {since}; use {new} {kind}")
+        }),
     }
 }
 

@@ -2,12 +2,15 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::crd;
+
 /// Whether objects of this version look other than they are stored.
 pub(crate) fn differs(storage: &str, _group: &str, version: &str) -> bool {
     matches!(
         (storage, version),
         ("ingresses.networking.k8s.io", "v1beta1")
             | ("horizontalpodautoscalers.autoscaling", "v1")
+            | ("customresourcedefinitions.apiextensions.k8s.io", "v1beta1")
             | ("events", _)
     )
 }
@@ -19,6 +22,7 @@ pub(crate) fn to_stored(storage: &str, group: &str, object: &mut Value) {
             each_backend(object, "backend", "defaultBackend", new_backend);
         }
         "horizontalpodautoscalers.autoscaling" => new_autoscaler(object),
+        "customresourcedefinitions.apiextensions.k8s.io" => crd::beta::to_v1(object),
         "events" if group == "events.k8s.io" => rename(object, EVENT),
         _ => {}
     }
@@ -31,6 +35,7 @@ pub(crate) fn from_stored(storage: &str, group: &str, object: &mut Value) {
             each_backend(object, "defaultBackend", "backend", old_backend);
         }
         "horizontalpodautoscalers.autoscaling" => old_autoscaler(object),
+        "customresourcedefinitions.apiextensions.k8s.io" => crd::beta::from_v1(object),
         "events" if group == "events.k8s.io" => {
             let back: Vec<_> = EVENT.iter().map(|(new, old)| (*old, *new)).collect();
             rename(object, &back);

@@ -122,6 +122,18 @@ fn convert(name: &str, schema: &Value) -> Type {
     }
 }
 
+/// Types that differ from those of the same name in a newer version are named with their version.
+fn go_name(name: &str) -> &str {
+    const BETA: [&str; 3] = [
+        "io.k8s.api.admissionregistration.v1beta1.MutatingWebhook",
+        "io.k8s.api.admissionregistration.v1beta1.ValidatingWebhook",
+        "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1beta1.CustomResourceDefinitionSpec",
+    ];
+    let parts = if BETA.contains(&name) { 2 } else { 1 };
+    let dots = name.rmatch_indices('.').nth(parts - 1);
+    dots.map_or(name, |(dot, _)| &name[dot + 1..])
+}
+
 fn object(name: &str, schema: &Value) -> Object {
     let required: Vec<&str> = list(&schema["required"])
         .filter_map(Value::as_str)
@@ -136,7 +148,7 @@ fn object(name: &str, schema: &Value) -> Object {
         (key.clone(), field)
     };
     Object {
-        go_name: Arc::from(name.rsplit('.').next().unwrap_or_default()),
+        go_name: Arc::from(go_name(name)),
         fields: schema["properties"]
             .as_object()
             .into_iter()

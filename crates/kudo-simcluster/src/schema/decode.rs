@@ -306,6 +306,7 @@ fn go_type(ty: &TypeRef) -> String {
     match ty.get() {
         Type::Any => "interface {}".to_owned(),
         Type::Scalar(scalar) => go_scalar(*scalar).to_owned(),
+        Type::Object(object) if object.go_name.contains('.') => object.go_name.to_string(),
         Type::Object(object) => format!("v1.{}", object.go_name),
         Type::Map { values, .. } => format!("map[string]{}", go_type(values)),
         Type::List { items, .. } => format!("[]{}", go_type(items)),

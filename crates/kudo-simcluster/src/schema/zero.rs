@@ -87,7 +87,9 @@ pub(super) fn is_left_out(owner: &str, field: &str, ty: &Type, value: &Value) ->
             text.is_empty() && !KEPT_TEXTS.contains(&field)
         }
         (Type::Scalar(Scalar::Boolean), Value::Bool(value)) => {
-            !value && !KEPT_BOOLEANS.contains(&field)
+            let is_kept =
+                KEPT_BOOLEANS.contains(&field) || owner == "v1beta1.CustomResourceDefinitionSpec";
+            !value && !is_kept
         }
         (Type::Scalar(Scalar::Int32 | Scalar::Int64), Value::Number(number)) => {
             number.as_i64() == Some(0)
