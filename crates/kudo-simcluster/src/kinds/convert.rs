@@ -8,9 +8,10 @@ use crate::crd;
 pub(crate) fn differs(storage: &str, _group: &str, version: &str) -> bool {
     matches!(
         (storage, version),
-        ("ingresses.networking.k8s.io", "v1beta1")
-            | ("horizontalpodautoscalers.autoscaling", "v1")
-            | ("customresourcedefinitions.apiextensions.k8s.io", "v1beta1")
+        (
+            "ingresses.networking.k8s.io" | "customresourcedefinitions.apiextensions.k8s.io",
+            "v1beta1"
+        ) | ("horizontalpodautoscalers.autoscaling", "v1")
             | ("events", _)
     )
 }
