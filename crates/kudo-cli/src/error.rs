@@ -148,6 +148,12 @@ pub(crate) enum Error {
     /// A template cannot be rendered.
     #[error(transparent)]
     Render(#[from] RenderTaskError),
+    /// An object of a template cannot be given what the manager adds to it.
+    #[error("{template}: {source}")]
+    Enhance {
+        template: String,
+        source: kudo_kube::enhance::EnhanceError,
+    },
     /// No task of the plans uses the template.
     #[error("no task renders a template {template:?}")]
     NoTemplate {

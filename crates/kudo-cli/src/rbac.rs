@@ -172,7 +172,9 @@ impl Needs {
 }
 
 /// The kinds that the objects themselves define, with how they are served.
-fn defined_kinds(objects: &[Value]) -> BTreeMap<(String, String), (String, Scope)> {
+pub(crate) fn defined_kinds<'v>(
+    objects: impl IntoIterator<Item = &'v Value>,
+) -> BTreeMap<(String, String), (String, Scope)> {
     let definition = |object: &Value| {
         let text = |pointer: &str| {
             object
@@ -190,7 +192,7 @@ fn defined_kinds(objects: &[Value]) -> BTreeMap<(String, String), (String, Scope
         let kind = (text("/spec/group")?, text("/spec/names/kind")?);
         Some((kind, (text("/spec/names/plural")?, scope)))
     };
-    objects.iter().filter_map(definition).collect()
+    objects.into_iter().filter_map(definition).collect()
 }
 
 /// A Role and its binding.

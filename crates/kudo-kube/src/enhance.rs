@@ -6,6 +6,8 @@
 
 mod fit;
 
+use std::collections::BTreeMap;
+
 use kudo_api::names::{
     DEPENDENCIES_HASH_ANNOTATION, HERITAGE, HERITAGE_LABEL, INSTANCE_LABEL,
     LAST_APPLIED_ANNOTATION, OPERATOR_LABEL, OPERATOR_VERSION_ANNOTATION, PHASE_ANNOTATION,
@@ -159,6 +161,63 @@ pub fn enhance(
     }
     fit::fit_for_apply(&mut object, group, kind);
     Ok(object)
+}
+
+/// The child instance of a `KudoOperator` task: like one that a person installs, but for its owner, the
+/// parent, which is not its controller.
+pub fn child_instance(
+    name: &str,
+    operator: &str,
+    operator_version: &str,
+    parameters: &BTreeMap<String, String>,
+    enhancement: &Enhancement<'_>,
+) -> Value {
+    json!({
+        "apiVersion": kudo_api::API_VERSION,
+        "kind": "Instance",
+        "metadata": {
+            "name": name,
+            "namespace": enhancement.namespace,
+            "labels": {
+                HERITAGE_LABEL: HERITAGE,
+                OPERATOR_LABEL: operator,
+                INSTANCE_LABEL: enhancement.instance,
+            },
+            "annotations": {
+                PLAN_ANNOTATION: enhancement.plan,
+                PHASE_ANNOTATION: enhancement.phase,
+                STEP_ANNOTATION: enhancement.step,
+                PLAN_UID_ANNOTATION: enhancement.execution_uid,
+            },
+            "ownerReferences": [{
+                "apiVersion": kudo_api::API_VERSION,
+                "kind": "Instance",
+                "name": enhancement.instance,
+                "uid": enhancement.instance_uid,
+            }],
+        },
+        "spec": {
+            "operatorVersion": { "name": operator_version },
+            "parameters": parameters,
+        },
+    })
+}
+
+/// Takes out of an enhanced object what only a cluster knows, for showing it without one: the uids of the
+/// instance, which owns it, and of the plan's execution.
+pub fn forget_uids(object: &mut Value, enhancement: &Enhancement<'_>) {
+    let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else {
+        return;
+    };
+    if let Some(Value::Object(annotations)) = metadata.get_mut("annotations") {
+        annotations.remove(PLAN_UID_ANNOTATION);
+    }
+    if let Some(Value::Array(owners)) = metadata.get_mut("ownerReferences") {
+        owners.retain(|owner| text(owner, "/uid") != enhancement.instance_uid);
+        if owners.is_empty() {
+            metadata.remove("ownerReferences");
+        }
+    }
 }
 
 /// Writes the hash of what the pod template reads into it. Objects without a pod template stay as they are.

@@ -189,6 +189,10 @@ fn judge(error: &Error) -> (ExitStatus, Vec<String>) {
                 hint(verify_command(path))
             },
         ),
+        Error::Enhance { .. } => (
+            Exit::Failed,
+            hint("see the text with: kubectl kudo package render PACKAGE --raw, and the same parameters"),
+        ),
         Error::OperatorVersionInvalid { .. }
         | Error::NamespaceManifest { .. }
         | Error::File { .. }

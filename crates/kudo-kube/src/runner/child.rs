@@ -1,22 +1,19 @@
 //! `KudoOperator` tasks: a child instance is applied and awaited.
 //!
-//! The child is like one that a person installs, but for its owner: the parent, which is not its
-//! controller. What the child's manager does with it is told by the child's status alone.
+//! What the child's manager does with it is told by the child's status alone.
 
 use std::task::Poll;
 use std::time::Duration;
 
-use kudo_api::names::{
-    HERITAGE, HERITAGE_LABEL, INSTANCE_LABEL, OPERATOR_LABEL, PHASE_ANNOTATION, PLAN_ANNOTATION,
-    PLAN_UID_ANNOTATION, STEP_ANNOTATION, operator_version_name,
-};
+use kudo_api::names::operator_version_name;
 use kudo_plan::{StepRef, TaskFailure};
 use kudo_template::Action;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Execution;
 use super::failure::{Site, reasons};
 use super::work::TaskWork;
+use crate::enhance::child_instance;
 use crate::health::Health;
 use crate::identity::ObjectKey;
 
@@ -55,35 +52,14 @@ pub(super) fn child_of(
         return Err(site.fatal(reasons::BUILD, text));
     }
     let version = operator_version_name(package, app_version.as_deref(), operator_version);
-    Ok(json!({
-        "apiVersion": kudo_api::API_VERSION,
-        "kind": "Instance",
-        "metadata": {
-            "name": instance,
-            "namespace": parent.namespace,
-            "labels": {
-                HERITAGE_LABEL: HERITAGE,
-                OPERATOR_LABEL: package,
-                INSTANCE_LABEL: parent.name,
-            },
-            "annotations": {
-                PLAN_ANNOTATION: step.plan,
-                PHASE_ANNOTATION: step.phase,
-                STEP_ANNOTATION: step.step,
-                PLAN_UID_ANNOTATION: execution.uid,
-            },
-            "ownerReferences": [{
-                "apiVersion": kudo_api::API_VERSION,
-                "kind": "Instance",
-                "name": parent.name,
-                "uid": execution.instance_uid,
-            }],
-        },
-        "spec": {
-            "operatorVersion": { "name": version },
-            "parameters": parameters,
-        },
-    }))
+    let enhancement = execution.enhancement(step);
+    Ok(child_instance(
+        instance,
+        package,
+        &version,
+        parameters,
+        &enhancement,
+    ))
 }
 
 impl TaskWork<'_> {

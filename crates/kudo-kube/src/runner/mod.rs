@@ -28,6 +28,7 @@ use serde_json::{Value, json};
 use crate::cluster::Cluster;
 use crate::dependencies::{Digest, Reference, digest};
 use crate::discovery::Scope;
+use crate::enhance::Enhancement;
 use crate::identity::{InstanceKey, ObjectKey, gvk_of};
 use crate::inventory::{SharedInventory, entry_of};
 use failure::{Site, reasons};
@@ -48,6 +49,23 @@ pub struct Execution {
     pub uid: String,
     /// Parameters as templates see them.
     pub params: Arc<BTreeMap<String, Value>>,
+}
+
+impl Execution {
+    /// What a step of it adds to the objects that it applies.
+    fn enhancement<'a>(&'a self, step: &'a StepRef<'a>) -> Enhancement<'a> {
+        Enhancement {
+            operator_name: &self.definition.operator_name,
+            operator_version: &self.definition.operator_version,
+            instance: &self.instance.name,
+            namespace: &self.instance.namespace,
+            instance_uid: &self.instance_uid,
+            plan: step.plan,
+            phase: step.phase,
+            step: step.step,
+            execution_uid: &self.uid,
+        }
+    }
 }
 
 /// Runs the tasks of one execution.

@@ -17,7 +17,7 @@ use crate::cluster::KindError;
 use crate::delete::{Target, delete};
 use crate::dependencies::{Digest, Reference, digest, hash, references};
 use crate::discovery::{Kind, Scope};
-use crate::enhance::{Enhancement, enhance, set_dependencies_hash};
+use crate::enhance::{enhance, set_dependencies_hash};
 use crate::error::{classify, message};
 use crate::health::{Health, health_of};
 use crate::identity::{Gvk, ObjectKey, gvk_of, kind_of, name_of, text};
@@ -182,18 +182,7 @@ impl<'a> TaskWork<'a> {
     }
 
     fn enhanced(&self, object: &Value, kind: &Kind) -> Result<Value, TaskFailure> {
-        let execution = &self.runner.execution;
-        let enhancement = Enhancement {
-            operator_name: &execution.definition.operator_name,
-            operator_version: &execution.definition.operator_version,
-            instance: &execution.instance.name,
-            namespace: &execution.instance.namespace,
-            instance_uid: &execution.instance_uid,
-            plan: self.step.plan,
-            phase: self.step.phase,
-            step: self.step.step,
-            execution_uid: &execution.uid,
-        };
+        let enhancement = self.runner.execution.enhancement(self.step);
         let mut enhanced = enhance(object.clone(), &kind.scope, &enhancement)
             .map_err(|error| self.site.fatal(reasons::ENHANCEMENT, error.to_string()))?;
         // The cluster may serve the kind in an equal version only.

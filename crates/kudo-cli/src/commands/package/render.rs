@@ -1,9 +1,11 @@
 //! `package render`: what the steps of a package's plans would apply, with no cluster.
 
+mod applied;
+
 use std::collections::BTreeMap;
 
 use clap::Args;
-use kudo_api::names;
+use kudo_api::names::default_instance_name;
 use kudo_package::{OperatorDefinition, Task, suggest, yaml};
 use kudo_template::pipe_pod::{self, WAITER_IMAGE};
 use kudo_template::{
@@ -23,6 +25,11 @@ use crate::{dependencies, parameters, source};
 #[command(after_help = "\
 With `-o json`, the output is a list of {plan, phase, step, task, template, objects}, or with
 `--raw`, of {plan, phase, step, task, template, text}. Otherwise it is a stream of YAML documents.
+
+The objects have the namespace, labels and annotations that the manager gives them. What only a
+cluster knows is left out: the instance as their owner, the uid of the plan's execution, and the
+hash of the Secrets and ConfigMaps that pods use. Kinds that neither Kubernetes nor the package
+itself defines are taken to live in a namespace.
 
 Examples:
   # What the plan `deploy` applies
@@ -68,7 +75,10 @@ pub(crate) struct RenderArgs {
 struct Rendered {
     address: StepAddress,
     task: String,
-    action: String,
+    /// What is done, in a word.
+    kind: String,
+    /// What is done; unknown where the template's text is no objects.
+    action: Option<Action>,
     template: String,
     text: String,
     objects: Vec<Value>,
@@ -84,13 +94,16 @@ pub(super) fn run(arguments: &RenderArgs, global: &Global, output: &Output) -> R
     let values = check_parameters(definition, &BTreeMap::new(), &given)?;
     let name = match &arguments.instance {
         Some(name) => name.clone(),
-        None => names::default_instance_name(&definition.operator_name),
+        None => default_instance_name(&definition.operator_name),
     };
     let instance = InstanceIdentity {
         name: &name,
         namespace: global.namespace.as_deref().unwrap_or("default"),
     };
-    let rendered = render(definition, instance, &values, arguments)?;
+    let mut rendered = render(definition, instance, &values, arguments)?;
+    if !arguments.raw {
+        applied::complete(definition, instance, &mut rendered)?;
+    }
     match Structured::from_format(format) {
         Some(Structured::Json) => {
             let list = rendered
@@ -212,7 +225,8 @@ fn texts(
             Ok(Rendered {
                 address: address.clone(),
                 task: task.name.clone(),
-                action: task.spec.kind().to_lowercase(),
+                kind: task.spec.kind().to_lowercase(),
+                action: None,
                 template: name.clone(),
                 text: engine.render(name, text, values)?,
                 objects: vec![],
@@ -226,13 +240,6 @@ fn documents(
     task: RenderedTask,
     wanted: Option<&str>,
 ) -> impl Iterator<Item = Rendered> {
-    let action = match task.action {
-        Action::Apply => "apply",
-        Action::Delete => "delete",
-        Action::Pipe { .. } => "pipe",
-        Action::Operator { .. } => "operator",
-        Action::Dummy { .. } => "dummy",
-    };
     let mut rendered_documents = task.documents;
     match &task.action {
         Action::Pipe { artifacts, .. } => {
@@ -245,19 +252,15 @@ fn documents(
                 document.objects = pods.into_iter().chain(kept).collect();
             }
         }
-        Action::Operator { .. } => {
-            if rendered_documents.is_empty() {
-                rendered_documents.push(RenderedTemplate {
-                    template: String::new(),
-                    text: String::new(),
-                    objects: Vec::new(),
-                });
-            }
-            for document in &mut rendered_documents {
-                document.objects = vec![child_of(&task.action)];
-            }
+        // The child itself is made of the action.
+        Action::Operator { .. } if rendered_documents.is_empty() => {
+            rendered_documents.push(RenderedTemplate {
+                template: String::new(),
+                text: String::new(),
+                objects: Vec::new(),
+            });
         }
-        Action::Apply | Action::Delete | Action::Dummy { .. } => {}
+        Action::Operator { .. } | Action::Apply | Action::Delete | Action::Dummy { .. } => {}
     }
     let matching = rendered_documents
         .into_iter()
@@ -265,41 +268,11 @@ fn documents(
     matching.map(move |document| Rendered {
         address: address.clone(),
         task: task.task.clone(),
-        action: action.to_owned(),
+        kind: applied::word(&task.action).to_owned(),
+        action: Some(task.action.clone()),
         template: document.template,
         text: document.text,
         objects: document.objects,
-    })
-}
-
-/// The child instance of a `KudoOperator` task. Where the version is up to the package's resolution, only
-/// the operator is named.
-fn child_of(action: &Action) -> Value {
-    let Action::Operator {
-        package,
-        instance,
-        app_version,
-        operator_version,
-        parameters,
-    } = action
-    else {
-        return Value::Null;
-    };
-    let version = match operator_version {
-        Some(version) => names::operator_version_name(package, app_version.as_deref(), version),
-        None => package.clone(),
-    };
-    json!({
-        "apiVersion": kudo_api::API_VERSION,
-        "kind": "Instance",
-        "metadata": {
-            "name": instance,
-            "labels": { names::OPERATOR_LABEL: package },
-        },
-        "spec": {
-            "operatorVersion": { "name": version },
-            "parameters": parameters,
-        },
     })
 }
 
@@ -328,7 +301,7 @@ impl Rendered {
         };
         let head = format!(
             "---\n# plan {plan}, phase {phase}, step {step}, task {} ({}){template}\n",
-            self.task, self.action
+            self.task, self.kind
         );
         if raw {
             if self.template.is_empty() {
