@@ -68,6 +68,73 @@ fn renders_json() {
     insta::assert_snapshot!(outcome);
 }
 
+/// Objects as the manager applies them: where they are, and with what it adds.
+#[test]
+fn renders_what_is_applied() {
+    let environment = TestEnvironment::new();
+    let operator = "\
+name: all
+operatorVersion: 0.1.0
+kubernetesVersion: 1.17.0
+tasks:
+- {name: kinds, kind: Apply, spec: {resources: [kinds.yaml]}}
+- {name: away, kind: Delete, spec: {resources: [away.yaml]}}
+- {name: keys, kind: Pipe, spec: {pod: pod.yaml, pipe: [{file: /tmp/k, kind: Secret, key: keys}]}}
+- {name: child, kind: KudoOperator, spec: {package: zookeeper, operatorVersion: 1.2.3}}
+plans:
+  deploy:
+    strategy: serial
+    phases:
+    - {name: main, strategy: serial, steps: [{name: s, tasks: [kinds, away, keys, child]}]}
+";
+    let kinds = "\
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: worlds.example.com, namespace: nowhere}
+spec: {group: example.com, scope: Cluster, names: {kind: World, plural: worlds}}
+---
+{apiVersion: example.com/v1, kind: World, metadata: {name: a}}
+---
+{apiVersion: example.com/v1, kind: Village, metadata: {name: b}}
+---
+apiVersion: batch/v1
+kind: Job
+metadata: {name: c, labels: {mine: x}}
+spec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: c}]}}}
+";
+    let pod = "\
+apiVersion: v1
+kind: Pod
+spec:
+  volumes: [{name: out, emptyDir: {}}]
+  initContainers: [{name: a, image: a, volumeMounts: [{name: out, mountPath: /tmp}]}]
+";
+    environment.package(
+        "all",
+        &[
+            ("operator.yaml", operator),
+            ("params.yaml", "parameters: []\n"),
+            ("templates/kinds.yaml", kinds),
+            (
+                "templates/away.yaml",
+                "{apiVersion: v1, kind: ConfigMap, metadata: {name: d}}\n",
+            ),
+            ("templates/pod.yaml", pod),
+        ],
+    );
+    insta::assert_snapshot!(environment.run(&["package", "render", "all", "-n", "there"]));
+
+    let broken = kinds.replace("labels: {mine: x}", "labels: {mine: 3}");
+    environment.write("all/templates/kinds.yaml", &broken);
+    insta::assert_snapshot!(
+        "a_label_that_is_no_text",
+        environment.run(&["package", "render", "all"])
+    );
+    environment
+        .run(&["package", "render", "all", "--raw"])
+        .expect_code(0);
+}
+
 #[test]
 fn renders_the_exact_text() {
     let environment = small();
