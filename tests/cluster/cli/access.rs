@@ -3,6 +3,7 @@
 use kudo_package::yaml;
 
 use super::Setting;
+use super::writing::everything;
 use crate::harness::cluster;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -29,6 +30,7 @@ async fn a_user_without_permission() {
             "{arguments}: {outcome}"
         );
     }
+    assert_eq!(everything(&setting).await, Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -51,4 +53,5 @@ async fn a_credential_that_is_not_accepted() {
             .contains("Unauthorized\nHint: the credential may have expired"),
         "{outcome}"
     );
+    assert_eq!(everything(&setting).await, Vec::<String>::new());
 }

@@ -11,7 +11,7 @@ use super::{Setting, deploy};
 use crate::harness::{SOON, cluster, object};
 
 /// Names of all that an installation makes, to see that nothing was made.
-async fn everything(setting: &Setting) -> Vec<String> {
+pub(super) async fn everything(setting: &Setting) -> Vec<String> {
     let all = ListParams::default();
     let operators = setting
         .namespace
@@ -213,39 +213,121 @@ async fn an_interrupted_installation_is_taken_up() {
     );
 }
 
+/// Packages with one thing wrong: the folder, the file, what is replaced in it, and with what.
+const BROKEN: [(&str, &str, &str, &str); 12] = [
+    ("yaml", "operator.yaml", "tasks: [config]", "tasks: [config"),
+    ("params-yaml", "params.yaml", "default: 3", "default: {3"),
+    ("type", "operator.yaml", "[config.yaml]", "config.yaml"),
+    ("default", "params.yaml", "default: 3", "default: x"),
+    ("field", "operator.yaml", "kind: Apply", "kidn: Apply"),
+    (
+        "task",
+        "operator.yaml",
+        "tasks: [config]",
+        "tasks: [conifg]",
+    ),
+    (
+        "no-template",
+        "operator.yaml",
+        "[config.yaml]",
+        "[confg.yaml]",
+    ),
+    ("twice", "params.yaml", "- name: GREETING", "- name: COUNT"),
+    ("syntax", "templates/config.yaml", "| quote", "| qoute"),
+    ("parameter", "templates/config.yaml", "COUNT", "CUONT"),
+    (
+        "kind",
+        "templates/config.yaml",
+        "kind: ConfigMap",
+        "kind: ConfigMip",
+    ),
+    (
+        "late",
+        "operator.yaml",
+        "kubernetesVersion: 1.17.0",
+        "kubernetesVersion: 9.1.0",
+    ),
+];
+
+/// Runs what must be refused: one message, a hint, this exit code.
+fn refused(setting: &Setting, arguments: &str, code: i32) {
+    let outcome = setting.run(arguments).expect_code(code);
+    let messages = outcome.stderr.matches("Error: ").count();
+    let hints = outcome.stderr.contains("\nHint: ");
+    assert!(messages == 1 && hints, "{arguments}: {outcome}");
+    assert_eq!(outcome.stdout, "", "{arguments}");
+}
+
+/// Writes the packages of [`BROKEN`], with this version.
+fn break_packages(setting: &Setting, version: &str) {
+    for (folder, file, from, to) in BROKEN {
+        setting.version(folder, version);
+        let (_, text) = super::packages::SMALL
+            .iter()
+            .find(|(name, _)| *name == file)
+            .unwrap();
+        assert!(text.contains(from), "{file}: {from}");
+        let text = text.replacen(from, to, 1).replace(
+            "operatorVersion: 0.1.0",
+            &format!("operatorVersion: {version}"),
+        );
+        setting
+            .environment
+            .write(&format!("{folder}/{file}"), &text);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_input_writes_nothing() {
     let setting = Setting::new().await;
-    setting.environment.package("late", super::packages::SMALL);
-    let late = OPERATOR.replace("kubernetesVersion: 1.17.0", "kubernetesVersion: 9.1.0");
-    setting.environment.write("late/operator.yaml", &late);
-    setting
-        .environment
-        .package("broken", super::packages::SMALL);
-    let broken = CONFIG.replace(".Params.COUNT", ".Params.CUONT");
-    setting
-        .environment
-        .write("broken/templates/config.yaml", &broken);
+    break_packages(&setting, "0.1.0");
+    for (folder, ..) in BROKEN {
+        refused(&setting, &format!("install ./{folder} -p SECRET=x"), 1);
+    }
     for (arguments, code) in [
+        ("install ./absent", 5),
         ("install ./small", 2),
         ("install ./small -p SECRET=x -p CUONT=1", 2),
         ("install ./small -p SECRET=x -p COUNT=many", 2),
-        ("install ./late -p SECRET=x", 1),
+        ("install ./small -p SECRET=x -P absent.yaml", 5),
         ("install ./small -p SECRET=x -p GREETING=[", 1),
-        ("install ./broken -p SECRET=x", 1),
         ("update --instance small-instance -p COUNT=1", 5),
         ("upgrade ./small --instance small-instance", 5),
         ("uninstall --instance small-instance", 5),
         ("plan status --instance small-instance", 5),
         ("plan trigger --name deploy --instance small-instance", 5),
     ] {
-        let outcome = setting.run(arguments).expect_code(code);
-        assert!(
-            outcome.stderr.contains("\nHint: "),
-            "{arguments}: {outcome}"
-        );
+        refused(&setting, arguments, code);
     }
     assert_eq!(everything(&setting).await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_input_changes_nothing() {
+    let setting = Setting::new().await;
+    setting.install();
+    let before = setting.instance().await;
+    break_packages(&setting, "0.2.0");
+    for (folder, ..) in BROKEN {
+        let upgrade = format!("upgrade ./{folder} --instance small-instance");
+        refused(&setting, &upgrade, 1);
+    }
+    for (arguments, code) in [
+        ("install ./small -p SECRET=x", 6),
+        ("update --instance small-instance -p CUONT=1", 2),
+        ("update --instance small-instance -p COUNT=many", 2),
+        ("update --instance small-instance -p GREETING=[", 1),
+        ("upgrade ./small --instance small-instance", 6),
+        ("plan trigger --name depoly --instance small-instance", 5),
+        ("uninstall --instance small-instanec", 5),
+    ] {
+        refused(&setting, arguments, code);
+    }
+    assert_eq!(setting.instance().await, before);
+    assert_eq!(
+        everything(&setting).await,
+        ["small", "small-0.1.0", "small-instance"]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
