@@ -1,6 +1,8 @@
 //! A new operator version: which plan runs, and what the old one leaves behind.
 
+use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::ConfigMap;
+use kube::ResourceExt;
 use kube::api::DeleteParams;
 use kudo_api::OperatorVersion;
 use serde_json::json;
@@ -164,4 +166,43 @@ async fn an_upgrade_forgets_parameters_that_are_no_more() {
     assert_eq!(json!(upgraded.spec.parameters), json!({ "A": "2" }));
     namespace.set("i", json!({ "A": "4" })).await;
     namespace.until_done("i", "deploy").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upgrade_does_not_run_a_job_again() {
+    let namespace = cluster().namespace().await;
+    let _manager = TestManager::start(&[&namespace]);
+    let job = "apiVersion: batch/v1\nkind: Job\nmetadata: {name: '{{ .Name }}'}\nspec:\n  template:\n    \
+               spec:\n      restartPolicy: Never\n      containers:\n      - name: c\n        image: i\n        \
+               envFrom: [{configMapRef: {name: '{{ .Name }}-settings'}}]\n";
+    let operator = |value| {
+        Operator::new("jobs")
+            .config_map("settings", &[("key", value)])
+            .template("job", job)
+            .plan("deploy", &["settings: settings", "job: job"])
+    };
+    namespace.apply(&operator("1").version("1.0.0")).await;
+    namespace.instance("i", "jobs-1.0.0", &[]).await;
+    namespace.until_done("i", "deploy").await;
+    let jobs = namespace.api::<Job>();
+    let before = jobs.get("i").await.unwrap();
+    namespace.apply(&operator("2").version("2.0.0")).await;
+    namespace.change("i", version_reference("jobs-2.0.0")).await;
+    namespace
+        .until("i", "it is upgraded", |instance| {
+            let plan = plan_status(instance, "deploy").unwrap();
+            let again = instance.status.as_ref().unwrap().upgraded_from.is_none();
+            let accepted = instance.status.as_ref().unwrap().accepted.as_ref();
+            let accepted = accepted.is_some_and(|a| a.operator_version == "jobs-2.0.0");
+            plan.status == "COMPLETE" && again && accepted
+        })
+        .await;
+    let after = jobs.get("i").await.unwrap();
+    assert_eq!(before.uid(), after.uid());
+    assert_eq!(before.spec, after.spec, "its pods are the same");
+    assert_ne!(
+        before.annotations(),
+        after.annotations(),
+        "it was applied again"
+    );
 }

@@ -9,5 +9,6 @@ mod network;
 mod outcome;
 mod replicas;
 mod scenarios;
+mod seeds;
 mod witness;
 mod world;

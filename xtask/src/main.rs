@@ -11,6 +11,7 @@ mod kinds;
 mod layers;
 mod output;
 mod process;
+mod simulate;
 mod test;
 mod workspace;
 
@@ -46,6 +47,8 @@ enum Command {
     },
     /// Make the pods of a cluster without nodes ready, until interrupted
     SimulatePods(SimulateArguments),
+    /// Run random operators through whole lives in virtual time, with faults and kills, by seeds
+    Simulate(simulate::Arguments),
     /// Check that the crates depend on one another in the allowed directions only
     Layers,
     /// Write the embedded cluster's catalogue of built-in kinds from `OpenAPI` documents
@@ -88,6 +91,7 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
         Command::Bench(arguments) => bench::run(&arguments).await?,
         Command::ControlPlane { command } => control_plane::run(command).await?,
         Command::SimulatePods(arguments) => control_plane::simulate(&arguments).await?,
+        Command::Simulate(arguments) => simulate::run(&arguments)?,
         Command::Layers => output::line(&layers::run(&workspace::root())?),
         Command::Kinds(arguments) => output::line(&kinds::run(&workspace::root(), &arguments)?),
         Command::Codegen { check } => output::line(&codegen::run(&workspace::root(), check)?),

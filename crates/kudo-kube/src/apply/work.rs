@@ -7,7 +7,8 @@ use kube::Api;
 use kube::api::{Patch, PatchParams};
 use kube::core::{DynamicObject, Request};
 use kudo_api::names::{
-    APPLY_ANNOTATION, FIELD_MANAGER, LAST_APPLIED_ANNOTATION, PLAN_UID_ANNOTATION,
+    APPLY_ANNOTATION, DEPENDENCIES_HASH_ANNOTATION, FIELD_MANAGER, LAST_APPLIED_ANNOTATION,
+    OPERATOR_VERSION_ANNOTATION, PLAN_UID_ANNOTATION,
 };
 use serde_json::Value;
 
@@ -110,11 +111,35 @@ impl<'a> Work<'a> {
         let Some(live) = self.read().await? else {
             return self.send(desired).await;
         };
-        match (self.surplus(&live), refusal) {
+        let sent = match (self.surplus(&live), refusal) {
             (Some(patch), _) => self.patch_and_send(&patch).await,
             (None, Some(refusal)) => Err(refusal),
             (None, None) => self.send(desired).await,
+        };
+        match (sent, self.as_it_runs(&live)) {
+            (Err(ApplyError::Refused { .. }), Some(same)) => self.send(&same).await,
+            (sent, _) => sent,
         }
+    }
+
+    /// The desired Job with the marks that the pods of the one that is there bear: what a Job's pods are made
+    /// from cannot change, and another version of the operator is no reason to run it again. `None` for what
+    /// is no Job, or if that is no difference.
+    fn as_it_runs(&self, live: &Value) -> Option<Value> {
+        const TEMPLATE: &str = "/spec/template/metadata/annotations";
+        if self.key.kind.group != "batch" || self.key.kind.kind != "Job" {
+            return None;
+        }
+        let mut same = self.application.desired.clone();
+        let marks = same.pointer_mut(TEMPLATE)?.as_object_mut()?;
+        for name in [OPERATOR_VERSION_ANNOTATION, DEPENDENCIES_HASH_ANNOTATION] {
+            let known = live.pointer(TEMPLATE).and_then(|marks| marks.get(name));
+            match known {
+                Some(known) => marks.insert(name.to_owned(), known.clone()),
+                None => marks.remove(name),
+            };
+        }
+        (same != *self.application.desired).then_some(same)
     }
 
     /// A patch to the desired object that also takes away what of ours is no longer desired; `None` if an

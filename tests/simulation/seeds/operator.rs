@@ -1,0 +1,237 @@
+//! Operators made up at random: objects, parameters, and plans that deal with each object at most once, so
+//! that what a plan comes to does not depend on the order of its tasks.
+
+use std::collections::BTreeMap;
+
+use fastrand::Rng;
+use serde_json::{Value, json};
+
+use crate::world::NAME;
+
+/// Kind and name of an object.
+pub(super) type Object = (&'static str, String);
+
+/// What a completed plan has done.
+#[derive(Debug, Default)]
+pub(super) struct Effect {
+    pub(super) applied: Vec<Object>,
+    pub(super) deleted: Vec<Object>,
+}
+
+/// An operator in two versions.
+pub(super) struct Operator {
+    pub(super) versions: [Value; 2],
+    /// By the name of the plan.
+    pub(super) effects: BTreeMap<String, Effect>,
+    /// Whether a plan other than `cleanup` deletes something, which may be made anew later.
+    pub(super) deletes: bool,
+}
+
+/// How many parameters there are: `P0` and so on.
+pub(super) const PARAMETERS: usize = 2;
+
+/// A name of the plan that nothing but a trigger by hand runs.
+pub(super) const MANUAL: &str = "special";
+
+const KINDS: [&str; 7] = [
+    "ConfigMap",
+    "ConfigMap",
+    "Secret",
+    "Service",
+    "Deployment",
+    "StatefulSet",
+    "Job",
+];
+
+impl Operator {
+    pub(super) fn random(rng: &mut Rng) -> Self {
+        let objects: Vec<&'static str> = (0..rng.usize(2..=6))
+            .map(|_| KINDS[rng.usize(..KINDS.len())])
+            .collect();
+        let mut making = Making {
+            rng,
+            objects,
+            tasks: Vec::new(),
+            plans: serde_json::Map::new(),
+            effects: BTreeMap::new(),
+        };
+        let all: Vec<usize> = (0..making.objects.len()).collect();
+        making.plan("deploy", &all, &[]);
+        for name in ["update", "upgrade"] {
+            if making.rng.bool() {
+                let some = making.some();
+                making.plan(name, &some, &[]);
+            }
+        }
+        if making.rng.bool() {
+            let mut some = making.some();
+            let deleted = some.split_off(some.len() / 2);
+            making.plan(MANUAL, &some, &deleted);
+        }
+        if making.rng.bool() {
+            let some = making.some();
+            making.plan("cleanup", &[], &some);
+        }
+        let trigger = ["deploy", "update"]
+            .into_iter()
+            .find(|name| making.rng.bool() && making.effects.contains_key(*name));
+        making.finish(trigger)
+    }
+}
+
+struct Making<'a> {
+    rng: &'a mut Rng,
+    objects: Vec<&'static str>,
+    tasks: Vec<Value>,
+    plans: serde_json::Map<String, Value>,
+    effects: BTreeMap<String, Effect>,
+}
+
+impl Making<'_> {
+    /// Some objects, at least one.
+    fn some(&mut self) -> Vec<usize> {
+        let mut all: Vec<usize> = (0..self.objects.len()).collect();
+        self.rng.shuffle(&mut all);
+        all.truncate(self.rng.usize(1..=all.len()));
+        all
+    }
+
+    fn object(&self, index: usize) -> Object {
+        (self.objects[index], format!("{NAME}-o{index}"))
+    }
+
+    fn plan(&mut self, name: &str, applied: &[usize], deleted: &[usize]) {
+        let mut tasks = self.tasks_of(name, "Apply", applied);
+        tasks.extend(self.tasks_of(name, "Delete", deleted));
+        self.rng.shuffle(&mut tasks);
+        let mut steps = Vec::new();
+        for (index, tasks) in self.parts(tasks, 2).into_iter().enumerate() {
+            steps.push(json!({ "name": format!("s{index}"), "tasks": tasks }));
+        }
+        let mut phases = Vec::new();
+        for (index, steps) in self.parts(steps, 3).into_iter().enumerate() {
+            phases.push(
+                json!({ "name": format!("p{index}"), "strategy": self.strategy(), "steps": steps }),
+            );
+        }
+        let plan = json!({ "strategy": self.strategy(), "phases": phases });
+        self.plans.insert(name.to_owned(), plan);
+        let objects = |indices: &[usize]| indices.iter().map(|&index| self.object(index)).collect();
+        let effect = Effect {
+            applied: objects(applied),
+            deleted: objects(deleted),
+        };
+        self.effects.insert(name.to_owned(), effect);
+    }
+
+    /// Tasks of one or two objects each; their names.
+    fn tasks_of(&mut self, plan: &str, kind: &str, objects: &[usize]) -> Vec<String> {
+        let mut names = Vec::new();
+        for objects in self.parts(objects.to_vec(), 2) {
+            let name = format!("{plan}-{}", self.tasks.len());
+            let resources: Vec<String> = objects
+                .iter()
+                .map(|index| format!("o{index}.yaml"))
+                .collect();
+            self.tasks
+                .push(json!({ "name": name, "kind": kind, "spec": { "resources": resources } }));
+            names.push(name);
+        }
+        names
+    }
+
+    /// Cuts a list into parts of random length.
+    fn parts<T>(&mut self, mut list: Vec<T>, longest: usize) -> Vec<Vec<T>> {
+        let mut parts = Vec::new();
+        while !list.is_empty() {
+            let length = self.rng.usize(1..=longest).min(list.len());
+            let rest = list.split_off(length);
+            parts.push(std::mem::replace(&mut list, rest));
+        }
+        parts
+    }
+
+    fn strategy(&mut self) -> &'static str {
+        if self.rng.bool() {
+            "serial"
+        } else {
+            "parallel"
+        }
+    }
+
+    fn finish(self, trigger: Option<&str>) -> Operator {
+        let version = |number: &str| {
+            let templates: serde_json::Map<String, Value> = self
+                .objects
+                .iter()
+                .enumerate()
+                .map(|(index, kind)| {
+                    (
+                        format!("o{index}.yaml"),
+                        template(index, kind, number).into(),
+                    )
+                })
+                .collect();
+            let parameters: Vec<Value> = (0..PARAMETERS)
+                .map(|index| json!({ "name": format!("P{index}"), "default": "a", "trigger": trigger }))
+                .collect();
+            json!({
+                "metadata": { "name": format!("random-{number}") },
+                "spec": {
+                    "operator": { "name": "random", "kind": "Operator" },
+                    "version": number,
+                    "parameters": parameters,
+                    "templates": templates,
+                    "tasks": self.tasks,
+                    "plans": self.plans,
+                },
+            })
+        };
+        let versions = [version("1.0.0"), version("2.0.0")];
+        let special = self.effects.get(MANUAL);
+        Operator {
+            versions,
+            deletes: special.is_some_and(|effect| !effect.deleted.is_empty()),
+            effects: self.effects,
+        }
+    }
+}
+
+/// The template of an object. What cannot be changed (of a Job, of a service) does not depend on parameters.
+fn template(index: usize, kind: &str, version: &str) -> String {
+    let name = format!("'{{{{ .Name }}}}-o{index}'");
+    let value = format!("'{{{{ .Params.P{} }}}} {version}'", index % PARAMETERS);
+    let labels = format!("{{app: o{index}}}");
+    let pod = |value: &str| {
+        format!(
+            "template: {{metadata: {{labels: {labels}}}, spec: {{containers: [{{name: c, image: i, env: [{{name: V, \
+             value: {value}}}]}}]}}}}"
+        )
+    };
+    let (version, rest) = match kind {
+        "Deployment" | "StatefulSet" => (
+            "apps/v1",
+            format!(
+                "spec: {{replicas: 2, serviceName: s, selector: {{matchLabels: {labels}}}, {}}}",
+                pod(&value)
+            ),
+        ),
+        "Job" => (
+            "batch/v1",
+            "spec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: i}]}}}"
+                .to_owned(),
+        ),
+        "Service" => (
+            "v1",
+            format!("spec: {{ports: [{{port: 80}}], selector: {labels}}}"),
+        ),
+        "Secret" => ("v1", format!("stringData: {{v: {value}}}")),
+        _ => ("v1", format!("data: {{v: {value}}}")),
+    };
+    let rest = if kind == "Deployment" {
+        rest.replace("serviceName: s, ", "")
+    } else {
+        rest
+    };
+    format!("apiVersion: {version}\nkind: {kind}\nmetadata: {{name: {name}}}\n{rest}\n")
+}
