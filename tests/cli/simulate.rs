@@ -143,6 +143,11 @@ fn a_pod_that_is_never_ready_times_out_at_once() {
     let _stable = stable();
     let outcome = run("install ./web --simulate --never-ready */web-instance-1").expect_code(4);
     insta::assert_snapshot!(outcome);
+    // So does one that is awaited for ever: after a day that nobody spends.
+    let for_ever = "install ./web --simulate --never-ready */web-instance-1 --wait-time 0";
+    let outcome = run(for_ever).expect_code(4);
+    let told = outcome.stderr.contains("was not done within 86400s");
+    assert!(told, "{outcome}");
 }
 
 #[test]

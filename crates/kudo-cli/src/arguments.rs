@@ -196,6 +196,9 @@ impl Command {
             _ => return None,
         };
         wait.wait |= simulate.simulate;
+        if simulate.simulate && !simulate.real_time && wait.wait_time.is_zero() {
+            wait.wait_time = FOREVER;
+        }
         simulate.simulate.then(|| simulate.clone())
     }
 
@@ -295,6 +298,10 @@ pub(crate) struct VersionChoice {
     #[arg(long, value_name = "VERSION")]
     pub(crate) operator_version: Option<String>,
 }
+
+/// What "for ever" comes to in virtual time, in which nothing that waits takes any time: longer than anything
+/// that is simulated.
+const FOREVER: Duration = Duration::from_hours(24);
 
 /// Whether to wait, and how long.
 #[derive(Clone, Copy, Debug, Default, Args)]
