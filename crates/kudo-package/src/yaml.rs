@@ -97,17 +97,30 @@ pub struct YamlError {
     pub mark: Mark,
     /// What is wrong.
     pub message: String,
-    /// The innermost bracket that is still open there.
-    pub open: Option<OpenBracket>,
+    /// The innermost list or mapping that has not ended there, where that tells what is wrong.
+    pub open: Option<Open>,
 }
 
-/// A bracket that begins a list or mapping.
+/// A list or mapping that has not ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OpenBracket {
-    /// `[` or `{`.
-    pub bracket: char,
-    /// Where it stands.
+pub struct Open {
+    /// How it is written.
+    pub collection: Collection,
+    /// Where it begins.
     pub mark: Mark,
+}
+
+/// How a list or mapping is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Collection {
+    /// `[a, b]`
+    Brackets,
+    /// `{a: b}`
+    Braces,
+    /// Items after dashes, one below the other.
+    Items,
+    /// Keys, one below the other.
+    Keys,
 }
 
 fn in_brackets(hint: Option<String>) -> String {
@@ -125,11 +138,19 @@ impl YamlError {
 
     /// What helps to see the mistake.
     pub fn hint(&self) -> Option<String> {
-        let OpenBracket { bracket, mark } = self.open?;
+        let Open { collection, mark } = self.open?;
         let Mark { line, column } = mark;
-        Some(format!(
-            "the '{bracket}' in line {line}, column {column} is still open"
-        ))
+        let place = format!("line {line}, column {column}");
+        Some(match collection {
+            Collection::Brackets => format!("the '[' in {place} is still open"),
+            Collection::Braces => format!("the '{{' in {place} is still open"),
+            Collection::Items => {
+                format!("the list begins in {place}; all its items begin in that column")
+            }
+            Collection::Keys => {
+                format!("the mapping begins in {place}; all its keys begin in that column")
+            }
+        })
     }
 
     fn too_deep(mark: Mark) -> Self {

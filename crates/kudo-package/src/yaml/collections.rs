@@ -2,7 +2,7 @@
 
 use super::compose::{Composer, Context, Next, NodeId, RawKind, Style};
 use super::reader::Position;
-use super::{OpenBracket, YamlError};
+use super::{Collection, Open, YamlError};
 
 impl Composer<'_> {
     pub(super) fn sequence(&mut self, style: Style) -> Result<Vec<NodeId>, YamlError> {
@@ -21,6 +21,7 @@ impl Composer<'_> {
     }
 
     fn block_sequence(&mut self) -> Result<Vec<NodeId>, YamlError> {
+        let (_, start) = self.peek()?;
         self.skip()?;
         let mut items = Vec::new();
         loop {
@@ -38,7 +39,7 @@ impl Composer<'_> {
                 }
                 _ => {
                     let message = "expected '-' as for the other items of this list";
-                    return Err(self.unexpected(message));
+                    return Err(self.misplaced(message, Collection::Items, start));
                 }
             }
         }
@@ -57,6 +58,7 @@ impl Composer<'_> {
     }
 
     fn block_mapping(&mut self) -> Result<Vec<(NodeId, NodeId)>, YamlError> {
+        let (_, start) = self.peek()?;
         self.skip()?;
         let mut pairs = Vec::new();
         loop {
@@ -77,7 +79,10 @@ impl Composer<'_> {
                     self.skip()?;
                     return Ok(pairs);
                 }
-                _ => return Err(self.unexpected("expected a key of this mapping")),
+                _ => {
+                    let message = "expected a key of this mapping";
+                    return Err(self.misplaced(message, Collection::Keys, start));
+                }
             }
         }
     }
@@ -90,7 +95,7 @@ impl Composer<'_> {
     }
 
     fn flow_sequence(&mut self) -> Result<Vec<NodeId>, YamlError> {
-        self.begin_flow('[')?;
+        self.begin_flow(Collection::Brackets)?;
         let mut items = Vec::new();
         while self.next()? != Next::FlowSequenceEnd {
             if !items.is_empty() {
@@ -126,7 +131,7 @@ impl Composer<'_> {
     }
 
     fn flow_mapping(&mut self) -> Result<Vec<(NodeId, NodeId)>, YamlError> {
-        self.begin_flow('{')?;
+        self.begin_flow(Collection::Braces)?;
         let mut pairs = Vec::new();
         while self.next()? != Next::FlowMappingEnd {
             if !pairs.is_empty() {
@@ -158,10 +163,19 @@ impl Composer<'_> {
         Ok(pairs)
     }
 
-    fn begin_flow(&mut self, bracket: char) -> Result<(), YamlError> {
+    /// The error that something stands in another column than the items or keys before it.
+    fn misplaced(&mut self, message: &str, collection: Collection, start: Position) -> YamlError {
+        let mark = start.mark();
+        YamlError {
+            open: Some(Open { collection, mark }),
+            ..self.unexpected(message)
+        }
+    }
+
+    fn begin_flow(&mut self, collection: Collection) -> Result<(), YamlError> {
         let (_, at) = self.peek()?;
-        self.open.push(OpenBracket {
-            bracket,
+        self.open.push(Open {
+            collection,
             mark: at.mark(),
         });
         self.skip()?;

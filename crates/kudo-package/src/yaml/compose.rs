@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::reader::Position;
 use super::scanner::{Scanner, Token, TokenKind};
-use super::{MAX_DEPTH, Mark, OpenBracket, YamlError};
+use super::{MAX_DEPTH, Mark, Open, YamlError};
 
 /// Index of a node in its [`Tree`].
 pub(super) type NodeId = usize;
@@ -64,8 +64,8 @@ pub(super) struct Composer<'a> {
     depth: usize,
     /// Where the last token ended.
     last_end: Position,
-    /// The brackets that are not closed yet.
-    pub(super) open: Vec<OpenBracket>,
+    /// The lists and mappings in brackets that are not closed yet.
+    pub(super) open: Vec<Open>,
 }
 
 /// The anchor and tag before a node.

@@ -1,6 +1,6 @@
 //! A stream of documents, split at `---` lines before any of them is parsed, as Kubernetes does.
 
-use super::{Document, Mark, Node, NodeKind, OpenBracket, YamlError, parse_node};
+use super::{Document, Mark, Node, NodeKind, Open, YamlError, parse_node};
 
 const SEPARATOR: &str = "---";
 
@@ -23,7 +23,7 @@ pub(super) fn parse_document_nodes(text: &str) -> Result<Vec<Node>, YamlError> {
     for chunk in chunks(text) {
         let mut node = parse_node(chunk.text).map_err(|error| YamlError {
             mark: chunk.in_stream(error.mark),
-            open: error.open.map(|open| OpenBracket {
+            open: error.open.map(|open| Open {
                 mark: chunk.in_stream(open.mark),
                 ..open
             }),

@@ -37,7 +37,7 @@ fn errors_point_at_their_cause() {
 }
 
 #[test]
-fn an_open_bracket_is_named() {
+fn what_has_not_ended_is_named() {
     let cases = [
         ("a: [b", "the '[' in line 1, column 4 is still open"),
         ("a: [b\nc: d\n", "the '[' in line 1, column 4 is still open"),
@@ -47,6 +47,14 @@ fn an_open_bracket_is_named() {
         ),
         ("[a, {b: [c]\n", "the '{' in line 1, column 5 is still open"),
         ("[a, {b: [c}\n", "the '[' in line 1, column 9 is still open"),
+        (
+            "a:\n  b: 1\n  c: 2\n x: 3\n",
+            "the mapping begins in line 1, column 1; all its keys begin in that column",
+        ),
+        (
+            "a:\n  - b\n  c: 2\n",
+            "the list begins in line 2, column 3; all its items begin in that column",
+        ),
         (
             "a: [b]\nc: {d: ",
             "the '{' in line 2, column 4 is still open",
