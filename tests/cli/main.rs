@@ -7,6 +7,7 @@ mod authoring;
 mod bad_input;
 mod broken_connections;
 mod dev;
+mod dev_state;
 #[expect(dead_code, reason = "shared with the tests on a real cluster")]
 mod environment;
 mod fake_server;

@@ -12,6 +12,7 @@ use kudo_repository::{HomeError, ResolveError};
 use kudo_template::RenderTaskError;
 
 use crate::arguments::Format;
+use crate::exit::ExitStatus;
 use crate::follow::PlanFailure;
 use crate::parameters::ParameterInputError;
 use crate::prompt::PromptError;
@@ -293,6 +294,19 @@ pub(crate) enum Error {
     /// The embedded cluster does not start or end.
     #[error("the embedded cluster: {0}")]
     Dev(String),
+    /// What an embedded cluster in another process said when it ended too early.
+    #[error("{message}")]
+    DevDetached {
+        message: String,
+        hints: Vec<String>,
+        exit: ExitStatus,
+    },
+    /// The file that an embedded cluster is kept in cannot be read or written.
+    #[error(transparent)]
+    DevState(kudo_simcluster::cluster::StateError),
+    /// Another embedded cluster is kept in the file.
+    #[error("{} is the state of an embedded cluster that runs", path.display())]
+    DevStateTaken { path: PathBuf },
     /// There is an embedded cluster already.
     #[error("an embedded cluster runs already; its kubeconfig is {}", kubeconfig.display())]
     DevRuns { kubeconfig: PathBuf },

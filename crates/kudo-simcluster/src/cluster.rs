@@ -76,6 +76,8 @@ pub(crate) struct Server {
     /// Tokens and whose they are.
     tokens: Mutex<Vec<(String, User)>>,
     webhooks: crate::admission::Callers,
+    /// Held by whoever writes the state into a file.
+    pub(crate) saving: Mutex<()>,
 }
 
 impl SimCluster {
@@ -98,6 +100,7 @@ impl SimCluster {
             registry: RwLock::new(Arc::new(Registry::new(builtin(), 0))),
             tokens: Mutex::default(),
             webhooks: crate::admission::Callers::default(),
+            saving: Mutex::default(),
         };
         match saved {
             None => server.seed_objects(),

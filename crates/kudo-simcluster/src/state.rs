@@ -1,13 +1,14 @@
 //! A cluster's objects in a file, so that it goes on where it ended.
 //!
 //! The file is a line about itself and a line for each object, all JSON. It is written beside its place
-//! and moved there, so that a crash leaves either the old one or the new one. It holds secrets, and is
-//! its owner's alone.
+//! and moved there, so that a crash leaves either the old one or the new one. The first line says how many
+//! objects follow, so that a part of a file is not taken for all of it. It holds secrets, and is its
+//! owner's alone.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,10 @@ use crate::store::Stored;
 
 /// What the first line says the file is.
 const FORMAT: &str = "kudo-simcluster-state/1";
+/// What a line is made of, around a resource and an object.
+const BEFORE_RESOURCE: &[u8] = b"{\"resource\":\"";
+const BEFORE_OBJECT: &[u8] = b"\",\"object\":";
+const AFTER_OBJECT: &[u8] = b"}";
 /// Versions that a cluster leaves out when it goes on: more than it may have given between the last
 /// time it was saved and a crash.
 const GAP: u64 = 1_000_000;
@@ -60,12 +65,8 @@ struct Header<'a> {
     format: &'a str,
     #[serde(rename = "resourceVersion")]
     version: u64,
-}
-
-#[derive(Deserialize)]
-struct Line<'a> {
-    resource: &'a str,
-    object: Value,
+    /// How many lines follow.
+    objects: usize,
 }
 
 impl SimCluster {
@@ -96,23 +97,27 @@ impl SimCluster {
     }
 
     /// Saves the cluster into a file whenever it has changed, until the future is dropped. What goes wrong
-    /// is told through `tracing` and tried again. Whoever ends the cluster saves it once more.
-    pub async fn keep_saved(&self, path: PathBuf) {
-        let mut saved = 0;
+    /// is told, once until it works again, and tried again. Whoever ends the cluster saves it once more.
+    pub async fn keep_saved(&self, path: PathBuf, told: impl Fn(StateError)) {
+        let mut saved = None;
+        let mut fails = false;
         loop {
             let version = self.resource_version();
-            if version != saved {
-                let (server, path) = (Arc::clone(self.server()), path.clone());
-                let work = tokio::task::spawn_blocking(move || {
-                    let outcome = server.save(&path);
-                    if let Err(error) = &outcome {
-                        let path = path.display();
-                        tracing::warn!(%error, %path, "the cluster's state could not be saved");
+            if saved != Some(version) {
+                let (cluster, path) = (self.clone(), path.clone());
+                let work = tokio::task::spawn_blocking(move || cluster.save(&path));
+                match work.await {
+                    Ok(Ok(())) => {
+                        saved = Some(version);
+                        fails = false;
                     }
-                    outcome.is_ok()
-                });
-                if work.await.unwrap_or(false) {
-                    saved = version;
+                    Ok(Err(error)) => {
+                        if !std::mem::replace(&mut fails, true) {
+                            told(error);
+                        }
+                    }
+                    // The runtime ends.
+                    Err(_) => return,
                 }
             }
             tokio::time::sleep(PERIOD).await;
@@ -132,36 +137,29 @@ fn read(path: &Path, file: File) -> Result<Saved, StateError> {
         line,
         problem,
     };
-    let mut lines = BufReader::new(file).lines().enumerate();
     let unreadable = |source| StateError::Read {
         path: path.to_owned(),
         source,
     };
-    let first = match lines.next() {
-        Some((_, line)) => line.map_err(unreadable)?,
-        None => String::new(),
-    };
-    let header: Option<Header<'_>> = serde_json::from_str(&first).ok();
+    let mut lines = BufReader::new(file).split(b'\n');
+    let first = lines.next().transpose().map_err(unreadable)?;
+    let first = first.unwrap_or_default();
+    let header: Option<Header<'_>> = serde_json::from_slice(&first).ok();
     let Some(header) = header.filter(|header| header.format == FORMAT) else {
         let problem =
             format!("this is no state of a cluster: expected {{\"format\":\"{FORMAT}\",…}}");
         return Err(broken(1, problem));
     };
     let mut objects = Vec::new();
-    for (index, line) in lines {
+    for (index, line) in lines.enumerate() {
         let line = line.map_err(unreadable)?;
-        let read: Line<'_> =
-            serde_json::from_str(&line).map_err(|error| broken(index + 1, error.to_string()))?;
-        if read.object["metadata"]["name"]
-            .as_str()
-            .is_none_or(str::is_empty)
-        {
-            return Err(broken(
-                index + 1,
-                "the object has no metadata.name".to_owned(),
-            ));
-        }
-        objects.push((read.resource.into(), read.object));
+        let object = read_object(&line).map_err(|problem| broken(index + 2, problem))?;
+        objects.push(object);
+    }
+    if objects.len() != header.objects {
+        let (found, expected) = (objects.len(), header.objects);
+        let problem = format!("the file ends here: expected {expected} objects, it has {found}");
+        return Err(broken(found + 1, problem));
     }
     Ok(Saved {
         version: header.version.saturating_add(GAP),
@@ -169,8 +167,36 @@ fn read(path: &Path, file: File) -> Result<Saved, StateError> {
     })
 }
 
+/// Reads a line as [`write`] makes it. The object is read by itself, as it may be nested as deeply as
+/// any that a server takes.
+fn read_object(line: &[u8]) -> Result<(Arc<str>, Value), String> {
+    let parts = line
+        .strip_prefix(BEFORE_RESOURCE)
+        .and_then(|rest| rest.strip_suffix(AFTER_OBJECT))
+        .and_then(|rest| {
+            let end = rest.iter().position(|byte| *byte == b'"')?;
+            let (resource, rest) = rest.split_at(end);
+            Some((
+                str::from_utf8(resource).ok()?,
+                rest.strip_prefix(BEFORE_OBJECT)?,
+            ))
+        });
+    let Some((resource, text)) = parts else {
+        return Err("expected {\"resource\":\"…\",\"object\":{…}}".to_owned());
+    };
+    let object: Value = serde_json::from_slice(text)
+        .map_err(|error| format!("the object cannot be read: {error}"))?;
+    let name = object["metadata"]["name"].as_str();
+    if name.is_none_or(str::is_empty) {
+        return Err("the object has no metadata.name".to_owned());
+    }
+    Ok((resource.into(), object))
+}
+
 impl Server {
     fn save(&self, path: &Path) -> io::Result<()> {
+        // One after the other, so that what is newer comes later.
+        let _turn = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
         let (version, objects) = self.store.all();
         let folder = match path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -181,18 +207,26 @@ impl Server {
         write(&mut BufWriter::new(&mut file), version, &objects)?;
         file.as_file().sync_all()?;
         file.persist(path)?;
-        Ok(())
+        // The new name is on the disk only when the folder is.
+        File::open(folder)?.sync_all()
     }
 }
 
 fn write(to: &mut impl Write, version: u64, objects: &[Stored]) -> io::Result<()> {
-    let format = FORMAT;
-    serde_json::to_writer(&mut *to, &Header { format, version })?;
+    let header = Header {
+        format: FORMAT,
+        version,
+        objects: objects.len(),
+    };
+    serde_json::to_writer(&mut *to, &header)?;
     to.write_all(b"\n")?;
     for (resource, entry) in objects {
-        write!(to, "{{\"resource\":\"{resource}\",\"object\":")?;
+        to.write_all(BEFORE_RESOURCE)?;
+        to.write_all(resource.as_bytes())?;
+        to.write_all(BEFORE_OBJECT)?;
         to.write_all(entry.text())?;
-        to.write_all(b"}\n")?;
+        to.write_all(AFTER_OBJECT)?;
+        to.write_all(b"\n")?;
     }
     to.flush()
 }

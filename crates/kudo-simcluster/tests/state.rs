@@ -97,19 +97,29 @@ async fn definitions_and_their_objects_are_there_again() {
 async fn a_file_that_is_no_state_is_refused_and_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state");
-    let header = r#"{"format":"kudo-simcluster-state/1","resourceVersion":7}"#;
+    let header = r#"{"format":"kudo-simcluster-state/1","resourceVersion":7,"objects":1}"#;
     for (text, line, expected) in [
         ("", 1, "this is no state of a cluster"),
         ("{}", 1, "this is no state of a cluster"),
         (
-            r#"{"format":"kudo-simcluster-state/2","resourceVersion":7}"#,
+            r#"{"format":"kudo-simcluster-state/2","resourceVersion":7,"objects":0}"#,
             1,
             "this is no state",
         ),
         (
             &format!("{header}\n{{\"resource\":\"pods\",\"obj"),
             2,
-            "EOF while parsing",
+            "expected {\"resource\":",
+        ),
+        (
+            &format!("{header}\n{{\"resource\":\"pods\",\"object\":{{\"a\":}}}}"),
+            2,
+            "the object cannot be read: expected value",
+        ),
+        (
+            header,
+            1,
+            "the file ends here: expected 1 objects, it has 0",
         ),
         (
             &format!("{header}\n{{\"resource\":\"pods\",\"object\":{{}}}}"),
@@ -133,6 +143,50 @@ async fn a_file_that_is_no_state_is_refused_and_left_alone() {
     }
 }
 
+/// The deepest object that is stored is read again.
+#[tokio::test]
+async fn deep_objects_are_there_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state");
+    let first = SimCluster::start(SimOptions::default());
+    let definitions: Api<CustomResourceDefinition> = Api::all(first.client());
+    let definition = json!({
+        "metadata": { "name": "deeps.example.org" },
+        "spec": {
+            "group": "example.org", "scope": "Namespaced",
+            "names": { "plural": "deeps", "kind": "Deep" },
+            "versions": [{
+                "name": "v1", "served": true, "storage": true,
+                "schema": { "openAPIV3Schema": {
+                    "type": "object", "x-kubernetes-preserve-unknown-fields": true,
+                } },
+            }],
+        },
+    });
+    let definition = serde_json::from_value(definition).unwrap();
+    let params = PostParams::default();
+    definitions.create(&params, &definition).await.unwrap();
+    let kind = ApiResource::from_gvk(&GroupVersionKind::gvk("example.org", "v1", "Deep"));
+    let deeps = |cluster: &SimCluster| -> Api<DynamicObject> {
+        Api::default_namespaced_with(cluster.client(), &kind)
+    };
+    let mut taken = Vec::new();
+    for depth in 120..132 {
+        let deep = (0..depth).fold(json!(1), |inner, _| json!([inner]));
+        let name = format!("d{depth}");
+        let object = DynamicObject::new(&name, &kind).data(json!({ "deep": deep }));
+        if deeps(&first).create(&params, &object).await.is_ok() {
+            taken.push(name);
+        }
+    }
+    let second = restarted(&first, &path);
+    assert!(taken.len() > 2, "{taken:?}");
+    for name in taken {
+        let kept = deeps(&second).get(&name).await.unwrap();
+        assert_eq!(kept, deeps(&first).get(&name).await.unwrap());
+    }
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn the_file_is_written_when_something_changes_and_is_its_owners_alone() {
@@ -142,7 +196,8 @@ async fn the_file_is_written_when_something_changes_and_is_its_owners_alone() {
     let cluster = SimCluster::start(SimOptions::default());
     let keeper = cluster.clone();
     let kept = path.clone();
-    let task = tokio::spawn(async move { keeper.keep_saved(kept).await });
+    let task =
+        tokio::spawn(async move { keeper.keep_saved(kept, |error| panic!("{error}")).await });
     configs(&cluster)
         .create(&PostParams::default(), &config("a"))
         .await

@@ -9,6 +9,7 @@ use kudo_kuttl::SuiteError;
 use kudo_package::PackageErrors;
 use kudo_package::parameter::ParameterError;
 use kudo_package::suggest;
+use kudo_simcluster::cluster::StateError;
 use kudo_template::RenderTaskError;
 
 use super::{did_you_mean, hint, nearest_of, verify_command};
@@ -35,6 +36,25 @@ pub(super) fn parameter_input(error: &ParameterInputError) -> (ExitStatus, Vec<S
             hint(source.hint().unwrap_or_else(|| PARAMETER_FILE.to_owned())),
         ),
         ParameterInputError::NoValues { .. } => (ExitStatus::Usage, hint(PARAMETER_FILE)),
+    }
+}
+
+/// What to do about a file that an embedded cluster is kept in.
+pub(super) fn state(error: &StateError) -> Vec<String> {
+    match error {
+        StateError::Read { .. } => hint(
+            "make it a file that can be read, or name another one with --state; one that is not there yet is made",
+        ),
+        StateError::Write { .. } => {
+            hint("--state names a file in a folder that exists, has room, and can be written")
+        }
+        StateError::Content { path, .. } => {
+            let path = path.display();
+            vec![
+                "the file is left as it is; put a copy in its place if you have one".to_owned(),
+                format!("begin with an empty cluster: mv {path} {path}.spoilt"),
+            ]
+        }
     }
 }
 

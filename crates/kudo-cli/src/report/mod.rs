@@ -129,6 +129,12 @@ fn judge(error: &Error) -> (ExitStatus, Vec<String>) {
         Error::Dependency { source, .. } => judge(source),
         Error::Simulated(error) => simulated(error),
         Error::DevRuns { .. } => (Exit::Conflict, hint("end it with: kubectl kudo dev stop")),
+        Error::DevDetached { hints, exit, .. } => (*exit, hints.clone()),
+        Error::DevState(error) => (Exit::Failed, library::state(error)),
+        Error::DevStateTaken { .. } => (
+            Exit::Conflict,
+            hint("end that one, or name another file with --state"),
+        ),
         Error::DevAbsent => (Exit::NotFound, hint("start one with: kubectl kudo dev --detach")),
         Error::DependencyCycle { .. } => (
             Exit::Failed,

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::core::ApiResource;
 use kube::{Api, Client, ResourceExt};
 use kudo_api::Instance;
@@ -55,7 +55,20 @@ pub(crate) struct Embedded {
 impl Embedded {
     /// Starts one; nothing works in it yet.
     pub(crate) async fn start(namespace: &str, real_time: bool) -> Result<Self, Error> {
-        let cluster = SimCluster::start(SimOptions::default());
+        Self::with(
+            SimCluster::start(SimOptions::default()),
+            namespace,
+            real_time,
+        )
+        .await
+    }
+
+    /// Puts KUDO's definitions into a cluster in which nothing works yet.
+    pub(crate) async fn with(
+        cluster: SimCluster,
+        namespace: &str,
+        real_time: bool,
+    ) -> Result<Self, Error> {
         let embedded = Self {
             session: Session::simulated(cluster.client(), namespace),
             cluster,
@@ -75,6 +88,26 @@ impl Embedded {
                 .patch(&name, &parameters, &Patch::Apply(&definition))
                 .await;
             applied.map_err(|error| self.session.error("define KUDO's resources", error))?;
+        }
+        Ok(())
+    }
+
+    /// Removes the certificate that the server had in an earlier life from all namespaces; the controllers
+    /// put the new one there.
+    pub(crate) async fn forget_root_certificate(&self) -> Result<(), Error> {
+        let name = controllers::ROOT_CERTIFICATE;
+        let all: Api<ConfigMap> = Api::all(self.client());
+        let named = ListParams::default().fields(&format!("metadata.name={name}"));
+        let doing = |error| {
+            self.session
+                .error("replace the server's certificate", error)
+        };
+        for found in all.list_metadata(&named).await.map_err(doing)? {
+            let namespace = found.namespace().unwrap_or_default();
+            let api: Api<ConfigMap> = Api::namespaced(self.client(), &namespace);
+            api.delete(name, &DeleteParams::default())
+                .await
+                .map_err(doing)?;
         }
         Ok(())
     }

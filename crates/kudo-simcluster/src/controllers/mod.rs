@@ -58,6 +58,7 @@ use kube::Client;
 use action::Action;
 pub use clock::Clock;
 pub(crate) use clock::spelled;
+pub use namespace_defaults::ROOT_CERTIFICATE;
 use resources::Kind;
 use runner::{Failure, Runner};
 use world::World;

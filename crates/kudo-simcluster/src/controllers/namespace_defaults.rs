@@ -8,7 +8,8 @@ use super::resources::Kind;
 use super::world::Key;
 use super::{Verdict, View};
 
-const ROOT_CERTIFICATE: &str = "kube-root-ca.crt";
+/// The ConfigMap of every namespace that holds the server's certificate authority.
+pub const ROOT_CERTIFICATE: &str = "kube-root-ca.crt";
 
 pub(super) fn observe(view: &View<'_>, key: &Key) -> Verdict {
     let Some(namespace) = view.world.get::<Namespace>(key) else {

@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::folder::{Folder, failed};
+use super::what_is_left;
 use crate::error::Error;
+use crate::exit::ExitStatus;
 use crate::output::Output;
 
 /// How long the other process may take to begin or to end.
@@ -47,9 +49,8 @@ pub(super) fn start(folder: &Folder, output: &Output) -> Result<(), Error> {
         let ended = child.try_wait().map_err(Error::Runtime)?;
         if ended.is_some() || Instant::now() > until {
             let log = fs::read_to_string(&path).unwrap_or_default();
-            let last = log.lines().rev().find(|line| !line.starts_with("Hint:"));
-            let last = last.unwrap_or("it says nothing").to_owned();
-            return Err(Error::Dev(last.trim_start_matches("Error: ").to_owned()));
+            let code = ended.and_then(|status| status.code());
+            return Err(why_not(&log, code));
         }
         sleep(GLANCE);
     }
@@ -57,9 +58,34 @@ pub(super) fn start(folder: &Folder, output: &Output) -> Result<(), Error> {
         "The embedded cluster runs in the background, with the manager in it. Type next:\n\n  \
          export KUBECONFIG={}\n  \
          kubectl kudo install ./operators/galera --wait\n\n\
-         `kubectl kudo dev stop` ends it, and all that it holds.",
-        folder.kubeconfig().display()
+         `kubectl kudo dev stop` ends it{}",
+        folder.kubeconfig().display(),
+        what_is_left(folder.state().as_deref())
     ))
+}
+
+/// What the other process said at its end, and how it ended.
+fn why_not(log: &str, code: Option<i32>) -> Error {
+    let at = log.rfind("Error: ");
+    let Some(said) = at.and_then(|at| log.get(at + "Error: ".len()..)) else {
+        let last = log.lines().next_back().unwrap_or("it says nothing");
+        return Error::Dev(last.to_owned());
+    };
+    let (mut message, mut hints) = (Vec::new(), Vec::new());
+    for line in said.lines() {
+        match line.strip_prefix("Hint: ") {
+            Some(hint) => hints.push(hint.to_owned()),
+            None => message.push(line),
+        }
+    }
+    let mut all = ExitStatus::ALL.into_iter();
+    Error::DevDetached {
+        message: message.join("\n"),
+        hints,
+        exit: all
+            .find(|status| Some(i32::from(status.code())) == code)
+            .unwrap_or(ExitStatus::Failed),
+    }
 }
 
 /// Asks the process that runs the cluster to end, and waits until it has.
@@ -87,10 +113,48 @@ pub(super) fn stop(folder: &Folder, output: &Output) -> Result<(), Error> {
 /// Tells whether a cluster runs.
 pub(super) fn status(folder: &Folder, output: &Output) -> Result<(), Error> {
     match folder.pid() {
-        Some(pid) if folder.is_taken() => output.data(&format!(
-            "The embedded cluster runs in process {pid}: export KUBECONFIG={}",
-            folder.kubeconfig().display()
-        )),
+        Some(pid) if folder.is_taken() => {
+            let kept = folder.state().map(|path| path.display().to_string());
+            let kept = kept.map(|path| format!("\nIts objects are kept in {path}"));
+            output.data(&format!(
+                "The embedded cluster runs in process {pid}: export KUBECONFIG={}{}",
+                folder.kubeconfig().display(),
+                kept.unwrap_or_default()
+            ))
+        }
         _ => Err(Error::DevAbsent),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Error, ExitStatus, why_not};
+
+    #[test]
+    fn what_the_other_process_says_is_told_with_its_hints_and_code() {
+        for (log, code, message, hints, exit) in [
+            (
+                "Warning: w\nError: it is broken:\n  there\nHint: mend it\n",
+                Some(6),
+                "it is broken:\n  there",
+                vec!["mend it"],
+                ExitStatus::Conflict,
+            ),
+            ("Error: no\n", None, "no", vec![], ExitStatus::Failed),
+            ("Error: no\n", Some(99), "no", vec![], ExitStatus::Failed),
+        ] {
+            let Error::DevDetached {
+                message: told,
+                hints: given,
+                exit: status,
+            } = why_not(log, code)
+            else {
+                panic!("{log}");
+            };
+            assert_eq!((told.as_str(), status), (message, exit));
+            assert_eq!(given, hints);
+        }
+        let silent = why_not("", Some(1)).to_string();
+        assert_eq!(silent, "the embedded cluster: it says nothing");
     }
 }

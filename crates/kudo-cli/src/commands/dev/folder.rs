@@ -1,7 +1,9 @@
 //! `$KUDO_HOME/dev`: what whoever runs the cluster leaves for others to find it by.
 
+use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -40,6 +42,10 @@ impl Folder {
         self.path.join("pid")
     }
 
+    fn state_file(&self) -> PathBuf {
+        self.path.join("state")
+    }
+
     /// Makes the folder, for its owner alone.
     pub(super) fn make(&self) -> Result<(), Error> {
         DirBuilder::new()
@@ -66,7 +72,7 @@ impl Folder {
             Err(TryLockError::Error(source)) => return Err(failed("lock", &path, source)),
         }
         self.clear();
-        write(&self.pid_file(), &std::process::id().to_string())?;
+        write(&self.pid_file(), std::process::id().to_string().as_bytes())?;
         Ok(lock)
     }
 
@@ -85,14 +91,23 @@ impl Folder {
             .ok()
     }
 
-    /// Lets others find the cluster.
-    pub(super) fn publish(&self, kubeconfig: &str) -> Result<(), Error> {
-        write(&self.kubeconfig(), kubeconfig)
+    /// The file that the cluster's objects are kept in, if they are.
+    pub(super) fn state(&self) -> Option<PathBuf> {
+        let path = fs::read(self.state_file()).ok()?;
+        Some(OsString::from_vec(path).into())
+    }
+
+    /// Lets others find the cluster, and know where its objects are kept.
+    pub(super) fn publish(&self, kubeconfig: &str, state: Option<&Path>) -> Result<(), Error> {
+        if let Some(state) = state {
+            write(&self.state_file(), state.as_os_str().as_bytes())?;
+        }
+        write(&self.kubeconfig(), kubeconfig.as_bytes())
     }
 
     /// Removes what says that a cluster serves.
     pub(super) fn clear(&self) {
-        for path in [self.kubeconfig(), self.pid_file()] {
+        for path in [self.kubeconfig(), self.pid_file(), self.state_file()] {
             // What is not there need not go.
             let _ = fs::remove_file(path);
         }
@@ -100,13 +115,13 @@ impl Folder {
 }
 
 /// Writes a file for its owner alone; whoever reads it meanwhile sees all of it or nothing.
-fn write(path: &Path, text: &str) -> Result<(), Error> {
+fn write(path: &Path, text: &[u8]) -> Result<(), Error> {
     let new = path.with_extension("new");
     let _ = fs::remove_file(&new);
     let mut options = OpenOptions::new();
     let opened = options.write(true).create_new(true).mode(0o600).open(&new);
     opened
-        .and_then(|mut file| file.write_all(text.as_bytes()))
+        .and_then(|mut file| file.write_all(text))
         .and_then(|()| fs::rename(&new, path))
         .map_err(|source| failed("write", path, source))
 }

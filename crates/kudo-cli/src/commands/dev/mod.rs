@@ -1,16 +1,21 @@
 //! `dev`: an embedded cluster with the manager in this process, for kubectl and any other client.
 //!
 //! All of it lies in `$KUDO_HOME/dev` ([`folder`]): the kubeconfig, the lock that whoever runs the
-//! cluster holds, its process id, and the log of one that was detached.
+//! cluster holds, its process id, and the log of one that was detached. The objects are kept only
+//! if they shall be ([`state`]).
 
 mod detached;
 mod folder;
+mod state;
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use kudo_simcluster::cluster::{SimCluster, SimOptions};
 use kudo_simcluster::kubelet::PodPattern;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::arguments::{Global, duration};
 use crate::error::Error;
@@ -18,6 +23,7 @@ use crate::output::Output;
 use crate::simulate::{Credentials, Embedded, Pods};
 use crate::{Manager, home};
 use folder::Folder;
+use state::StateFile;
 
 /// Run a cluster in this process, with the manager in it: nothing else is needed to try KUDO
 #[derive(Debug, Args)]
@@ -26,7 +32,7 @@ use folder::Folder;
     after_help = "\
 The cluster is a Kubernetes API server in memory, with workload controllers and simulated pods. It
 listens on loopback only; its kubeconfig, with a certificate and a token of its own, is
-`dev/kubeconfig` in KUDO's directory. It runs until Ctrl-C, and keeps nothing.
+`dev/kubeconfig` in KUDO's directory. It runs until Ctrl-C; what it holds is kept only with --state.
 
 Examples:
   # Run a cluster until Ctrl-C
@@ -38,6 +44,9 @@ Examples:
   kubectl kudo install ./operators/galera --wait
   kubectl get pods
   kubectl kudo dev stop
+
+  # Go on another day with all that was made
+  kubectl kudo dev --detach --state ~/cluster.state
 
   # Pods that take their time, and one that fails
   kubectl kudo dev --pod-delay 2s --fail-pod galera-instance-1"
@@ -58,6 +67,11 @@ pub(crate) struct DevArgs {
         hide_default_value = true
     )]
     port: u16,
+
+    /// Keep the objects in this file, and begin with those it holds; it is made if it is not there.
+    /// All secrets are in it, readable by its owner alone
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
 
     /// How long a pod takes to become ready, or to end if it is a Job's
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "0")]
@@ -106,11 +120,14 @@ fn foreground(
 ) -> Result<(), Error> {
     // Held until the end; whoever asks whether a cluster runs tries to take it.
     let _lock = folder.take()?;
-    let outcome = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(Error::Runtime)?
-        .block_on(serve(arguments, folder, output, manager));
+    let state = arguments.state.as_deref().map(StateFile::take).transpose();
+    let outcome = state.and_then(|state| {
+        tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(Error::Runtime)?
+            .block_on(serve(arguments, folder, state.as_ref(), output, manager))
+    });
     folder.clear();
     outcome
 }
@@ -118,11 +135,22 @@ fn foreground(
 async fn serve(
     arguments: &DevArgs,
     folder: &Folder,
+    state: Option<&StateFile>,
     output: &Output,
     manager: Manager,
 ) -> Result<(), Error> {
+    let mut asked = AskedToEnd::new().map_err(Error::Runtime)?;
     let credentials = Credentials::new()?;
-    let embedded = Embedded::start("default", true).await?;
+    let cluster = match state {
+        Some(state) => state.start()?,
+        None => SimCluster::start(SimOptions::default()),
+    };
+    let embedded = Embedded::with(cluster, "default", true).await?;
+    if let Some(state) = state {
+        embedded.forget_root_certificate().await?;
+        // Before anybody is told of a version: after a crash, versions go on from what the file says.
+        state.save(&embedded.cluster)?;
+    }
     embedded.cluster.add_admin_token(&credentials.token);
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port));
     let serving = embedded
@@ -139,28 +167,62 @@ async fn serve(
     embedded.work(pods, certificate, manager(embedded.client()));
     // JSON is YAML, so every client reads it.
     let kubeconfig = format!("{:#}\n", credentials.kubeconfig(serving.address));
-    folder.publish(&kubeconfig)?;
-    output.result(&welcome(folder))?;
-    asked_to_end().await.map_err(Error::Runtime)
+    let kept = state.map(StateFile::path);
+    folder.publish(&kubeconfig, kept)?;
+    output.result(&welcome(folder, kept))?;
+    let Some(state) = state else {
+        asked.wait().await;
+        return Ok(());
+    };
+    let path = state.path().to_owned();
+    let told = |error| output.warn(&format!("{error}; it is tried again until it works"));
+    tokio::select! {
+        () = asked.wait() => {}
+        () = embedded.cluster.keep_saved(path, told) => {}
+    }
+    // Nobody is told of a write any more that the file would not have.
+    drop(serving);
+    state.save(&embedded.cluster)
 }
 
-fn welcome(folder: &Folder) -> String {
+fn welcome(folder: &Folder, state: Option<&Path>) -> String {
     format!(
         "The embedded cluster runs, with the manager in it. Type next, in another terminal:\n\n  \
          export KUBECONFIG={}\n  \
          kubectl kudo install ./operators/galera --wait\n  \
          kubectl get pods\n\n\
-         Ctrl-C ends it, and all that it holds.",
-        folder.kubeconfig().display()
+         Ctrl-C ends it{}",
+        folder.kubeconfig().display(),
+        what_is_left(state)
     )
 }
 
-/// Waits for Ctrl-C or SIGTERM.
-async fn asked_to_end() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminated = signal(SignalKind::terminate())?;
-    tokio::select! {
-        pressed = tokio::signal::ctrl_c() => pressed,
-        _ = terminated.recv() => Ok(()),
+/// The end of a sentence about the end of the cluster.
+fn what_is_left(state: Option<&Path>) -> String {
+    match state {
+        Some(path) => format!("; its objects are kept in {}.", path.display()),
+        None => ", and all that it holds.".to_owned(),
+    }
+}
+
+/// Ctrl-C and SIGTERM, from when this is made.
+struct AskedToEnd {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl AskedToEnd {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
 }
