@@ -130,7 +130,12 @@ pub async fn publish(client: &Client, instance: &Instance, notification: &Notifi
         };
         match cause(&error) {
             Cause::AlreadyExists | Cause::NamespaceTerminating | Cause::NotFound => return,
-            Cause::Unreachable | Cause::Server | Cause::Busy | Cause::Garbled | Cause::Conflict
+            Cause::Unreachable
+            | Cause::Server
+            | Cause::Busy
+            | Cause::Garbled
+            | Cause::Conflict
+            | Cause::Gone
                 if attempt == 1 => {}
             _ => {
                 tracing::warn!(
