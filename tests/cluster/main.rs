@@ -30,5 +30,6 @@ mod server;
 mod smoke;
 mod takeover;
 mod upgrades;
+mod waiting;
 mod webhook;
 mod webhook_files;

@@ -4,17 +4,24 @@ use std::env;
 
 use k8s_openapi::api::core::v1::Pod;
 use kudo_api::instance::PlanStatus;
+use serde_json::{Value, json};
 
 use crate::bed::{Bed, Outcome, eventually};
 
 /// Name of the instance in all tests.
 pub(crate) const NAME: &str = "db";
 const PACKAGE: &str = "operators/galera";
+/// The options of the server in all tests: the bed has little memory.
+pub(crate) const CONFIG: &str = "CONFIG={innodb_buffer_pool_size: 64M, max_connections: 100}";
+/// Data is copied without the ten seconds that `mariabackup` waits on each join.
+pub(crate) const FAST: [&str; 2] = ["-p", "SST_METHOD=rsync"];
 /// Image and versions of `MariaDB`, for clusters that have other ones; the next version may be the
 /// same program under another tag.
 const IMAGE: &str = "KUDO_E2E_MARIADB_IMAGE";
 const VERSION: &str = "KUDO_E2E_MARIADB_VERSION";
 const NEXT_VERSION: &str = "KUDO_E2E_MARIADB_NEXT_VERSION";
+/// A version that is older than the one to begin with; without one, that test is left out.
+const OLDER_VERSION: &str = "KUDO_E2E_MARIADB_OLDER_VERSION";
 
 fn setting(variable: &str, default: &str) -> String {
     env::var(variable).unwrap_or_else(|_| default.to_owned())
@@ -22,29 +29,41 @@ fn setting(variable: &str, default: &str) -> String {
 
 /// Name and tag of the image to begin with.
 pub(crate) fn image() -> String {
-    format!(
-        "{}:{}",
-        setting(IMAGE, "mariadb"),
-        setting(VERSION, "10.11")
-    )
+    format!("{}:{}", setting(IMAGE, "mariadb"), version())
+}
+
+pub(crate) fn version() -> String {
+    setting(VERSION, "10.11")
+}
+
+pub(crate) fn older_version() -> Option<String> {
+    env::var(OLDER_VERSION).ok()
 }
 
 pub(crate) fn next_version() -> String {
     setting(NEXT_VERSION, "latest")
 }
 
+/// The volume for backups.
+pub(crate) fn backup_claim() -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": { "name": "db-backup" },
+        "spec": { "accessModes": ["ReadWriteOnce"], "resources": { "requests": { "storage": "1Gi" } } },
+    })
+}
+
 impl Bed {
     /// Begins to install the cluster.
     pub(crate) fn begin_galera(&self, more: &[&str]) -> Outcome {
+        self.begin_galera_as(NAME, more)
+    }
+
+    /// Begins to install a cluster under a name.
+    pub(crate) fn begin_galera_as(&self, name: &str, more: &[&str]) -> Outcome {
         let image = format!("IMAGE={}", setting(IMAGE, "mariadb"));
-        let version = format!("VERSION={}", setting(VERSION, "10.11"));
-        let mut arguments = vec!["install", PACKAGE, "--instance", NAME];
-        arguments.extend(["-p", &image, "-p", &version]);
-        // The bed has little memory and no time.
-        arguments.extend([
-            "-p",
-            "CONFIG={innodb_buffer_pool_size: 64M, max_connections: 100}",
-        ]);
+        let version = format!("VERSION={}", version());
+        let mut arguments = vec!["install", PACKAGE, "--instance", name];
+        arguments.extend(["-p", &image, "-p", &version, "-p", CONFIG]);
         arguments.extend_from_slice(more);
         self.kudo(&arguments)
     }
@@ -62,10 +81,10 @@ impl Bed {
         self.kudo(&[&update[..], &wait].concat()).expect(0)
     }
 
-    /// Runs a plan and waits for its end.
-    pub(crate) fn trigger(&self, plan: &str) -> Outcome {
+    /// Runs a plan and waits for its end, so many seconds at most.
+    pub(crate) fn trigger(&self, plan: &str, seconds: &str) -> Outcome {
         let trigger = ["plan", "trigger", "--instance", NAME, "--name", plan];
-        self.kudo(&[&trigger[..], &["--wait", "--wait-time", "360"]].concat())
+        self.kudo(&[&trigger[..], &["--wait", "--wait-time", seconds]].concat())
     }
 
     /// What one node answers to a query.
@@ -110,8 +129,22 @@ impl Bed {
     }
 
     pub(crate) async fn plan(&self, plan: &str) -> PlanStatus {
-        let status = self.instance(NAME).await.status.unwrap_or_default();
+        self.plan_of(NAME, plan).await
+    }
+
+    async fn plan_of(&self, name: &str, plan: &str) -> PlanStatus {
+        let status = self.instance(name).await.status.unwrap_or_default();
         status.plan_status.get(plan).cloned().unwrap_or_default()
+    }
+
+    /// Waits until a step of a plan says something.
+    pub(crate) async fn until_said(&self, name: &str, plan: &str, words: &str) {
+        eventually(&format!("{plan} of {name} says {words:?}"), || async {
+            let phases = self.plan_of(name, plan).await.phases;
+            let mut steps = phases.iter().flat_map(|phase| &phase.steps);
+            steps.any(|step| step.message.contains(words))
+        })
+        .await;
     }
 
     /// Waits until a plan has begun one of its steps.
@@ -128,8 +161,13 @@ impl Bed {
 
     /// Waits until a plan is complete.
     pub(crate) async fn until_complete(&self, plan: &str) {
-        eventually(&format!("{plan} is complete"), || async {
-            let status = self.plan(plan).await;
+        self.until_complete_as(NAME, plan).await;
+    }
+
+    /// Waits until a plan of an instance is complete.
+    pub(crate) async fn until_complete_as(&self, name: &str, plan: &str) {
+        eventually(&format!("{plan} of {name} is complete"), || async {
+            let status = self.plan_of(name, plan).await;
             assert_ne!(status.status, "FATAL_ERROR", "{status:?}");
             status.status == "COMPLETE"
         })

@@ -6,7 +6,7 @@ use std::path::Path;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use serde_json::json;
 
-use crate::bed::{Bed, eventually};
+use crate::bed::{Bed, eventually, say};
 
 /// Writes a package of one plan with one task.
 fn package(folder: &Path, task: &str, templates: &[(&str, &str)]) {
@@ -69,6 +69,53 @@ async fn files_come_out_of_a_pod() {
     bed.remove().await;
 }
 
+/// A package of the community as it is, but for images and a site that are not at hand.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cow_speaks_through_a_pipe() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/corpus");
+    let cowsay = Path::new(root).join("operators/cowsay/operator");
+    if !cowsay.exists() {
+        say("SKIPPED: pods::cowsay needs the packages in ../shared/corpus");
+        return;
+    }
+    let Some(bed) = Bed::new("cowsay").await else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("templates")).unwrap();
+    for file in [
+        "operator.yaml",
+        "params.yaml",
+        "templates/deployment.yaml",
+        "templates/pipe-pod.yaml",
+    ] {
+        let text = fs::read_to_string(cowsay.join(file)).unwrap();
+        let lines = text.lines().map(|line| {
+            let indent = line.len() - line.trim_start().len();
+            let indent = &line[..indent];
+            if line.contains("image: nginx") {
+                format!("{indent}image: busybox:1.35\n{indent}command: [httpd, -f, -h, /usr/share/nginx/html]")
+            } else if line.contains("- wget ") {
+                format!("{indent}- echo moo > /tmp/index.html")
+            } else {
+                line.replace("image: busybox", "image: busybox:1.35")
+            }
+        });
+        let text = lines.collect::<Vec<_>>().join("\n");
+        fs::write(folder.path().join(file), text).unwrap();
+    }
+    let path = folder.path().to_str().unwrap();
+    let wait = ["--instance", "cow", "--wait", "--wait-time", "120"];
+    bed.kudo(&[&["install", path], &wait[..]].concat())
+        .expect(0);
+    let pods = bed.names::<Pod>().await;
+    let server = pods.iter().find(|name| name.starts_with("cow-deployment"));
+    let ask = ["wget", "-q", "-O", "-", "http://localhost/"];
+    let answer = bed.exec(server.unwrap(), "nginx", &ask).await.unwrap();
+    assert_eq!(answer, "moo\n");
+    bed.remove().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_that_fails_ends_the_plan_with_its_last_words() {
     let Some(bed) = Bed::new("job").await else {
@@ -119,7 +166,11 @@ async fn a_pod_that_is_never_ready_holds_up_its_own_instance_alone() {
         "--wait-time",
         "15",
     ]);
-    outcome.expect(4);
+    let outcome = outcome.expect(4);
+    assert!(
+        outcome.err.contains("running, but not ready"),
+        "{outcome:?}"
+    );
     // Another one beside it is not concerned.
     let other = json!({
         "apiVersion": "kudo.dev/v1beta1", "kind": "Instance", "metadata": { "name": "unaffected" },

@@ -2,10 +2,9 @@
 
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use kube::api::DeleteParams;
-use serde_json::json;
 
 use crate::bed::{Bed, eventually};
-use crate::galera::NAME;
+use crate::galera::{FAST, NAME, backup_claim};
 use crate::load::{Load, lost};
 
 impl Bed {
@@ -61,17 +60,12 @@ async fn changed_while_the_manager_dies(bed: &Bed) {
 
 /// With the manager killed in the middle of each plan.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "not seen to pass yet: run it with --ignored"]
 async fn a_cluster_is_whole_again_after_any_loss() {
     let Some(bed) = Bed::new("losses").await else {
         return;
     };
-    bed.apply::<PersistentVolumeClaim>(json!({
-        "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": { "name": "db-backup" },
-        "spec": { "accessModes": ["ReadWriteOnce"], "resources": { "requests": { "storage": "1Gi" } } },
-    }))
-    .await;
-    bed.begin_galera(&[]).expect(0);
+    bed.apply::<PersistentVolumeClaim>(backup_claim()).await;
+    bed.begin_galera(&FAST).expect(0);
     bed.until_step("deploy", "statefulset").await;
     bed.kill_manager().await;
     bed.until_complete("deploy").await;
@@ -142,7 +136,7 @@ async fn a_cluster_is_whole_again_after_any_loss() {
     })
     .await;
     bed.until_manager().await;
-    bed.install_galera(&[]);
+    bed.install_galera(&FAST);
     bed.trigger_and_kill("restore", "restore").await;
     bed.is_whole(3).await;
     for node in 0..3 {

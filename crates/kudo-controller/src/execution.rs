@@ -207,6 +207,10 @@ impl TaskRunner for Offloading<'_> {
     async fn run(&self, step: &StepRef<'_>, task: &str) -> Result<(), TaskFailure> {
         self.runner.run(step, task).await
     }
+
+    async fn waits_for(&self, step: &StepRef<'_>, task: &str, told: &str) -> String {
+        self.runner.waits_for(step, task, told).await
+    }
 }
 
 struct Counted(Arc<Context>);

@@ -125,6 +125,8 @@ struct StepRun {
     left: usize,
     /// What fails at the moment: tasks by their index, `None` for the preparation.
     trouble: BTreeMap<Option<usize>, Trouble>,
+    /// What its tasks wait for, by their index, as far as they said.
+    waiting: BTreeMap<usize, String>,
 }
 
 #[derive(Default)]
@@ -139,11 +141,16 @@ struct TaskKey {
     index: usize,
 }
 
+/// An attempt at a task, under way.
+type Attempt<'a> = BoxFuture<'a, Result<(), TaskFailure>>;
+
 enum Outcome<'a> {
     /// An attempt ended.
     Ended(TaskKey, Result<(), TaskFailure>),
     /// A retried attempt has run long enough to count as recovered; the rest of it goes on.
-    Recovered(TaskKey, BoxFuture<'a, Result<(), TaskFailure>>),
+    Recovered(TaskKey, Attempt<'a>),
+    /// A task says what it waits for; the rest of the attempt goes on.
+    Waits(TaskKey, String, Attempt<'a>),
     /// A task has waited out its backoff.
     TaskDue(TaskKey),
     /// A step whose preparation failed has waited out its backoff.
@@ -194,8 +201,14 @@ impl<'a, R: TaskRunner, C: Clock, O: Observer> Execution<'a, R, C, O> {
                 }
                 Outcome::Recovered(key, rest) => {
                     self.recovered(key);
-                    let rest = rest.map(move |result| Outcome::Ended(key, result));
-                    self.work.push(rest.boxed());
+                    self.go_on(key, rest, String::new());
+                }
+                Outcome::Waits(key, message, rest) => {
+                    self.steps[key.step.index()]
+                        .waiting
+                        .insert(key.index, message.clone());
+                    self.show_waiting(key.step);
+                    self.go_on(key, rest, message);
                 }
                 Outcome::TaskDue(key) => self.queue.push_back(key),
                 Outcome::StepDue(step) => self.start(step),
@@ -206,10 +219,20 @@ impl<'a, R: TaskRunner, C: Clock, O: Observer> Execution<'a, R, C, O> {
     fn done(&mut self, key: TaskKey) {
         self.recovered(key);
         let step = &mut self.steps[key.step.index()];
+        let waited = step.waiting.remove(&key.index).is_some();
         step.left -= 1;
         if step.left == 0 {
             self.machine.apply(&Event::StepCompleted { step: key.step });
+        } else if waited {
+            self.show_waiting(key.step);
         }
+    }
+
+    /// Shows what the tasks of a step wait for.
+    fn show_waiting(&mut self, step: StepId) {
+        let waiting = self.steps[step.index()].waiting.values();
+        let message = waiting.map(String::as_str).collect::<Vec<_>>().join(", ");
+        self.machine.apply(&Event::StepWaiting { step, message });
     }
 
     fn recovered(&mut self, key: TaskKey) {
@@ -218,14 +241,12 @@ impl<'a, R: TaskRunner, C: Clock, O: Observer> Execution<'a, R, C, O> {
         if trouble.remove(&Some(key.index)).is_none() {
             return;
         }
-        let event = match trouble.values().next() {
-            None => Event::StepRecovered { step },
-            Some(other) => Event::StepFailing {
-                step,
-                message: other.message.clone(),
-            },
+        let Some(other) = trouble.values().next() else {
+            self.machine.apply(&Event::StepRecovered { step });
+            return self.show_waiting(step);
         };
-        self.machine.apply(&event);
+        let message = other.message.clone();
+        self.machine.apply(&Event::StepFailing { step, message });
     }
 
     fn failed(&mut self, step: StepId, index: Option<usize>, failure: &TaskFailure) {
@@ -242,6 +263,9 @@ impl<'a, R: TaskRunner, C: Clock, O: Observer> Execution<'a, R, C, O> {
 
     fn fail_for_now(&mut self, step: StepId, index: Option<usize>, message: String) {
         let run = &mut self.steps[step.index()];
+        if let Some(index) = index {
+            run.waiting.remove(&index);
+        }
         let trouble = run.trouble.entry(index).or_default();
         trouble.failures = trouble.failures.saturating_add(1);
         trouble.message = message;
@@ -327,26 +351,40 @@ impl<'a, R: TaskRunner, C: Clock, O: Observer> Execution<'a, R, C, O> {
             && let Some(key) = self.queue.pop_front()
         {
             self.running += 1;
-            let attempt = self.attempt(key);
-            self.work.push(attempt);
+            self.begin(key);
         }
     }
 
-    fn attempt(&self, key: TaskKey) -> BoxFuture<'a, Outcome<'a>> {
+    /// Begins an attempt at a task.
+    fn begin(&mut self, key: TaskKey) {
         let (runner, clock, recovery) = (self.runner, self.clock, self.options.recovery);
         let step = self.graph.step(key.step);
-        let run = async move { runner.run(&step, &step.tasks[key.index]).await };
+        let run = async move { runner.run(&step, &step.tasks[key.index]).await }.boxed();
         let trouble = &self.steps[key.step.index()].trouble;
         if !trouble.contains_key(&Some(key.index)) {
-            return run.map(move |result| Outcome::Ended(key, result)).boxed();
+            return self.go_on(key, run, String::new());
         }
-        async move {
-            match select(run.boxed(), pin!(clock.sleep(recovery))).await {
+        let attempt = async move {
+            match select(run, pin!(clock.sleep(recovery))).await {
                 Either::Left((result, _)) => Outcome::Ended(key, result),
                 Either::Right(((), rest)) => Outcome::Recovered(key, rest),
             }
-        }
-        .boxed()
+        };
+        self.work.push(attempt.boxed());
+    }
+
+    /// Goes on with an attempt until it ends or says what it waits for; `told` is what it said last.
+    fn go_on(&mut self, key: TaskKey, run: Attempt<'a>, told: String) {
+        let runner = self.runner;
+        let step = self.graph.step(key.step);
+        let going = async move {
+            let word = runner.waits_for(&step, &step.tasks[key.index], &told);
+            match select(run, pin!(word)).await {
+                Either::Left((result, _)) => Outcome::Ended(key, result),
+                Either::Right((message, rest)) => Outcome::Waits(key, message, rest),
+            }
+        };
+        self.work.push(going.boxed());
     }
 
     /// Waits until something has happened, and takes all that has.

@@ -37,6 +37,13 @@ pub enum Event {
         /// The step.
         step: StepId,
     },
+    /// What a step that runs waits for is another; a step that fails goes on showing the failure.
+    StepWaiting {
+        /// The step.
+        step: StepId,
+        /// What to show for it; empty for nothing.
+        message: String,
+    },
     /// All tasks of a step are done.
     StepCompleted {
         /// The step.
@@ -191,7 +198,10 @@ impl<'g> Machine<'g> {
             Event::Began => {}
             Event::StepStarted { .. } => {
                 self.set(Slot::Phase(phase), Status::InProgress, None);
-                self.set(slot, Status::InProgress, None);
+                // A step taken up again still waits for what it waited for.
+                if *self.shown(slot).0 != Status::InProgress {
+                    self.set(slot, Status::InProgress, None);
+                }
             }
             Event::StepFailing { message, .. } => {
                 self.set(Slot::Phase(phase), Status::InProgress, None);
@@ -200,6 +210,12 @@ impl<'g> Machine<'g> {
             Event::StepRecovered { .. } => {
                 if *self.shown(slot).0 == Status::Error {
                     self.set(slot, Status::InProgress, None);
+                }
+            }
+            Event::StepWaiting { message, .. } => {
+                if *self.shown(slot).0 == Status::InProgress {
+                    let message = (!message.is_empty()).then(|| message.clone());
+                    self.set(slot, Status::InProgress, message);
                 }
             }
             Event::StepCompleted { .. } => self.complete(step, phase, slot),
@@ -289,6 +305,7 @@ impl Event {
             Self::StepStarted { step }
             | Self::StepFailing { step, .. }
             | Self::StepRecovered { step }
+            | Self::StepWaiting { step, .. }
             | Self::StepCompleted { step }
             | Self::StepFailed { step, .. } => Some(*step),
         }

@@ -87,6 +87,20 @@ pub trait TaskRunner: Send + Sync {
         step: &StepRef<'_>,
         task: &str,
     ) -> impl Future<Output = Result<(), TaskFailure>> + Send;
+
+    /// Resolves when a task that runs has something to say of what it waits for, other than `told`, which
+    /// is what it said last; empty at first.
+    ///
+    /// The step shows it as its message, and each makes a record, so that the runner should be in no hurry
+    /// to tell and say nothing of a task that is done soon. May be dropped at any time.
+    fn waits_for(
+        &self,
+        _step: &StepRef<'_>,
+        _task: &str,
+        _told: &str,
+    ) -> impl Future<Output = String> + Send {
+        std::future::pending()
+    }
 }
 
 /// Remembers the progress of an execution.

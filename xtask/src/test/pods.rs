@@ -5,6 +5,9 @@
 //! be brought up on this machine, that is said aloud.
 
 use std::env;
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -13,7 +16,7 @@ use kudo_simcluster::control_plane::{cache_folder, project_cache};
 use crate::control_plane::{self, BuildError};
 use crate::output;
 use crate::process::{self, ProcessError};
-use crate::workspace::{build_for_tests, cargo, root};
+use crate::workspace::{build_for_tests, cargo, root, target_folder};
 
 /// The cluster to test on.
 const KUBECONFIG: &str = "KUDO_E2E_KUBECONFIG";
@@ -21,6 +24,11 @@ const KUBECONFIG: &str = "KUDO_E2E_KUBECONFIG";
 const IMAGE_VARIABLE: &str = "KUDO_E2E_MANAGER_IMAGE";
 /// The test bed's image of the manager.
 const IMAGE: &str = "kudo-manager:test";
+/// Tag of an image of `MariaDB` that is older than the others.
+const OLDER_VARIABLE: &str = "KUDO_E2E_MARIADB_OLDER_VERSION";
+/// The test bed's: the same program, which tells another version.
+const OLDER: &str = "older";
+const OLDER_PROGRAM: &str = "#!/bin/sh\n[ \"$1\" = --version ] && { echo 'mariadbd  Ver 10.5.1-MariaDB'; exit; }\nexec /usr/sbin/mariadbd \"$@\"\n";
 /// The command line, as for the other tests.
 const PROGRAM: &str = "KUDO_TEST_PROGRAM";
 
@@ -33,6 +41,9 @@ pub(crate) enum PodsError {
     /// A program failed.
     #[error(transparent)]
     Process(#[from] ProcessError),
+    /// A file could not be written.
+    #[error("cannot write an image's program")]
+    File(#[from] io::Error),
 }
 
 /// Runs the tests where there are real pods.
@@ -61,7 +72,12 @@ pub(super) fn run() -> Result<(), PodsError> {
         }
     };
     bed.load_manager(&build_for_tests()?.join("kudo-manager"))?;
-    tests(&[(KUBECONFIG, &bed.kubeconfig), (IMAGE_VARIABLE, IMAGE)])
+    bed.load_older_mariadb()?;
+    tests(&[
+        (KUBECONFIG, &bed.kubeconfig),
+        (IMAGE_VARIABLE, IMAGE),
+        (OLDER_VARIABLE, OLDER),
+    ])
 }
 
 fn tests(environment: &[(&str, &str)]) -> Result<(), PodsError> {
@@ -105,6 +121,17 @@ impl Bed {
             .args(["--user", "65532", "--add"])
             .arg(format!("{}:{inside}", manager.display()));
         process::run(&mut load)
+    }
+
+    fn load_older_mariadb(&self) -> Result<(), PodsError> {
+        let program = target_folder()?.join("older-mariadbd");
+        fs::write(&program, OLDER_PROGRAM)?;
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
+        let mut load = script(&self.scripts, "load-image.sh");
+        load.arg(format!("mariadb:{OLDER}"))
+            .args(["--base", "mariadb", "--add"])
+            .arg(format!("{}:/usr/local/bin/mariadbd", program.display()));
+        Ok(process::run(&mut load)?)
     }
 }
 

@@ -246,15 +246,16 @@ pub(crate) fn failure(name: &str, plan: &PlanStatus) -> PlanFailure {
     }
 }
 
-/// What the active plan is being tried again for.
+/// What keeps the active plan: a step that is tried again, else one that waits.
 pub(crate) fn trouble(instance: &Instance) -> Option<String> {
     let (_, plan) = instance.status.as_ref()?.last_executed_plan()?;
-    plan.phases.iter().find_map(|phase| {
-        let failing = |step: &&StepStatus| step.status == "ERROR" && !step.message.is_empty();
-        let step = phase.steps.iter().find(failing)?;
-        Some(format!(
-            "step {}/{} is tried again: {}",
-            phase.name, step.name, step.message
-        ))
-    })
+    let first = |status: &str, says: &str| {
+        plan.phases.iter().find_map(|phase| {
+            let found = |step: &&StepStatus| step.status == status && !step.message.is_empty();
+            let step = phase.steps.iter().find(found)?;
+            let place = format!("{}/{}", phase.name, step.name);
+            Some(format!("step {place}{says}: {}", step.message))
+        })
+    };
+    first("ERROR", " is tried again").or_else(|| first("IN_PROGRESS", ""))
 }

@@ -128,6 +128,27 @@ async fn a_start_is_made_only_on_what_was_decided_upon() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_changed_between_two_attempts_is_not_overlooked() {
+    let server = Server::new(&[Fate::Failed(403)]);
+    let (writer, store) = writer(&server);
+    let clear = writer.patch(Basis::Latest, |instance| {
+        if !instance.spec.plan_execution.plan_name.is_empty() {
+            return None;
+        }
+        // The watch tells of another request while this one is refused for it.
+        let mut other = instance.clone();
+        other.metadata.resource_version = Some("2".to_owned());
+        other.spec.plan_execution.plan_name = "recover".to_owned();
+        store.observe(&other);
+        let clear = json!({ "planExecution": null });
+        Some(Map::from_iter([("spec".to_owned(), clear)]))
+    });
+    let seen = clear.await.unwrap();
+    assert_eq!(seen.spec.plan_execution.plan_name, "recover");
+    assert_eq!(server.log(), ["PATCH 403"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_changes_nothing_is_not_sent() {
     let server = Server::new(&[]);
     let (writer, _) = writer(&server);

@@ -104,9 +104,10 @@ fn failure_of(plan: &Value) -> String {
     after_colon(message)
 }
 
-/// The message of a step that is tried again, after a colon; empty if there is none.
+/// The message of a step that is tried again or waits, after a colon; empty if there is none.
 fn trouble_of(plan: &Value) -> String {
-    after_colon(step_message(plan, "ERROR").unwrap_or_default())
+    let told = step_message(plan, "ERROR").or_else(|| step_message(plan, "IN_PROGRESS"));
+    after_colon(told.unwrap_or_default())
 }
 
 fn step_message<'a>(plan: &'a Value, status: &str) -> Option<&'a str> {

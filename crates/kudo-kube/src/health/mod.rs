@@ -10,6 +10,7 @@
 
 mod instances;
 mod network;
+mod pods;
 mod resources;
 mod workloads;
 
@@ -68,7 +69,7 @@ pub fn health_of(group: &str, kind: &str, object: &Value) -> Health {
             workloads::replica_set(object)
         }
         ("batch", "Job") => workloads::job(object),
-        ("", "Pod") => workloads::pod(object),
+        ("", "Pod") => pods::pod(object),
         ("", "Namespace") => resources::namespace(object),
         ("", "PersistentVolumeClaim") => resources::volume_claim(object),
         ("apiextensions.k8s.io", "CustomResourceDefinition") => resources::definition(object),
@@ -89,6 +90,14 @@ pub(crate) fn refusal_of(group: &str, kind: &str, object: &Value) -> Option<Stri
     ((group, kind) == (kudo_api::GROUP, "Instance"))
         .then(|| instances::refusal(judged))
         .flatten()
+}
+
+/// Why a pod is not ready and will not be soon, in its own words; `None` for one that is fine or just
+/// starting, and for all other kinds.
+pub(crate) fn trouble_of(group: &str, kind: &str, object: &Value) -> Option<String> {
+    let judged = Judged { kind, object };
+    let is_pod = (group, kind) == ("", "Pod") && !judged.is_deleting();
+    is_pod.then(|| pods::trouble(judged)).flatten()
 }
 
 /// Whether the health of a kind can be read off its metadata alone, so that a watch need not carry

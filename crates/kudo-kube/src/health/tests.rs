@@ -304,6 +304,19 @@ fn instances() {
 }
 
 #[test]
+fn an_instance_that_waits_says_what_its_step_waits_for() {
+    let steps = json!([{"status": "COMPLETE"}, {"status": "IN_PROGRESS", "message": "waiting for a pod"}]);
+    let plan = json!({"status": "IN_PROGRESS", "phases": [{"steps": steps}]});
+    let waiting = json!({"status": {"planStatus": {"deploy": plan}}});
+    let expected = "… plan \"deploy\" is IN_PROGRESS: waiting for a pod";
+    check(
+        "kudo.dev/v1beta1",
+        "Instance",
+        &[("waiting", waiting, expected)],
+    );
+}
+
+#[test]
 fn metadata_is_enough_only_for_kinds_that_are_healthy_at_once() {
     let bare = |group: &str, kind: &str| {
         let version = if group.is_empty() {

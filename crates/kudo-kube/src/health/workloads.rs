@@ -1,9 +1,8 @@
-//! Pods and what makes them.
+//! What makes pods.
 
 use serde_json::Value;
 
 use super::{Health, Judged, portion};
-use crate::identity::text;
 
 pub(super) fn deployment(object: Judged<'_>) -> Health {
     if object.is_unobserved() {
@@ -131,66 +130,4 @@ pub(super) fn job(object: Judged<'_>) -> Health {
         detail = format!("{detail}, {failed} failed");
     }
     object.waiting(detail)
-}
-
-pub(super) fn pod(object: Judged<'_>) -> Health {
-    match object.text("/status/phase") {
-        "Succeeded" => Health::Healthy,
-        "Failed" => object.failed(failure_of(object)),
-        "Running"
-            if object
-                .condition("Ready")
-                .is_some_and(super::Condition::is_true) =>
-        {
-            Health::Healthy
-        }
-        "Running" => object.waiting(with_trouble("running, but not ready", object)),
-        "" => object.waiting("not scheduled yet"),
-        phase => {
-            let unscheduled = object
-                .condition("PodScheduled")
-                .filter(|condition| condition.is_false());
-            match unscheduled {
-                Some(condition) => object.waiting(condition.detail()),
-                None => object.waiting(with_trouble(&phase.to_lowercase(), object)),
-            }
-        }
-    }
-}
-
-/// Why a pod failed: its own words, or those of its first container that did.
-fn failure_of(pod: Judged<'_>) -> String {
-    let said = [pod.text("/status/message"), pod.text("/status/reason")];
-    if let Some(said) = said.into_iter().find(|said| !said.is_empty()) {
-        return said.to_owned();
-    }
-    let container = containers(pod).find_map(|container| {
-        let code = container.pointer("/state/terminated/exitCode")?.as_i64()?;
-        (code != 0).then(|| {
-            format!(
-                "container {:?} ended with exit code {code}",
-                text(container, "/name")
-            )
-        })
-    });
-    container.unwrap_or_else(|| "its phase is Failed".to_owned())
-}
-
-/// Adds the first reason a container gives for not running.
-fn with_trouble(detail: &str, pod: Judged<'_>) -> String {
-    let trouble = containers(pod).find_map(|container| {
-        let reason = text(container, "/state/waiting/reason");
-        (!matches!(reason, "" | "ContainerCreating" | "PodInitializing")).then(|| {
-            format!(
-                "{detail} (container {:?}: {reason})",
-                text(container, "/name")
-            )
-        })
-    });
-    trouble.unwrap_or_else(|| detail.to_owned())
-}
-
-fn containers(pod: Judged<'_>) -> impl Iterator<Item = &Value> {
-    let init = pod.list("/status/initContainerStatuses");
-    init.iter().chain(pod.list("/status/containerStatuses"))
 }

@@ -232,17 +232,36 @@ impl Observed {
     /// Whether all that runs for an instance is ready, as far as watched kinds tell.
     pub fn readiness(&self, instance: &InstanceKey) -> Readiness {
         let store = self.inner.store();
-        let components = store.components(instance).map(|(kind, record)| Component {
-            group: &kind.group,
-            kind: &kind.kind,
-            health: &record.health,
-            controller: record
-                .controller
-                .as_ref()
-                .map(|controller| &*controller.kind),
-            deleting: record.deleting,
-        });
+        let components = store
+            .components(instance)
+            .map(|(kind, _, record)| Component {
+                group: &kind.group,
+                kind: &kind.kind,
+                health: &record.health,
+                controller: record
+                    .controller
+                    .as_ref()
+                    .map(|controller| &*controller.kind),
+                deleting: record.deleting,
+            });
         readiness(components)
+    }
+
+    /// Why pods that a workload made for an instance are not ready, in the words of the first that says;
+    /// as far as pods are watched.
+    pub fn trouble_of(&self, instance: &InstanceKey, workload: &ObjectKey) -> Option<String> {
+        self.inner.store().trouble_of(instance, workload)
+    }
+
+    /// Tells from now on of changes of what runs for an instance.
+    pub fn follow(&self, instance: &InstanceKey) -> News {
+        let changed = Arc::new(Notify::new());
+        self.inner.store().follow(instance, &changed);
+        News {
+            inner: Arc::clone(&self.inner),
+            instance: instance.clone(),
+            changed,
+        }
     }
 
     /// Tells from now on which instances' readiness may have changed.
@@ -250,6 +269,27 @@ impl Observed {
         let dirty = Arc::new(Dirty::default());
         self.inner.store().subscribe(&dirty);
         Changes { dirty }
+    }
+}
+
+/// Changes of what runs for an instance; dropping it ends that.
+pub struct News {
+    inner: Arc<Inner>,
+    instance: InstanceKey,
+    changed: Arc<Notify>,
+}
+
+impl News {
+    /// Waits for a change since this was last called, or since the beginning. Safe to drop at any time.
+    pub async fn next(&self) {
+        self.changed.notified().await;
+    }
+}
+
+impl Drop for News {
+    fn drop(&mut self) {
+        self.changed = Arc::new(Notify::new());
+        self.inner.store().forget_followers(&self.instance);
     }
 }
 

@@ -6,8 +6,8 @@ use kudo_api::names::{
 };
 use serde_json::Value;
 
-use crate::health::{Health, health_of, refusal_of};
-use crate::identity::{Gvk, annotation, label, name_of, text};
+use crate::health::{Health, health_of, refusal_of, trouble_of};
+use crate::identity::{Gvk, ObjectKey, annotation, label, name_of, text};
 
 /// What is remembered of an object; its content is not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub struct Record {
     pub kept: bool,
     /// Its health.
     pub health: Health,
+    /// Of a pod: why it is not ready and will not be soon.
+    pub trouble: Option<Box<str>>,
     /// Of an instance: why the manager does not act upon its spec.
     pub refused: Option<Box<str>>,
 }
@@ -76,7 +78,23 @@ impl Record {
             legacy: annotation(object, LAST_APPLIED_ANNOTATION).is_some(),
             kept: annotation(object, PRUNE_ANNOTATION) == Some("false"),
             health: health_of(&kind.group, &kind.kind, object),
+            trouble: trouble_of(&kind.group, &kind.kind, object).map(Into::into),
             refused: refusal_of(&kind.group, &kind.kind, object).map(Into::into),
+        }
+    }
+
+    /// Whether a workload made it: by itself or, as a Deployment does its pods, by a replica set.
+    pub(super) fn is_made_by(&self, workload: &ObjectKey) -> bool {
+        let Some(controller) = &self.controller else {
+            return false;
+        };
+        match (workload.kind.kind.as_str(), &*controller.kind) {
+            ("Deployment", "ReplicaSet") => {
+                let hash = controller.name.strip_prefix(workload.name.as_str());
+                let hash = hash.and_then(|rest| rest.strip_prefix('-'));
+                hash.is_some_and(|hash| !hash.contains('-'))
+            }
+            (kind, of) => kind == of && *controller.name == *workload.name,
         }
     }
 

@@ -25,6 +25,8 @@ pub(super) struct Store {
     /// Objects that bear on an instance's readiness.
     components: HashMap<Arc<InstanceKey>, Vec<Component>>,
     waiters: HashMap<ObjectKey, Vec<Weak<Notify>>>,
+    /// Those who wait for changes of what runs for an instance.
+    followers: HashMap<InstanceKey, Vec<Weak<Notify>>>,
     subscribers: Vec<Weak<Dirty>>,
 }
 
@@ -67,12 +69,29 @@ impl Store {
     pub(super) fn components(
         &self,
         instance: &InstanceKey,
-    ) -> impl Iterator<Item = (&Gvk, &Record)> {
+    ) -> impl Iterator<Item = (&Gvk, &str, &Record)> {
         let places = self.components.get(instance);
         places.into_iter().flatten().filter_map(|(kind, place)| {
             let record = self.kinds.get(&**kind)?.records.get(place)?;
-            Some((&**kind, record))
+            Some((&**kind, &*place.1, record))
         })
+    }
+
+    /// Why pods that a workload made for an instance are not ready, in the words of the first that says.
+    pub(super) fn trouble_of(
+        &self,
+        instance: &InstanceKey,
+        workload: &ObjectKey,
+    ) -> Option<String> {
+        let pods = self
+            .components(instance)
+            .filter_map(|(kind, name, record)| {
+                let trouble = record.trouble.as_deref()?;
+                let ours = record.is_made_by(workload) && !record.deleting;
+                ours.then_some((&*kind.kind, name, trouble))
+            });
+        let (kind, name, trouble) = pods.min()?;
+        Some(format!("{kind} {name:?}: {trouble}"))
     }
 
     pub(super) fn len(&self) -> usize {
@@ -183,6 +202,24 @@ impl Store {
         waiters.push(Arc::downgrade(notify));
     }
 
+    /// Asks to be told of every change of what runs for an instance.
+    pub(super) fn follow(&mut self, instance: &InstanceKey, notify: &Arc<Notify>) {
+        let followers = self.followers.entry(instance.clone()).or_default();
+        followers.push(Arc::downgrade(notify));
+    }
+
+    /// Drops followers that are no more.
+    pub(super) fn forget_followers(&mut self, instance: &InstanceKey) {
+        if let Entry::Occupied(mut followers) = self.followers.entry(instance.clone()) {
+            followers
+                .get_mut()
+                .retain(|follower| follower.strong_count() > 0);
+            if followers.get().is_empty() {
+                followers.remove();
+            }
+        }
+    }
+
     /// Drops waiters that are no more.
     pub(super) fn forget_waiters(&mut self, key: &ObjectKey) {
         if let Entry::Occupied(mut waiters) = self.waiters.entry(key.clone()) {
@@ -287,6 +324,10 @@ impl Store {
     fn tell(&self, instance: &InstanceKey) {
         for subscriber in self.subscribers.iter().filter_map(Weak::upgrade) {
             subscriber.mark(instance);
+        }
+        let followers = self.followers.get(instance).into_iter().flatten();
+        for follower in followers.filter_map(Weak::upgrade) {
+            follower.notify_one();
         }
     }
 

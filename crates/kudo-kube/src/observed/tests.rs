@@ -261,6 +261,57 @@ fn only_changes_that_bear_on_readiness_are_told_and_each_instance_once() {
 }
 
 #[test]
+fn a_pod_says_why_the_workload_that_made_it_is_not_ready() {
+    let instance = InstanceKey::new("ns", "inst");
+    let mut store = Store::default();
+    let news = Arc::new(Notify::new());
+    store.follow(&instance, &news);
+    store.start(&pods(), None);
+    let cases = [
+        ("b-0", "StatefulSet", "b", "Pending", "Bad"),
+        ("b-1", "StatefulSet", "b", "Pending", "Worse"),
+        ("fine-0", "StatefulSet", "fine", "Pending", ""),
+        ("d-5f-x", "ReplicaSet", "d-5f", "Pending", "Bad"),
+        ("d-e-5f-x", "ReplicaSet", "d-e-5f", "Pending", "Worse"),
+        ("j-x", "Job", "j", "Pending", "Bad"),
+        ("over-0", "StatefulSet", "over", "Succeeded", "Bad"),
+    ];
+    for (version, (name, kind, controller, phase, reason)) in (1..).zip(cases) {
+        let object = json!({
+            "metadata": {"name": name, "namespace": "ns", "uid": name, "resourceVersion": version.to_string(),
+                "labels": {"heritage": "kudo", "kudo.dev/instance": "inst"},
+                "ownerReferences": [{"kind": kind, "name": controller, "uid": "u", "controller": true}]},
+            "status": {"phase": phase, "containerStatuses": [
+                {"name": "c", "state": {"waiting": {"reason": reason}}}]},
+        });
+        let record = Record::of(&pods(), &object);
+        store.seen(&pods(), None, place_of(&object), record);
+        let told = futures::FutureExt::now_or_never(news.notified()).is_some();
+        assert!(told, "{name}");
+    }
+    let trouble = |group: &str, kind: &str, name: &str| {
+        let workload = ObjectKey {
+            kind: Gvk::gvk(group, "v1", kind),
+            namespace: Some("ns".to_owned()),
+            name: name.to_owned(),
+        };
+        store.trouble_of(&instance, &workload)
+    };
+    let said = |text: &str| Some(text.to_owned());
+    let first = said(r#"Pod "b-0": container "c": Bad"#);
+    assert_eq!(trouble("apps", "StatefulSet", "b"), first);
+    assert_eq!(trouble("apps", "StatefulSet", "fine"), None);
+    assert_eq!(trouble("apps", "StatefulSet", "over"), None);
+    assert_eq!(trouble("apps", "DaemonSet", "b"), None);
+    let of_the_deployment = said(r#"Pod "d-5f-x": container "c": Bad"#);
+    assert_eq!(trouble("apps", "Deployment", "d"), of_the_deployment);
+    let job = said(r#"Pod "j-x": container "c": Bad"#);
+    assert_eq!(trouble("batch", "Job", "j"), job);
+    drop(news);
+    store.forget_followers(&instance);
+}
+
+#[test]
 fn an_object_that_changes_hands_is_told_to_both() {
     let mut store = Store::default();
     let dirty = Arc::new(Dirty::default());

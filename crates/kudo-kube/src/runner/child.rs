@@ -75,6 +75,7 @@ impl TaskWork<'_> {
 
     async fn until_settled(&self, child: &ObjectKey) -> Result<(), TaskFailure> {
         let observed = &self.runner.cluster.observed;
+        let wait = self.waiting.on(child);
         loop {
             let ended = observed.wait(child, |record| match record {
                 None => Poll::Ready(End::Gone),
@@ -83,7 +84,10 @@ impl TaskWork<'_> {
                     (Health::Healthy, _) => Poll::Ready(End::Complete),
                     (Health::Failed(message), _) => Poll::Ready(End::Failed(message.clone())),
                     (Health::Progressing(_), Some(why)) => Poll::Ready(End::Refused(why.clone())),
-                    (Health::Progressing(_), None) => Poll::Pending,
+                    (Health::Progressing(message), None) => {
+                        wait.say(message);
+                        Poll::Pending
+                    }
                 },
             });
             match ended.await {

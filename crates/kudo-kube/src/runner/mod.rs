@@ -11,6 +11,7 @@ mod failure;
 mod last_words;
 mod order;
 mod pipe;
+mod waiting;
 mod work;
 
 use std::collections::{BTreeMap, HashMap};
@@ -32,6 +33,7 @@ use crate::enhance::Enhancement;
 use crate::identity::{InstanceKey, ObjectKey, gvk_of};
 use crate::inventory::{SharedInventory, entry_of};
 use failure::{Site, reasons};
+use waiting::Waiting;
 use work::TaskWork;
 
 /// One execution of one plan of one instance.
@@ -92,6 +94,8 @@ enum Progress {
 #[derive(Default)]
 struct State {
     tasks: HashMap<TaskPath, Progress>,
+    /// What tasks that run wait for.
+    waiting: HashMap<TaskPath, Arc<Waiting>>,
     /// Which task of this process applied an object last.
     applied: HashMap<ObjectKey, TaskPath>,
     /// Contents of what this execution renders, `None` for what it deleted or is to be left out.
@@ -127,6 +131,11 @@ impl KubeRunner {
     /// Notes that a task applied an object.
     fn applied(&self, key: &ObjectKey, by: &TaskPath) {
         self.state().applied.insert(key.clone(), by.clone());
+    }
+
+    /// What a task waits for.
+    fn waiting(&self, path: &TaskPath) -> Arc<Waiting> {
+        Arc::clone(self.state().waiting.entry(path.clone()).or_default())
     }
 
     /// Whether another task applied the object last.
@@ -276,9 +285,18 @@ impl TaskRunner for KubeRunner {
         if let Some(Progress::Prepared(rendered)) = progress {
             let work = TaskWork::new(self, step, task, &rendered);
             work.run().await?;
-            self.state().tasks.insert(path, Progress::Done);
+            let mut state = self.state();
+            state.waiting.remove(&path);
+            state.tasks.insert(path, Progress::Done);
         }
         Ok(())
+    }
+
+    async fn waits_for(&self, step: &StepRef<'_>, task: &str, told: &str) -> String {
+        let waiting = self.waiting(&path_of(step, task));
+        waiting
+            .next(&self.cluster, &self.execution.instance, told)
+            .await
     }
 }
 

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::failure::{Site, reasons, worst};
 use super::last_words::last_words;
 use super::order::Wave;
+use super::waiting::Waiting;
 use super::{KubeRunner, TaskPath, path_of};
 use crate::apply::{Application, Applied, apply, is_applied, key_of};
 use crate::cluster::KindError;
@@ -33,6 +34,7 @@ pub(super) struct TaskWork<'a> {
     step: &'a StepRef<'a>,
     path: TaskPath,
     pub(super) site: Site,
+    pub(super) waiting: Arc<Waiting>,
     rendered: &'a RenderedTask,
 }
 
@@ -52,10 +54,12 @@ impl<'a> TaskWork<'a> {
         task: &str,
         rendered: &'a RenderedTask,
     ) -> Self {
+        let path = path_of(step, task);
         Self {
             runner,
             step,
-            path: path_of(step, task),
+            waiting: runner.waiting(&path),
+            path,
             site: Site::new(step, task),
             rendered,
         }
@@ -307,18 +311,14 @@ impl<'a> TaskWork<'a> {
 
     async fn until_one_healthy(&self, sent: &Sent) -> Result<(), TaskFailure> {
         let observed = &self.runner.cluster.observed;
-        let mut told = String::new();
+        let wait = self.waiting.on(&sent.key);
         let ended = observed.wait(&sent.key, |record| match record {
             None => Poll::Ready(Wait::Gone),
             Some(record) if record.deleting => Poll::Pending,
             Some(record) => match &record.health {
                 Health::Healthy => Poll::Ready(Wait::Healthy),
                 Health::Progressing(message) => {
-                    if told != *message {
-                        told.clone_from(message);
-                        let instance = &self.runner.execution.instance;
-                        tracing::debug!(%instance, plan = self.step.plan, "{message}");
-                    }
+                    wait.say(message);
                     Poll::Pending
                 }
                 Health::Failed(message) => Poll::Ready(Wait::Failed(message.clone())),
@@ -328,6 +328,7 @@ impl<'a> TaskWork<'a> {
             Wait::Healthy => Ok(()),
             Wait::Failed(message) => {
                 let words = last_words(&self.runner.cluster, &sent.key).await;
+                let words = words.or_else(|| self.waiting.last_trouble(&sent.key));
                 let message = words.map_or(message.clone(), |words| format!("{message}: {words}"));
                 Err(self.site.fatal(reasons::TERMINAL, message))
             }
@@ -365,6 +366,13 @@ impl<'a> TaskWork<'a> {
             name: name_of(object).to_owned(),
             owner: None,
         };
+        let key = ObjectKey {
+            kind: target.kind.clone(),
+            namespace: Some(target.namespace.clone()),
+            name: target.name.clone(),
+        };
+        let wait = self.waiting.on(&key);
+        wait.say(&format!("waiting for {key} to be gone"));
         delete(&self.runner.cluster, &target)
             .await
             .map_err(|error| self.site.transient(reasons::VALIDATION, error.to_string()))?;

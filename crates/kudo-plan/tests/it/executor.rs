@@ -59,6 +59,7 @@ impl<'a> Scene<'a> {
         for text in texts {
             match self.world.take(text) {
                 Op::Run { end, .. } => end.send(Ok(())).unwrap(),
+                Op::Word { .. } => panic!("{text} is no work"),
                 Op::Sleep { end, .. } => end.send(()).unwrap(),
                 Op::Record { end, .. } => end.send(Ok(())).unwrap(),
             }
@@ -78,6 +79,18 @@ impl<'a> Scene<'a> {
             panic!("{text} is no task");
         };
         end.send(Err(failure)).unwrap();
+        self.life.go();
+    }
+}
+
+impl Scene<'_> {
+    /// A task says what it waits for.
+    #[track_caller]
+    fn say(&mut self, text: &str, message: &str) {
+        let Op::Word { end, .. } = self.world.take(text) else {
+            panic!("{text} is no word");
+        };
+        end.send(message.to_owned()).unwrap();
         self.life.go();
     }
 }
@@ -131,6 +144,57 @@ fn parallel_steps_start_in_one_record_and_end_as_they_come() {
     scene.expect(&["record C m:C[a:C b:C] n:C[c:C]"]);
     scene.recorded();
     scene.expect_end("C m:C[a:C b:C] n:C[c:C]");
+}
+
+#[test]
+fn a_step_shows_what_its_tasks_wait_for() {
+    let graph = graph("serial m:serial[a(x,y)]");
+    let world = World::default();
+    world.set_talkative();
+    let mut scene = Scene::new(&graph, "new", &world);
+    scene.recorded();
+    let begun = [
+        "run m.a.x",
+        "run m.a.y",
+        r#"word m.a.x """#,
+        r#"word m.a.y """#,
+    ];
+    scene.expect(&begun);
+    scene.say("word m.a.y", "a pod");
+    scene.ok(&[r#"record I m:I[a:I"a_pod"]"#]);
+    scene.expect(&[
+        "run m.a.x",
+        "run m.a.y",
+        r#"word m.a.x """#,
+        r#"word m.a.y "a pod""#,
+    ]);
+    scene.say("word m.a.x", "a job");
+    scene.ok(&[r#"record I m:I[a:I"a_job,_a_pod"]"#]);
+    // The same once more changes nothing, and so is not recorded.
+    scene.say("word m.a.x", "a job");
+    assert!(world.open().iter().all(|op| !op.starts_with("record")));
+    // A failure is shown before what others wait for, and what is done waits for nothing.
+    scene.fail("run m.a.x", transient("busy"));
+    scene.recorded();
+    scene.say("word m.a.y", "another pod");
+    assert!(world.open().iter().all(|op| !op.starts_with("record")));
+    scene.ok(&["sleep 1s"]);
+    scene.ok(&["run m.a.x"]);
+    scene.ok(&[r#"record I m:I[a:I"another_pod"]"#]);
+    scene.ok(&["run m.a.y"]);
+    scene.recorded();
+    scene.expect_end("C m:C[a:C]");
+}
+
+#[test]
+fn a_step_taken_up_again_shows_what_it_waited_for() {
+    let graph = graph("serial m:serial[a(x)]");
+    let world = World::default();
+    world.set_talkative();
+    let mut scene = Scene::new(&graph, r#"I m:I[a:I"a_pod"]"#, &world);
+    scene.expect(&["run m.a.x", r#"word m.a.x """#]);
+    scene.say("word m.a.x", "a pod");
+    scene.expect(&["run m.a.x", r#"word m.a.x "a pod""#]);
 }
 
 #[test]

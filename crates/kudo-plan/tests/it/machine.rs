@@ -5,12 +5,13 @@ use proptest::prelude::*;
 
 use crate::notation::{UID, graph, show, state};
 
-/// `m.a+` started, `m.a*` complete, `m.a~why` failing, `m.a=` recovered, `m.a!why` failed for good, `.` began.
+/// `m.a+` started, `m.a*` complete, `m.a~why` failing, `m.a=` recovered, `m.a!why` failed for good,
+/// `m.a?why` waiting, `.` began.
 fn event(graph: &PlanGraph, text: &str) -> Event {
     if text == "." {
         return Event::Began;
     }
-    let end = text.find(['+', '*', '~', '=', '!']).unwrap();
+    let end = text.find(['+', '*', '~', '=', '!', '?']).unwrap();
     let (phase, name) = text[..end].split_once('.').unwrap();
     let step = graph.find(phase, name).unwrap();
     let message = text[end + 1..].to_owned();
@@ -19,6 +20,7 @@ fn event(graph: &PlanGraph, text: &str) -> Event {
         "*" => Event::StepCompleted { step },
         "~" => Event::StepFailing { step, message },
         "=" => Event::StepRecovered { step },
+        "?" => Event::StepWaiting { step, message },
         _ => Event::StepFailed { step, message },
     }
 }
@@ -84,6 +86,43 @@ const TRANSITIONS: &[[&str; 4]] = &[
         "P m:P[a:P b:P] n:P[c:P]",
         "m.a+ m.a* m.b+ m.b* n.c+ n.c*",
         "C m:C[a:C b:C] n:C[c:C]",
+    ],
+    // What is waited for is shown while nothing fails.
+    [
+        SERIAL,
+        "I m:I[a:I b:P] n:P[c:P]",
+        "m.a?why",
+        r#"I m:I[a:I"why" b:P] n:P[c:P]"#,
+    ],
+    [
+        SERIAL,
+        r#"I m:I[a:I"why" b:P] n:P[c:P]"#,
+        "m.a?",
+        "I m:I[a:I b:P] n:P[c:P]",
+    ],
+    [
+        SERIAL,
+        r#"I m:I[a:I"why" b:P] n:P[c:P]"#,
+        "m.a+",
+        r#"I m:I[a:I"why" b:P] n:P[c:P]"#,
+    ],
+    [
+        SERIAL,
+        r#"I m:I[a:I"why" b:P] n:P[c:P]"#,
+        "m.a*",
+        "I m:I[a:C b:P] n:P[c:P]",
+    ],
+    [
+        SERIAL,
+        r#"I m:I[a:E"busy" b:P] n:P[c:P]"#,
+        "m.a?why",
+        r#"I m:I[a:E"busy" b:P] n:P[c:P]"#,
+    ],
+    [
+        SERIAL,
+        "I m:I[a:I b:P] n:P[c:P]",
+        "m.b?why",
+        "I m:I[a:I b:P] n:P[c:P]",
     ],
     // Transient failures stay at the step.
     [

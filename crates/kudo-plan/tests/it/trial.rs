@@ -200,6 +200,7 @@ impl Trial {
     /// Ends something the executor waits for; tells whether a task failed.
     fn end(&mut self, op: Op, graph: &PlanGraph, monitor: &Mutex<Monitor>) -> bool {
         match op {
+            Op::Word { .. } => false,
             Op::Sleep { end, .. } => {
                 end.send(()).expect("it waits");
                 false

@@ -41,6 +41,11 @@ pub(crate) enum Op {
         place: String,
         end: oneshot::Sender<Result<(), TaskFailure>>,
     },
+    Word {
+        place: String,
+        told: String,
+        end: oneshot::Sender<String>,
+    },
     Sleep {
         duration: Duration,
         end: oneshot::Sender<()>,
@@ -52,18 +57,20 @@ pub(crate) enum Op {
 }
 
 impl Op {
-    /// Tasks come first, then sleeps, then records.
+    /// Tasks come first, then their words, then sleeps, then records.
     fn rank(&self) -> u8 {
         match self {
             Self::Run { .. } => 0,
-            Self::Sleep { .. } => 1,
-            Self::Record { .. } => 2,
+            Self::Word { .. } => 1,
+            Self::Sleep { .. } => 2,
+            Self::Record { .. } => 3,
         }
     }
 
     fn is_dropped(&self) -> bool {
         match self {
             Self::Run { end, .. } => end.is_canceled(),
+            Self::Word { end, .. } => end.is_canceled(),
             Self::Sleep { end, .. } => end.is_canceled(),
             Self::Record { end, .. } => end.is_canceled(),
         }
@@ -74,6 +81,7 @@ impl fmt::Display for Op {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Run { place, .. } => write!(f, "run {place}"),
+            Self::Word { place, told, .. } => write!(f, "word {place} {told:?}"),
             Self::Sleep { duration, .. } => write!(f, "sleep {duration:?}"),
             Self::Record { state, .. } => write!(f, "record {}", show(state)),
         }
@@ -89,6 +97,7 @@ struct Inner {
     prepare: Option<Prepare>,
     watch: Option<Watch>,
     unrecorded: bool,
+    talkative: bool,
 }
 
 /// Runner, clock and observer in one.
@@ -117,6 +126,11 @@ impl World {
 
     pub(crate) fn set_unrecorded(&self, unrecorded: bool) {
         self.lock().unrecorded = unrecorded;
+    }
+
+    /// Tasks say what they wait for, when the test says so.
+    pub(crate) fn set_talkative(&self) {
+        self.lock().talkative = true;
     }
 
     /// What the observer was told of failures.
@@ -187,6 +201,15 @@ impl TaskRunner for World {
         self.seen(&Seen::Run(*step, task));
         let place = format!("{}.{}.{task}", step.phase, step.step);
         self.wait(|end| Op::Run { place, end }).await
+    }
+
+    async fn waits_for(&self, step: &StepRef<'_>, task: &str, told: &str) -> String {
+        if !self.lock().talkative {
+            return pending().await;
+        }
+        let place = format!("{}.{}.{task}", step.phase, step.step);
+        let told = told.to_owned();
+        self.wait(|end| Op::Word { place, told, end }).await
     }
 }
 

@@ -234,3 +234,30 @@ fn a_deletion_waits_for_the_object_and_fails_with_the_cleanup_plan() {
         assert_eq!(verdict == Verdict::Pending, pending, "{status}");
     }
 }
+
+#[test]
+fn what_keeps_a_plan_is_what_fails_or_else_what_waits() {
+    let cases = [
+        (json!([["COMPLETE", "done"], ["IN_PROGRESS", ""]]), None),
+        (
+            json!([["IN_PROGRESS", "waiting for a pod"], ["PENDING", ""]]),
+            Some("step p/0: waiting for a pod"),
+        ),
+        (
+            json!([["IN_PROGRESS", "waiting for a pod"], ["ERROR", "busy"]]),
+            Some("step p/1 is tried again: busy"),
+        ),
+    ];
+    for (steps, expected) in cases {
+        let steps: Vec<Value> = (0..)
+            .zip(steps.as_array().unwrap())
+            .map(|(name, step): (usize, &Value)| {
+                json!({ "name": name.to_string(), "status": step[0], "message": step[1] })
+            })
+            .collect();
+        let plan = json!({ "name": "deploy", "status": "IN_PROGRESS", "uid": "x",
+            "phases": [{ "name": "p", "status": "IN_PROGRESS", "steps": steps }] });
+        let instance = instance(&json!({}), &json!({ "planStatus": { "deploy": plan } }));
+        assert_eq!(trouble(&instance).as_deref(), expected);
+    }
+}

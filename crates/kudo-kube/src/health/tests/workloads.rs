@@ -458,3 +458,69 @@ fn pods() {
         ],
     );
 }
+
+#[test]
+fn pods_say_why_they_are_not_ready_in_words_that_stay_the_same() {
+    let said = |state: Value| {
+        json!({"status": {"phase": "Pending", "containerStatuses": [
+            {"name": "main", "image": "db:1", "state": state}]}})
+    };
+    let again = |state: Value| {
+        json!({"status": {"phase": "Running", "containerStatuses": [{"name": "main", "state": state,
+            "lastState": {"terminated": {"exitCode": 3, "reason": "Error"}}}]}})
+    };
+    check(
+        "v1",
+        "Pod",
+        &[
+            (
+                "image cannot be pulled, now or a moment ago",
+                said(json!({"waiting": {"reason": "ErrImagePull", "message": "rpc error"}})),
+                "… pending (container \"main\": ImagePullBackOff: image \"db:1\" cannot be pulled)",
+            ),
+            (
+                "image could not be pulled and is waited for",
+                said(
+                    json!({"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image"}}),
+                ),
+                "… pending (container \"main\": ImagePullBackOff: image \"db:1\" cannot be pulled)",
+            ),
+            (
+                "a Secret is missing",
+                said(
+                    json!({"waiting": {"reason": "CreateContainerConfigError", "message": "secret \"x\" not found"}}),
+                ),
+                "… pending (container \"main\": CreateContainerConfigError: secret \"x\" not found)",
+            ),
+            (
+                "has ended",
+                said(
+                    json!({"terminated": {"exitCode": 1, "reason": "Error", "message": "the disk\n is full\n"}}),
+                ),
+                "… pending (container \"main\" ended with exit code 1: the disk is full)",
+            ),
+            (
+                "was killed",
+                said(json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}})),
+                "… pending (container \"main\" ended with exit code 137 (OOMKilled))",
+            ),
+            (
+                "ended well",
+                said(json!({"terminated": {"exitCode": 0, "reason": "Completed"}})),
+                "… pending",
+            ),
+            (
+                "waits before it is started again",
+                again(
+                    json!({"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s"}}),
+                ),
+                "… running, but not ready (container \"main\" ended with exit code 3)",
+            ),
+            (
+                "runs again",
+                again(json!({"running": {}})),
+                "… running, but not ready (container \"main\" ended with exit code 3)",
+            ),
+        ],
+    );
+}
