@@ -73,7 +73,9 @@ async fn side_by_side(bed: &Bed) {
     bed.is_whole(3).await;
     bed.sql(0, "CREATE DATABASE mine").await;
     let question = r#". /opt/galera/common.sh; sql localhost "SHOW STATUS LIKE 'wsrep_cluster_size'; SHOW DATABASES""#;
-    let seen = bed.exec("other-0", "mariadb", &["bash", "-c", question]).await;
+    let seen = bed
+        .exec("other-0", "mariadb", &["bash", "-c", question])
+        .await;
     let seen = seen.unwrap();
     assert!(seen.contains("wsrep_cluster_size\t3"), "{seen}");
     assert!(!seen.contains("mine"), "{seen}");

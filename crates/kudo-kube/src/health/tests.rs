@@ -305,7 +305,8 @@ fn instances() {
 
 #[test]
 fn an_instance_that_waits_says_what_its_step_waits_for() {
-    let steps = json!([{"status": "COMPLETE"}, {"status": "IN_PROGRESS", "message": "waiting for a pod"}]);
+    let steps =
+        json!([{"status": "COMPLETE"}, {"status": "IN_PROGRESS", "message": "waiting for a pod"}]);
     let plan = json!({"status": "IN_PROGRESS", "phases": [{"steps": steps}]});
     let waiting = json!({"status": {"planStatus": {"deploy": plan}}});
     let expected = "… plan \"deploy\" is IN_PROGRESS: waiting for a pod";
