@@ -117,9 +117,11 @@ impl Writer {
         make: impl Fn(&Instance) -> Result<Option<Map<String, Value>>, WriteError>,
     ) -> Result<Instance, WriteError> {
         let mut current = self.current.lock().await;
-        self.catch_up(&mut current);
         let mut failures = 0;
         loop {
+            // Before each attempt: a webhook judges a patch before the server sees that it is too old for
+            // a conflict, and may refuse for ever what nobody would write on the latest instance.
+            self.catch_up(&mut current);
             if let Basis::Exactly(version) = basis
                 && current.resource_version().as_deref() != Some(version)
             {

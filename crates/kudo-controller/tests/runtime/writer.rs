@@ -176,6 +176,40 @@ async fn a_change_may_give_up_when_it_sees_what_it_would_change() {
     assert_eq!(server.log(), ["PATCH 409", "GET 200"]);
 }
 
+/// The request for the last plan is to be removed, but nobody answers the webhook; meanwhile the user asks
+/// for another plan, which the webhook will not let be taken away.
+#[tokio::test(start_paused = true)]
+async fn what_the_watch_tells_between_attempts_counts() {
+    for status in [500, 403] {
+        for basis in [Basis::Latest, Basis::Exactly("1")] {
+            let server = Server::new(&[Fate::Failed(status)]);
+            let (writer, store) = writer(&server);
+            let tries = std::cell::Cell::new(0);
+            let patched = writer.patch(basis, |instance| {
+                tries.set(tries.get() + 1);
+                if tries.get() == 1 {
+                    let mut asked = instance.clone();
+                    asked.spec.plan_execution.plan_name = "recover".to_owned();
+                    asked.metadata.resource_version = Some("7".to_owned());
+                    store.observe(&asked);
+                }
+                let over = instance.spec.plan_execution.is_empty();
+                over.then(|| {
+                    Map::from_iter([("spec".to_owned(), json!({ "planExecution": null }))])
+                })
+            });
+            let outcome = patched.await;
+            let seen = outcome.map(|instance| instance.spec.plan_execution.plan_name);
+            let expected = match basis {
+                Basis::Latest => Ok("recover".to_owned()),
+                Basis::Exactly(_) => Err(WriteError::Stale),
+            };
+            assert_eq!(seen, expected);
+            assert_eq!(server.log(), [format!("PATCH {status}")]);
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn metadata_and_spec_are_patched() {
     let server = Server::new(&[Fate::Overtaken]);
