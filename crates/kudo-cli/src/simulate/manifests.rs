@@ -347,7 +347,7 @@ metadata: {name: e}
     #[test]
     fn what_is_no_manifest_is_told_with_its_place() {
         for (text, expected) in [
-            ("a: [", "m.yaml:2:1: expected a value"),
+            ("a: [", "m.yaml:1:5: expected a value"),
             ("\n---\nb: 2\n", "m.yaml:3:1: expected Kubernetes objects"),
             ("[]", "m.yaml:1:1: expected Kubernetes objects"),
         ] {
