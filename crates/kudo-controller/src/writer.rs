@@ -176,8 +176,6 @@ impl Writer {
             _ => {
                 tracing::warn!(instance = %self.key, error = message(error), "cannot write, trying again");
                 self.pause(failures).await;
-                // A refusal may be about what has been changed meanwhile.
-                self.catch_up(current);
                 return Ok(());
             }
         }
