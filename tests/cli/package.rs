@@ -232,6 +232,12 @@ fn one_plan_and_one_template() {
         "confg.yaml",
     ]);
     insta::assert_snapshot!("unknown_template", outcome);
+    environment.write("two/templates/config.yaml", "{{ .Name }}: [\n");
+    assert_eq!(
+        rendered(&["--template", "other.yaml"]),
+        ["deploy/other.yaml", "update/other.yaml"],
+        "what is wrong with another one is not in the way"
+    );
 }
 
 #[test]

@@ -34,7 +34,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Show the Galera operator's life on a real API server with simulated pods
+    /// Show the Galera operator's life on the embedded cluster, or on a real API server with simulated pods
     Demo(demo::Arguments),
     /// Run every check there is: formatting, lints, layers, generated files, tests, docs
     Test(test::Arguments),

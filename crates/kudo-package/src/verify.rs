@@ -34,6 +34,7 @@ pub struct Rule {
 /// read.
 pub const RULES: &[Rule] = &[
     DECODING,
+    manifest::NAMES,
     manifest::VERSIONS,
     parameters::DUPLICATE,
     parameters::NAME,

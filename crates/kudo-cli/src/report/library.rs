@@ -140,7 +140,12 @@ pub(super) fn package(path: &Path, error: &PackageErrors) -> (ExitStatus, Vec<St
 pub(super) fn render(error: &RenderTaskError) -> (ExitStatus, Vec<String>) {
     match error {
         RenderTaskError::UnknownPlan { nearest, .. } => {
-            (ExitStatus::NotFound, did_you_mean(nearest.as_deref()))
+            let list = "list its plans with: kubectl kudo package list plans PACKAGE";
+            let hints = match nearest {
+                Some(nearest) => did_you_mean(Some(nearest)),
+                None => hint(list),
+            };
+            (ExitStatus::NotFound, hints)
         }
         RenderTaskError::UnknownTask { nearest, .. }
         | RenderTaskError::UnknownTemplate { nearest, .. }

@@ -57,6 +57,44 @@ fn rules_have_names_of_their_own() {
 }
 
 #[test]
+fn names_are_those_of_resources() {
+    let long = "a".repeat(64);
+    let name = |name: &str| format!("name: {name:?}\noperatorVersion: 1.0.0\n");
+    let cases = [
+        (name("b;d"), "the name holds ';'"),
+        (name("../../esc"), "the name holds '/'"),
+        (name("B d"), "the name holds 'B'"),
+        (name("-x"), "the name must begin and end"),
+        (name("x."), "the name must begin and end"),
+        (name(&long), "the name has 64 characters"),
+        (name(&long[1..]), ""),
+        (name("my.operator-2"), ""),
+        (
+            "name: x\noperatorVersion: 0.1.0+b1\n".to_owned(),
+            "operatorVersion holds '+'",
+        ),
+        (
+            "name: x\noperatorVersion: 0.1.0-RC1\n".to_owned(),
+            "operatorVersion holds 'R'",
+        ),
+        (
+            "name: x\noperatorVersion: 0.1.0\nappVersion: \"3.0_1\"\n".to_owned(),
+            "appVersion holds '_'",
+        ),
+        ("name: x\noperatorVersion: 0.1.0-rc.1\n".to_owned(), ""),
+    ];
+    for (operator, expected) in cases {
+        let found = findings(
+            "resource-name",
+            &[("operator.yaml", &operator), ("params.yaml", PARAMS)],
+        );
+        let found = found.join("\n");
+        assert_eq!(found.is_empty(), expected.is_empty(), "{operator}{found}");
+        assert!(found.contains(expected), "{operator}{found}");
+    }
+}
+
+#[test]
 fn a_good_package_breaks_no_rule() {
     let package = Package::from_files(files(&[
         ("operator.yaml", OPERATOR),

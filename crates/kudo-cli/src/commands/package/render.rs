@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 use kudo_api::names::default_instance_name;
-use kudo_package::{OperatorDefinition, Task, suggest, yaml};
+use kudo_package::{OperatorDefinition, Task, TaskSpec, suggest, yaml};
 use kudo_template::pipe_pod::{self, WAITER_IMAGE};
 use kudo_template::{
     Action, InstanceIdentity, Limits, PipeArtifact, RenderTaskError, RenderedTask,
@@ -139,6 +139,8 @@ fn render(
         if wanted.is_some_and(|wanted| !templates.contains(&wanted)) {
             continue;
         }
+        // Nothing that is not asked for can be in the way.
+        let task = &only_template(task, wanted);
         match render_task(&engine, definition, instance, &address, task, values) {
             Ok(task) => rendered.extend(documents(&address, task, wanted)),
             // The exact output need not be objects, nor even YAML.
@@ -160,6 +162,21 @@ fn render(
         });
     }
     Ok(rendered)
+}
+
+/// A task as it would be with that template alone.
+fn only_template(task: &Task, wanted: Option<&str>) -> Task {
+    let mut task = task.clone();
+    if let (
+        Some(wanted),
+        TaskSpec::Apply { resources }
+        | TaskSpec::Delete { resources }
+        | TaskSpec::Toggle { resources, .. },
+    ) = (wanted, &mut task.spec)
+    {
+        resources.retain(|name| name == wanted);
+    }
+    task
 }
 
 /// The tasks of all plans, or of one, in the order in which they are written.
