@@ -142,11 +142,11 @@ fn render(
         // Nothing that is not asked for can be in the way.
         let task = &only_template(task, wanted);
         match render_task(&engine, definition, instance, &address, task, values) {
-            Ok(task) => rendered.extend(documents(&address, task, wanted)),
+            Ok(task) => rendered.extend(documents(&address, task)),
             // The exact output need not be objects, nor even YAML.
             Err(RenderTaskError::Objects(_) | RenderTaskError::PipePod { .. }) if arguments.raw => {
                 let values = step_values(definition, instance, &address, values);
-                let texts = texts(&engine, definition, &address, task, &values, wanted)?;
+                let texts = texts(&engine, definition, &address, task, &values)?;
                 rendered.extend(texts);
             }
             Err(error) => return Err(error.into()),
@@ -232,11 +232,9 @@ fn texts(
     address: &StepAddress,
     task: &Task,
     values: &Values,
-    wanted: Option<&str>,
 ) -> Result<Vec<Rendered>, RenderTaskError> {
     let templates = task.spec.templates().into_iter();
     templates
-        .filter(|template| wanted.is_none_or(|wanted| wanted == *template))
         .filter_map(|template| definition.templates.get_key_value(template))
         .map(|(name, text)| {
             Ok(Rendered {
@@ -252,11 +250,7 @@ fn texts(
         .collect()
 }
 
-fn documents(
-    address: &StepAddress,
-    task: RenderedTask,
-    wanted: Option<&str>,
-) -> impl Iterator<Item = Rendered> {
+fn documents(address: &StepAddress, task: RenderedTask) -> impl Iterator<Item = Rendered> {
     let mut rendered_documents = task.documents;
     match &task.action {
         Action::Pipe { artifacts, .. } => {
@@ -279,10 +273,8 @@ fn documents(
         }
         Action::Operator { .. } | Action::Apply | Action::Delete | Action::Dummy { .. } => {}
     }
-    let matching = rendered_documents
-        .into_iter()
-        .filter(move |document| wanted.is_none_or(|wanted| wanted == document.template));
-    matching.map(move |document| Rendered {
+    let documents = rendered_documents.into_iter();
+    documents.map(move |document| Rendered {
         address: address.clone(),
         task: task.task.clone(),
         kind: applied::word(&task.action).to_owned(),
