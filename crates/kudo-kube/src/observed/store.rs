@@ -7,6 +7,7 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::Notify;
@@ -210,24 +211,12 @@ impl Store {
 
     /// Drops followers that are no more.
     pub(super) fn forget_followers(&mut self, instance: &InstanceKey) {
-        if let Entry::Occupied(mut followers) = self.followers.entry(instance.clone()) {
-            followers
-                .get_mut()
-                .retain(|follower| follower.strong_count() > 0);
-            if followers.get().is_empty() {
-                followers.remove();
-            }
-        }
+        forget_dropped(&mut self.followers, instance);
     }
 
     /// Drops waiters that are no more.
     pub(super) fn forget_waiters(&mut self, key: &ObjectKey) {
-        if let Entry::Occupied(mut waiters) = self.waiters.entry(key.clone()) {
-            waiters.get_mut().retain(|waiter| waiter.strong_count() > 0);
-            if waiters.get().is_empty() {
-                waiters.remove();
-            }
-        }
+        forget_dropped(&mut self.waiters, key);
     }
 
     /// Asks to be told which instances' readiness may have changed.
@@ -395,6 +384,16 @@ impl Dirty {
                 Some(instance) => return instance,
                 None => self.marked.notified().await,
             }
+        }
+    }
+}
+
+/// Drops those under a key that are no more, and the key with the last of them.
+fn forget_dropped<K: Clone + Eq + Hash>(asked: &mut HashMap<K, Vec<Weak<Notify>>>, key: &K) {
+    if let Entry::Occupied(mut known) = asked.entry(key.clone()) {
+        known.get_mut().retain(|notify| notify.strong_count() > 0);
+        if known.get().is_empty() {
+            known.remove();
         }
     }
 }
