@@ -202,20 +202,16 @@ fn template(index: usize, kind: &str, version: &str) -> String {
     let name = format!("'{{{{ .Name }}}}-o{index}'");
     let value = format!("'{{{{ .Params.P{} }}}} {version}'", index % PARAMETERS);
     let labels = format!("{{app: o{index}}}");
-    let pod = |value: &str| {
-        format!(
+    let workload = |more: &str| {
+        let pod = format!(
             "template: {{metadata: {{labels: {labels}}}, spec: {{containers: [{{name: c, image: i, env: [{{name: V, \
              value: {value}}}]}}]}}}}"
-        )
+        );
+        format!("spec: {{{more}replicas: 2, selector: {{matchLabels: {labels}}}, {pod}}}")
     };
     let (version, rest) = match kind {
-        "Deployment" | "StatefulSet" => (
-            "apps/v1",
-            format!(
-                "spec: {{replicas: 2, serviceName: s, selector: {{matchLabels: {labels}}}, {}}}",
-                pod(&value)
-            ),
-        ),
+        "Deployment" => ("apps/v1", workload("")),
+        "StatefulSet" => ("apps/v1", workload("serviceName: s, ")),
         "Job" => (
             "batch/v1",
             "spec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: i}]}}}"
@@ -227,11 +223,6 @@ fn template(index: usize, kind: &str, version: &str) -> String {
         ),
         "Secret" => ("v1", format!("stringData: {{v: {value}}}")),
         _ => ("v1", format!("data: {{v: {value}}}")),
-    };
-    let rest = if kind == "Deployment" {
-        rest.replace("serviceName: s, ", "")
-    } else {
-        rest
     };
     format!("apiVersion: {version}\nkind: {kind}\nmetadata: {{name: {name}}}\n{rest}\n")
 }
