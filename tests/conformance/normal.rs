@@ -64,9 +64,8 @@ impl<'a> Normalizer<'a> {
     }
 
     fn document(&mut self, body: &mut Value) {
-        if body["kind"] == "Table" {
-            hide_ages(body);
-        }
+        hide_ages(body);
+        hide_ages(&mut body["object"]);
         self.learn(body);
         self.made_up
             .sort_by_key(|(text, _)| std::cmp::Reverse(text.len()));
@@ -208,6 +207,9 @@ fn hide_list_version(metadata: &mut Map<String, Value>) {
 }
 
 fn hide_ages(table: &mut Value) {
+    if table["kind"] != "Table" {
+        return;
+    }
     for row in table["rows"].as_array_mut().into_iter().flatten() {
         for cell in row["cells"].as_array_mut().into_iter().flatten() {
             if cell.as_str().is_some_and(|text| AGE.is_match(text)) {
