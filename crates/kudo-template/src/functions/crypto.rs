@@ -2,7 +2,7 @@
 
 use aes::Aes256;
 use cbc::cipher::{Block, BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
-use rsa::sha2::Sha256;
+use rsa::sha2::{Sha256, Sha512};
 use sha1::{Digest, Sha1};
 
 use super::arguments::{bytes, text};
@@ -24,6 +24,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     fixed("sha256sum", TEXT, |c, a| {
         hashed(c, a, |bytes| Sha256::digest(bytes).to_vec())
+    }),
+    fixed("sha512sum", TEXT, |c, a| {
+        hashed(c, a, |bytes| Sha512::digest(bytes).to_vec())
     }),
     fixed("adler32sum", TEXT, |c, a| {
         c.budget.steps(bytes(a, 0).len() / 64)?;

@@ -1,6 +1,7 @@
 //! Tokens to the tree.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::lexer::{Kind, Token, tokens};
@@ -170,6 +171,7 @@ impl Parser<'_> {
             match self.peek().kind {
                 Kind::Eof => break,
                 Kind::LeftDelim => {
+                    self.action = Some(self.peek().position);
                     self.next += 1;
                     if self.peek_word() == Kind::Define {
                         self.next += 1;
@@ -234,6 +236,7 @@ impl Parser<'_> {
 
     /// Parses nodes up to `end` or `else`.
     fn list(&mut self) -> Parsed<(Vec<Node>, Ending)> {
+        let opened = self.action;
         let mut nodes = Vec::new();
         while self.peek_word() != Kind::Eof {
             match self.text_or_action()? {
@@ -241,7 +244,12 @@ impl Parser<'_> {
                 Err(ending) => return Ok((nodes, ending)),
             }
         }
-        Err(error_at(self.peek().position, "unexpected EOF"))
+        let mut message = "unexpected EOF".to_owned();
+        if let Some(opened) = opened {
+            let line = Place::of(self.text, opened).line;
+            let _ = write!(message, ": the action at line {line} has no {{{{end}}}}");
+        }
+        Err(error_at(self.peek().position, message))
     }
 
     fn text_or_action(&mut self) -> Parsed<Result<Option<Node>, Ending>> {
@@ -251,7 +259,7 @@ impl Parser<'_> {
             Kind::LeftDelim => {
                 self.action = Some(token.position);
                 let node = self.action();
-                if node.is_ok() {
+                if matches!(node, Ok(Ok(_) | Err(Ending::End))) {
                     self.action = None;
                 }
                 node

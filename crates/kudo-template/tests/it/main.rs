@@ -13,6 +13,7 @@ mod drafts;
 mod go_cases;
 mod handlebars;
 mod hostile;
+mod messages;
 mod pipe_pods;
 mod properties;
 mod tasks;
