@@ -83,6 +83,12 @@ pub enum EnhanceError {
         /// Kind and name of the owner.
         owner: String,
     },
+    /// The template is of the instance whose plan applies it: the plan would wait for its own end.
+    #[error("{object}: a plan cannot apply the instance that runs it")]
+    Itself {
+        /// Kind and name of the object.
+        object: String,
+    },
 }
 
 /// Path of the pod template of a kind that has one.
@@ -108,6 +114,11 @@ pub fn enhance(
         .map_or(("", ""), |gvk| (gvk.group.as_str(), gvk.kind.as_str()));
     let described = format!("{} {:?}", kind_of(&object), name_of(&object));
     let subject = Subject { described };
+    if (group, kind) == (kudo_api::GROUP, "Instance") && name_of(&object) == enhancement.instance {
+        return Err(EnhanceError::Itself {
+            object: subject.described,
+        });
+    }
     let labels = [
         (HERITAGE_LABEL, HERITAGE),
         (OPERATOR_LABEL, enhancement.operator_name),

@@ -37,6 +37,20 @@ pub enum ObjectError {
         /// Path of the field: `apiVersion`, `kind` or `metadata.name`.
         field: &'static str,
     },
+    /// A field that every object has as text is something else, as `name: y`, which YAML 1.1 reads as true.
+    #[error("{template}: line {} of the rendered text: {field} of object{} must be text, but is {found}; put it in quotes", .mark.line, described(.object.as_deref()))]
+    NotText {
+        /// Name of the template.
+        template: String,
+        /// Where the document begins.
+        mark: Mark,
+        /// The object as far as it is known: `Service`.
+        object: Option<String>,
+        /// Path of the field: `apiVersion`, `kind` or `metadata.name`.
+        field: &'static str,
+        /// What it is instead: `a number`, `a boolean` and so on.
+        found: &'static str,
+    },
 }
 
 fn described(object: Option<&str>) -> String {
@@ -63,27 +77,35 @@ fn collect(
     value: Value,
     objects: &mut Vec<Value>,
 ) -> Result<(), ObjectError> {
-    let missing = |object: Option<String>, field| ObjectError::MissingField {
-        template: template.to_owned(),
-        mark,
-        object,
-        field,
-    };
-    let found = match &value {
-        Value::Object(_) => None,
-        Value::Array(_) => Some("a list"),
-        Value::String(_) => Some("text"),
-        Value::Number(_) => Some("a number"),
-        Value::Bool(_) => Some("a boolean"),
+    match &value {
+        Value::Object(_) => {}
         Value::Null => return Ok(()),
-    };
-    if let Some(found) = found {
-        return Err(ObjectError::NotAMap {
-            template: template.to_owned(),
-            mark,
-            found,
-        });
+        other => {
+            return Err(ObjectError::NotAMap {
+                template: template.to_owned(),
+                mark,
+                found: what(other),
+            });
+        }
     }
+    let absent = |object: Option<String>, field, pointer| {
+        let template = template.to_owned();
+        match value.pointer(pointer) {
+            None | Some(Value::Null | Value::String(_)) => ObjectError::MissingField {
+                template,
+                mark,
+                object,
+                field,
+            },
+            Some(other) => ObjectError::NotText {
+                template,
+                mark,
+                object,
+                field,
+                found: what(other),
+            },
+        }
+    };
     let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str);
     let kind = text("/kind").filter(|kind| !kind.is_empty());
     let name = text("/metadata/name").filter(|name| !name.is_empty());
@@ -94,10 +116,10 @@ fn collect(
         (None, None) => None,
     };
     if text("/apiVersion").is_none_or(str::is_empty) {
-        return Err(missing(described, "apiVersion"));
+        return Err(absent(described, "apiVersion", "/apiVersion"));
     }
     let Some(kind) = kind else {
-        return Err(missing(described, "kind"));
+        return Err(absent(described, "kind", "/kind"));
     };
     if kind.ends_with("List") && value.get("items").is_some_and(Value::is_array) {
         let Some(Value::Array(items)) = value.get("items").cloned() else {
@@ -109,8 +131,19 @@ fn collect(
         return Ok(());
     }
     if name.is_none() {
-        return Err(missing(described, "metadata.name"));
+        return Err(absent(described, "metadata.name", "/metadata/name"));
     }
     objects.push(value);
     Ok(())
+}
+
+fn what(value: &Value) -> &'static str {
+    match value {
+        Value::Object(_) => "a map",
+        Value::Array(_) => "a list",
+        Value::String(_) => "text",
+        Value::Number(_) => "a number",
+        Value::Bool(_) => "a boolean",
+        Value::Null => "nothing",
+    }
 }

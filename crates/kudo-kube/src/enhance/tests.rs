@@ -245,6 +245,11 @@ fn faults_of_the_template_are_named() {
                 {"kind": "Deployment", "name": "d", "uid": "u", "controller": true}]})),
             "ConfigMap \"x\": the template makes Deployment \"d\" its controller, so the instance cannot own it",
         ),
+        (
+            json!({"apiVersion": "kudo.dev/v1beta1", "kind": "Instance",
+                "metadata": {"name": "inst", "namespace": "other"}}),
+            "Instance \"inst\": a plan cannot apply the instance that runs it",
+        ),
     ];
     for (object, expected) in cases {
         let error = enhance(object, &Scope::Namespaced, &ENHANCEMENT).unwrap_err();

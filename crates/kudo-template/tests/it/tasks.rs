@@ -260,6 +260,14 @@ fn objects_in_text() {
             "t.yaml: line 1 of the rendered text: object A has no metadata.name",
         ),
         (
+            "apiVersion: v1\nkind: A\nmetadata: {name: y}\n",
+            "t.yaml: line 1 of the rendered text: metadata.name of object A must be text, but is a boolean; put it in quotes",
+        ),
+        (
+            "apiVersion: 1\nkind: A\nmetadata: {name: a}\n",
+            "t.yaml: line 1 of the rendered text: apiVersion of object A/a must be text, but is a number; put it in quotes",
+        ),
+        (
             "a: b: c\n",
             "t.yaml: rendered text is not valid YAML: line 1, column ",
         ),
