@@ -217,7 +217,7 @@ pub(crate) fn repository() -> &'static Path {
 
 /// The program: the one that is named, or the one beside these tests, built if it is older than its
 /// sources.
-fn program() -> &'static Path {
+pub(crate) fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         if let Some(program) = std::env::var_os(PROGRAM_VARIABLE) {

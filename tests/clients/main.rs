@@ -6,6 +6,10 @@
 
 #![cfg(test)]
 
+mod dev;
+#[path = "../cli/environment.rs"]
+#[expect(dead_code, reason = "shared with the tests of the command line")]
+mod environment;
 mod kubectl;
 mod python;
 #[path = "../cluster/server.rs"]

@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use kube::api::DeleteParams;
 
 use crate::bed::{Bed, eventually};
-use crate::galera::{FAST, NAME, backup_claim};
+use crate::galera::{FAST, NAME, backup_claim, next_version};
 use crate::load::{Load, lost};
 
 impl Bed {
@@ -36,26 +36,26 @@ async fn write_for_a_while(bed: &Bed) {
     .await;
 }
 
-/// Scales the cluster and changes it, and kills the manager each time.
+/// Scales, changes and upgrades the cluster, and kills the manager each time.
 async fn changed_while_the_manager_dies(bed: &Bed) {
-    for (parameter, plan) in [
-        ("NODE_COUNT=5", "node_update"),
-        ("NODE_COUNT=3", "node_update"),
+    let version = format!("VERSION={}", next_version());
+    for (parameter, plan, nodes) in [
+        ("NODE_COUNT=5", "node_update", 5),
+        ("NODE_COUNT=3", "node_update", 3),
+        (
+            "CONFIG={innodb_buffer_pool_size: 64M, max_connections: 99}",
+            "update",
+            3,
+        ),
+        (&version, "upgrade", 3),
     ] {
         bed.patiently(&["update", "--instance", NAME, "-p", parameter])
             .await;
         bed.until_step(plan, "statefulset").await;
         bed.kill_manager().await;
         bed.until_complete(plan).await;
+        bed.is_whole(nodes).await;
     }
-    bed.is_whole(3).await;
-    let config = "CONFIG={innodb_buffer_pool_size: 64M, max_connections: 99}";
-    bed.patiently(&["update", "--instance", NAME, "-p", config])
-        .await;
-    bed.until_step("update", "statefulset").await;
-    bed.kill_manager().await;
-    bed.until_complete("update").await;
-    bed.is_whole(3).await;
 }
 
 /// With the manager killed in the middle of each plan.
