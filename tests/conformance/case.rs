@@ -90,6 +90,11 @@ pub(crate) struct Raw {
     #[serde(default)]
     pub(crate) times: usize,
     #[serde(default)]
+    pub(crate) inside: String,
+    /// Repeated as often.
+    #[serde(default)]
+    pub(crate) close: String,
+    #[serde(default)]
     pub(crate) after: String,
 }
 

@@ -256,9 +256,10 @@ impl<'a> Player<'a> {
         let bytes = match (&body, &step.raw) {
             (Some(body), _) => body.to_string().into_bytes(),
             (None, Some(raw)) => {
-                let middle = raw.repeat.repeat(raw.times);
+                let [open, close] = [&raw.repeat, &raw.close].map(|part| part.repeat(raw.times));
                 let (before, after) = (self.fill(&raw.before)?, self.fill(&raw.after)?);
-                [before, middle, after].concat().into_bytes()
+                let parts = [before, open, raw.inside.clone(), close, after];
+                parts.concat().into_bytes()
             }
             (None, None) => Vec::new(),
         };

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::chance::Chance;
 use crate::clock::Clock;
+use crate::depth::{self, MayBeDeep};
 use crate::http::serve;
 pub use crate::http::serve::{ServeError, Serving};
 use crate::http::status::Refusal;
@@ -71,6 +72,7 @@ pub(crate) struct Server {
     pub(crate) chance: Chance,
     pub(crate) store: Store,
     pub(crate) options: SimOptions,
+    pub(crate) may_be_deep: MayBeDeep,
     pub(crate) watches: Arc<tokio::sync::Semaphore>,
     registry: RwLock<Arc<Registry>>,
     /// Tokens and whose they are.
@@ -97,6 +99,7 @@ impl SimCluster {
             store: Store::new(options.window.max(1)),
             watches: Arc::new(tokio::sync::Semaphore::new(options.watches)),
             options,
+            may_be_deep: MayBeDeep::default(),
             registry: RwLock::new(Arc::new(Registry::new(builtin(), 0))),
             tokens: Mutex::default(),
             webhooks: crate::admission::Callers::default(),
@@ -105,8 +108,12 @@ impl SimCluster {
         match saved {
             None => server.seed_objects(),
             Some(saved) => {
-                server.store.restore(saved.version, saved.objects);
-                server.refresh_kinds();
+                // What was stored may be deep, and nothing tells.
+                server.may_be_deep.set();
+                depth::with_room(|| {
+                    server.store.restore(saved.version, saved.objects);
+                    server.refresh_kinds();
+                });
             }
         }
         Self {

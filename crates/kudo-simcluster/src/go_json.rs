@@ -1,7 +1,9 @@
-//! What Go's JSON reader says of a text that is no JSON.
+//! What Go's JSON reader says of a text that is no JSON, and how a text is read that is nested deeply.
 
-/// Go reads nothing that is nested deeper.
-const DEEPEST: usize = 10_000;
+use serde::de::Error as _;
+use serde_json::{Map, Value};
+
+use crate::depth::DEEPEST;
 
 /// What the reader expects next.
 #[derive(Clone, Copy)]
@@ -18,7 +20,108 @@ enum Next {
 
 /// The fault of a text, in the words of `encoding/json`; none where it is JSON.
 pub(crate) fn fault(text: &[u8]) -> Option<String> {
-    Reader { text, place: 0 }.read().err()
+    Reader { text, place: 0 }.read(DEEPEST).err()
+}
+
+/// A part of a text that is JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Token<'a> {
+    /// The bracket that opens an object or a list.
+    Open(u8),
+    Close,
+    /// A key or a value without parts, as it is written.
+    Scalar(&'a [u8]),
+}
+
+/// The parts of a text in their order. Of a text that is no JSON they make no sense.
+pub(crate) struct Tokens<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Tokens<'a> {
+    pub(crate) fn of(text: &'a [u8]) -> Self {
+        Self { rest: text }
+    }
+}
+
+impl<'a> Iterator for Tokens<'a> {
+    type Item = Token<'a>;
+
+    fn next(&mut self) -> Option<Token<'a>> {
+        let is_between = |byte: &u8| b" \t\r\n,:".contains(byte);
+        let start = self.rest.iter().position(|byte| !is_between(byte))?;
+        let rest = &self.rest[start..];
+        let length = match rest[0] {
+            b'"' => quoted(rest),
+            b'{' | b'[' | b'}' | b']' => 1,
+            _ => {
+                let ends = |byte: &u8| b" \t\r\n,:{}[]\"".contains(byte);
+                rest.iter().position(ends).unwrap_or(rest.len())
+            }
+        };
+        let (part, rest) = rest.split_at(length);
+        self.rest = rest;
+        Some(match part[0] {
+            bracket @ (b'{' | b'[') => Token::Open(bracket),
+            b'}' | b']' => Token::Close,
+            _ => Token::Scalar(part),
+        })
+    }
+}
+
+/// The length of the string that a text begins with.
+fn quoted(text: &[u8]) -> usize {
+    let mut place = 1;
+    while let Some(byte) = text.get(place) {
+        place += 1;
+        match byte {
+            b'"' => break,
+            b'\\' => place += 1,
+            _ => {}
+        }
+    }
+    place.min(text.len())
+}
+
+/// Reads a text of any depth that Go reads, too, with no need of stack.
+pub(crate) fn read(text: &[u8]) -> serde_json::Result<Value> {
+    // What is stored may be a little deeper than what is taken.
+    if let Some(fault) = (Reader { text, place: 0 }).read(usize::MAX).err() {
+        return Err(serde_json::Error::custom(fault));
+    }
+    let mut open: Vec<(Value, Option<String>)> = Vec::new();
+    for token in Tokens::of(text) {
+        let value = match token {
+            Token::Open(bracket) => {
+                let empty = match bracket {
+                    b'{' => Value::Object(Map::new()),
+                    _ => Value::Array(Vec::new()),
+                };
+                open.push((empty, None));
+                continue;
+            }
+            Token::Scalar(text) => match open.last_mut() {
+                Some((Value::Object(_), key @ None)) => {
+                    *key = Some(serde_json::from_slice(text)?);
+                    continue;
+                }
+                _ => serde_json::from_slice(text)?,
+            },
+            Token::Close => match open.pop() {
+                Some((value, _)) => value,
+                None => break,
+            },
+        };
+        match open.last_mut() {
+            None => return Ok(value),
+            Some((Value::Object(map), key)) => {
+                map.insert(key.take().unwrap_or_default(), value);
+            }
+            Some((Value::Array(list), _)) => list.push(value),
+            Some(_) => break,
+        }
+    }
+    Err(serde_json::Error::custom("unexpected end of JSON input"))
 }
 
 /// A text that Go reads and Rust does not: halves of surrogate pairs and bytes that are no UTF-8
@@ -67,7 +170,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn read(&mut self) -> Result<(), String> {
+    fn read(&mut self, deepest: usize) -> Result<(), String> {
         let mut open: Vec<u8> = Vec::new();
         let mut next = Next::Value;
         loop {
@@ -80,8 +183,8 @@ impl Reader<'_> {
             next = match (next, byte) {
                 (Next::ValueOrEnd | Next::AfterElement, b']')
                 | (Next::KeyOrEnd | Next::AfterValue, b'}') => self.close(&mut open),
-                (Next::Value | Next::ValueOrEnd, b'{') => self.open(&mut open, b'{')?,
-                (Next::Value | Next::ValueOrEnd, b'[') => self.open(&mut open, b'[')?,
+                (Next::Value | Next::ValueOrEnd, b'{') => self.open(&mut open, b'{', deepest)?,
+                (Next::Value | Next::ValueOrEnd, b'[') => self.open(&mut open, b'[', deepest)?,
                 (Next::Value | Next::ValueOrEnd, byte) => {
                     self.scalar(byte)?;
                     after(&open)
@@ -120,9 +223,9 @@ impl Reader<'_> {
         next
     }
 
-    fn open(&mut self, open: &mut Vec<u8>, bracket: u8) -> Result<Next, String> {
+    fn open(&mut self, open: &mut Vec<u8>, bracket: u8, deepest: usize) -> Result<Next, String> {
         open.push(bracket);
-        if open.len() > DEEPEST {
+        if open.len() > deepest {
             return Err(wrong(bracket, "exceeded max depth"));
         }
         Ok(self.take(if bracket == b'{' {

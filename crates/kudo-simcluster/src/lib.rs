@@ -23,6 +23,7 @@ pub mod container;
 pub mod control_plane;
 pub mod controllers;
 mod crd;
+mod depth;
 mod discovery;
 pub mod field_error;
 mod go_json;

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::cluster::{Server, SimCluster, SimOptions};
+use crate::depth;
 use crate::store::Stored;
 
 /// What the first line says the file is.
@@ -75,8 +76,8 @@ impl SimCluster {
     pub fn start_from(options: SimOptions, path: &Path) -> Result<Self, StateError> {
         match File::open(path) {
             Ok(file) => {
-                let objects = read(path, file)?;
-                Ok(Self::with(options, Some(objects)))
+                // Its objects may be deep.
+                depth::with_room(|| Ok(Self::with(options, Some(read(path, file)?))))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::start(options)),
             Err(source) => Err(StateError::Read {
@@ -184,8 +185,8 @@ fn read_object(line: &[u8]) -> Result<(Arc<str>, Value), String> {
     let Some((resource, text)) = parts else {
         return Err("expected {\"resource\":\"…\",\"object\":{…}}".to_owned());
     };
-    let object: Value = serde_json::from_slice(text)
-        .map_err(|error| format!("the object cannot be read: {error}"))?;
+    let object =
+        depth::read_own(text).map_err(|error| format!("the object cannot be read: {error}"))?;
     let name = object["metadata"]["name"].as_str();
     if name.is_none_or(str::is_empty) {
         return Err("the object has no metadata.name".to_owned());

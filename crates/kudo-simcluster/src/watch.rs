@@ -15,6 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::Instant;
 
 use crate::cluster::Server;
+use crate::depth::Roomy;
 use crate::field_error::{FieldError, invalid_status};
 use crate::http::answer::{self, Body};
 use crate::http::status::Refusal;
@@ -126,7 +127,8 @@ pub(crate) fn open(
         (_, initial) => watch.begin(target.namespace(), initial == Some(true)),
     }
     watch.collect();
-    Ok(answer::stream(JSON, stream::unfold(watch, next)))
+    let events = Roomy::new(stream::unfold(watch, next), &server.may_be_deep);
+    Ok(answer::stream(JSON, events))
 }
 
 /// `sendInitialEvents`, with what it needs beside it.

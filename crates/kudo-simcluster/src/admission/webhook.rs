@@ -10,6 +10,7 @@ use kube::{Client, Config};
 use serde_json::{Value, json};
 
 use super::Operation;
+use crate::depth;
 use crate::http::Call;
 use crate::http::status::Refusal;
 use crate::patch;
@@ -203,7 +204,7 @@ impl Review<'_> {
         let patched = base64::engine::general_purpose::STANDARD
             .decode(encoded)
             .ok()
-            .and_then(|text| serde_json::from_slice::<Value>(&text).ok())
+            .and_then(|text| depth::read(&text).ok())
             .zip(object)
             .and_then(|(patch, object)| patch::json_patch(object, &patch).ok());
         patched.map(Some).ok_or_else(|| {

@@ -40,6 +40,7 @@ mod resources;
 mod revisions;
 mod route;
 mod runner;
+mod shallow;
 mod stateful_set;
 mod template;
 #[cfg(test)]
@@ -155,6 +156,7 @@ impl ControllerOptions {
 ///
 /// Broken watches and refused writes are retried with growing pauses and told through `tracing`.
 pub async fn run(client: Client, options: ControllerOptions) -> kube::Result<()> {
+    let client = shallow::shallow(client);
     let resources = resources::discover(&client).await?;
     Runner::new(client, options).run(resources).await;
     Ok(())

@@ -14,11 +14,14 @@ use serde_json::Value;
 
 use super::JSON;
 use super::status::Refusal;
+use crate::depth;
 
 /// Body of every answer.
 pub(crate) type Body = UnsyncBoxBody<Bytes, Infallible>;
 
 const YAML: &str = "application/yaml";
+/// What is deeper is answered as JSON.
+const DEEPEST_YAML: usize = 1_000;
 const WARNING: HeaderName = HeaderName::from_static("warning");
 
 /// An answer with a body of some type.
@@ -85,7 +88,9 @@ pub(super) async fn to_yaml(response: Response<Body>) -> Response<Body> {
     let (mut parts, body) = response.into_parts();
     let Ok(body) = body.collect().await;
     let bytes = body.to_bytes();
-    let value: Option<Value> = serde_json::from_slice(&bytes).ok();
+    // Lines of YAML are indented, so that what is deep is long.
+    let value = Some(&bytes).filter(|bytes| depth::of_text(bytes) <= DEEPEST_YAML);
+    let value = value.and_then(|bytes| depth::read_own(bytes).ok());
     let text = value.and_then(|value| serde_saphyr::to_string(&value).ok());
     let body = match text {
         Some(text) => {

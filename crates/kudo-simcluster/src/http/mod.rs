@@ -20,12 +20,14 @@ use self::answer::Body;
 use self::path::{Query, Route, route};
 use self::status::Refusal;
 use crate::cluster::Server;
+use crate::depth::{self, MayBeDeep, Roomy};
 use crate::rbac::User;
 
 /// No body may be larger.
 const BODY_LIMIT: usize = 3 * 1024 * 1024;
 /// How long a client may take to send a body.
 const BODY_PATIENCE: Duration = Duration::from_mins(1);
+pub(crate) const JSON_PATCH: &str = "application/json-patch+json";
 pub(crate) const JSON: &str = "application/json";
 
 /// One request, read.
@@ -106,6 +108,7 @@ impl Server {
             }
             Err(_) => return answer::refusal(&Refusal::bad_request("unexpected EOF")),
         };
+        self.may_be_deep.note(depth::of_text(&body));
         let call = Call {
             server: self,
             method: parts.method,
@@ -115,24 +118,50 @@ impl Server {
             user,
             warnings: Mutex::default(),
         };
-        let answered = call.dispatch(parts.uri.path(), upgrade).await;
+        let path = parts.uri.path().to_owned();
+        let may_be_deep = call.may_be_deep(&path);
+        Roomy::new(call.answer(path, upgrade), &may_be_deep).await
+    }
+}
+
+impl Call {
+    /// Whether the request may have to do with something deep, whatever its body is.
+    fn may_be_deep(&self, path: &str) -> MayBeDeep {
+        if self.content_type() == JSON_PATCH {
+            // A few operations can make a deep object of a shallow one.
+            let own = MayBeDeep::default();
+            own.set();
+            return own;
+        }
+        let is_read = [Method::GET, Method::HEAD].contains(&self.method);
+        if !is_read && path.contains("/mutatingwebhookconfigurations") {
+            // So can webhooks.
+            self.server.may_be_deep.set();
+        }
+        self.server.may_be_deep.clone()
+    }
+
+    async fn answer(
+        self,
+        path: String,
+        upgrade: Option<hyper::upgrade::OnUpgrade>,
+    ) -> Response<Body> {
+        let answered = self.dispatch(&path, upgrade).await;
         let mut response = answered.unwrap_or_else(|refusal| answer::refusal(&refusal));
-        let warnings = call
+        let warnings = self
             .warnings
             .lock()
             .map(|mut warnings| std::mem::take(&mut *warnings))
             .unwrap_or_default();
         answer::add_warnings(&mut response, warnings);
-        if call.method == Method::HEAD {
+        if self.method == Method::HEAD {
             *response.body_mut() = http_body_util::Empty::new().boxed_unsync();
-        } else if answer::is_yaml_wanted(&call.headers) {
+        } else if answer::is_yaml_wanted(&self.headers) {
             response = answer::to_yaml(response).await;
         }
         response
     }
-}
 
-impl Call {
     async fn dispatch(
         &self,
         path: &str,

@@ -53,8 +53,21 @@ impl FieldSet {
         Value::Object(fields)
     }
 
+    /// What is below an element is never empty, so nothing below need be asked.
     pub(super) fn is_empty(&self) -> bool {
-        self.members.is_empty() && self.children.values().all(Self::is_empty)
+        self.members.is_empty() && self.children.is_empty()
+    }
+
+    /// Takes the element itself as a member.
+    pub(super) fn add(&mut self, element: &str) {
+        self.members.insert(element.to_owned());
+    }
+
+    /// Puts a set below an element that has nothing below it yet.
+    pub(super) fn nest(&mut self, element: &str, below: Self) {
+        if !below.is_empty() {
+            self.children.insert(element.to_owned(), below);
+        }
     }
 
     pub(super) fn insert(&mut self, path: &[String]) {
@@ -74,17 +87,21 @@ impl FieldSet {
 
     /// What is below an element.
     pub(super) fn below(&self, element: &str) -> Option<&Self> {
-        self.children.get(element).filter(|set| !set.is_empty())
+        self.children.get(element)
     }
 
     pub(super) fn union(&self, other: &Self) -> Self {
         let mut set = self.clone();
-        set.members.extend(other.members.iter().cloned());
-        for (element, inner) in &other.children {
-            let own = set.children.entry(element.clone()).or_default();
-            *own = own.union(inner);
-        }
+        set.extend(other);
         set
+    }
+
+    fn extend(&mut self, other: &Self) {
+        self.members.extend(other.members.iter().cloned());
+        for (element, inner) in &other.children {
+            let own = self.children.entry(element.clone()).or_default();
+            own.extend(inner);
+        }
     }
 
     pub(super) fn intersection(&self, other: &Self) -> Self {
@@ -113,20 +130,24 @@ impl FieldSet {
 
     /// The set with each declared field above a member as a member of its own.
     pub(super) fn with_declared(&self, ty: &TypeRef) -> Self {
-        let mut set = self.clone();
+        let mut set = Self {
+            members: self.members.clone(),
+            children: BTreeMap::new(),
+        };
         for (element, inner) in &self.children {
             let name = element.strip_prefix("f:");
             if name.is_some_and(|name| ty.field(name).is_some()) {
-                set.members.insert(element.clone());
+                set.add(element);
             }
             let below = match name {
                 Some(name) => ty.child(name),
                 None => ty.items(),
             };
-            if let Some(below) = below {
-                set.children
-                    .insert(element.clone(), inner.with_declared(below));
-            }
+            let inner = match below {
+                Some(below) => inner.with_declared(below),
+                None => inner.clone(),
+            };
+            set.nest(element, inner);
         }
         set
     }
@@ -134,16 +155,19 @@ impl FieldSet {
     /// Every member, as messages show it: `.spec.containers[name="web"].image`.
     pub(super) fn paths(&self) -> Vec<String> {
         let mut paths = Vec::new();
-        self.collect(&mut paths, "");
+        self.collect(&mut paths, &mut String::new());
         paths
     }
 
-    fn collect(&self, paths: &mut Vec<String>, prefix: &str) {
+    fn collect(&self, paths: &mut Vec<String>, prefix: &mut String) {
         for member in &self.members {
             paths.push(format!("{prefix}{}", shown(member)));
         }
+        let above = prefix.len();
         for (element, inner) in &self.children {
-            inner.collect(paths, &format!("{prefix}{}", shown(element)));
+            prefix.push_str(&shown(element));
+            inner.collect(paths, prefix);
+            prefix.truncate(above);
         }
     }
 

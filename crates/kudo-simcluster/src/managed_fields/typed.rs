@@ -4,7 +4,7 @@
 //! other lists are told apart by keys or by value; what has no declared type is granular if it is an
 //! object and atomic if it is a list.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
@@ -62,29 +62,25 @@ pub(super) fn item_element(items: &TypeRef, topology: &Topology, item: &Value) -
     format!("k:{}", Value::Object(found))
 }
 
-/// Every path that a value has.
-pub(super) fn field_set(ty: &TypeRef, value: &Value) -> FieldSet {
-    let mut set = FieldSet::default();
-    collect(ty, value, &mut Vec::new(), &mut set);
-    set
-}
-
 /// Templates have a time that is never set; nobody owns it.
 fn is_unset(key: &str, value: &Value) -> bool {
     key == "creationTimestamp" && value.is_null()
 }
 
-fn collect(ty: &TypeRef, value: &Value, path: &mut Vec<String>, set: &mut FieldSet) {
+/// Every path that a value has.
+pub(super) fn field_set(ty: &TypeRef, value: &Value) -> FieldSet {
+    let mut set = FieldSet::default();
     match (shape(ty, value), value) {
         (Shape::Map, Value::Object(map)) => {
             for (key, value) in map.iter().filter(|(key, value)| !is_unset(key, value)) {
-                path.push(format!("f:{key}"));
-                collect(&child(ty, key), value, path, set);
+                let element = format!("f:{key}");
+                let child = child(ty, key);
+                let is_leaf = matches!(shape(&child, value), Shape::Leaf);
                 let is_empty = value.is_null() || value.as_object().is_some_and(Map::is_empty);
-                if is_empty || ty.field(key).is_none() {
-                    set.insert(path);
+                if is_leaf || is_empty || ty.field(key).is_none() {
+                    set.add(&element);
                 }
-                path.pop();
+                set.nest(&element, field_set(&child, value));
             }
         }
         (Shape::List(items, topology), Value::Array(list)) => {
@@ -93,34 +89,60 @@ fn collect(ty: &TypeRef, value: &Value, path: &mut Vec<String>, set: &mut FieldS
                 .map(|item| item_element(items, topology, item))
                 .collect();
             for (element, item) in elements.iter().zip(list) {
-                path.push(element.clone());
-                set.insert(path);
+                set.add(element);
                 // Items that are there twice are owned as they are, with nothing below them.
                 if elements.iter().filter(|other| *other == element).count() == 1 {
-                    collect(items, item, path, set);
+                    set.nest(element, field_set(items, item));
                 }
-                path.pop();
             }
         }
-        _ => set.insert(path),
+        _ => {}
     }
+    set
 }
 
 /// What differs between two values of a type.
 pub(super) fn compare(ty: &TypeRef, old: &Value, new: &Value) -> Comparison {
-    let mut comparison = Comparison::default();
-    differ(ty, Some(old), Some(new), &mut Vec::new(), &mut comparison);
-    comparison
+    differ_below(ty, Some(old), Some(new)).unwrap_or_default()
 }
 
+impl Comparison {
+    /// Puts what differs below an element.
+    fn nest(&mut self, element: &str, below: Self) {
+        self.added.nest(element, below.added);
+        self.modified.nest(element, below.modified);
+        self.removed.nest(element, below.removed);
+    }
+}
+
+/// Compares two values at an element of what they are in.
 fn differ(
     ty: &TypeRef,
     old: Option<&Value>,
     new: Option<&Value>,
-    path: &mut Vec<String>,
-    comparison: &mut Comparison,
+    element: &str,
+    within: &mut Comparison,
 ) {
-    let Some(either) = new.or(old) else { return };
+    let Some(below) = differ_below(ty, old, new) else {
+        match (old, new) {
+            (None, Some(_)) => within.added.add(element),
+            (Some(_), None) => within.removed.add(element),
+            (Some(old), Some(new)) if old != new => within.modified.add(element),
+            _ => {}
+        }
+        return;
+    };
+    within.nest(element, below);
+    match (old, new) {
+        (None, _) => within.added.add(element),
+        (_, None) => within.removed.add(element),
+        _ => {}
+    }
+}
+
+/// What differs in two values; none where they are compared as one, and where there is none.
+fn differ_below(ty: &TypeRef, old: Option<&Value>, new: Option<&Value>) -> Option<Comparison> {
+    let either = new.or(old)?;
     let is_empty = |value: Option<&Value>| match value {
         None | Some(Value::Null) => true,
         Some(Value::Object(map)) => map.is_empty(),
@@ -133,101 +155,61 @@ fn differ(
         }
         _ => true,
     };
-    let leaf = || is_empty(old) && is_empty(new) || !both_shapes;
+    if is_empty(old) && is_empty(new) || !both_shapes {
+        return None;
+    }
+    let mut below = Comparison::default();
     match shape(ty, either) {
-        Shape::Leaf => {
-            return differ_leaf(old, new, path, comparison);
-        }
-        _ if leaf() => return differ_leaf(old, new, path, comparison),
+        Shape::Leaf => return None,
         Shape::Map => {
-            let map = |value: Option<&Value>| value.and_then(Value::as_object).cloned();
-            let (old, new) = (map(old).unwrap_or_default(), map(new).unwrap_or_default());
-            let said = old
-                .iter()
-                .chain(&new)
-                .filter(|(key, value)| !is_unset(key, value));
-            let mut keys: Vec<&String> = said.map(|(key, _)| key).collect();
-            keys.sort_unstable();
-            keys.dedup();
+            let [old_map, new_map] = [old, new].map(|value| value.and_then(Value::as_object));
+            let said = old_map.into_iter().chain(new_map).flatten();
+            let said = said.filter(|(key, value)| !is_unset(key, value));
+            let keys: BTreeSet<&String> = said.map(|(key, _)| key).collect();
             for key in keys {
-                path.push(format!("f:{key}"));
-                differ(
-                    &child(ty, key),
-                    old.get(key),
-                    new.get(key),
-                    path,
-                    comparison,
-                );
-                path.pop();
+                let [old, new] = [old_map, new_map].map(|map| map.and_then(|map| map.get(key)));
+                differ(&child(ty, key), old, new, &format!("f:{key}"), &mut below);
             }
         }
         Shape::List(items, topology) => {
             let old = by_element(items, topology, old);
             let new = by_element(items, topology, new);
-            let mut elements: Vec<&String> = old.keys().chain(new.keys()).collect();
-            elements.sort_unstable();
-            elements.dedup();
+            let elements: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
             for element in elements {
-                path.push(element.clone());
                 let found = (old.get(element), new.get(element));
-                differ_items(items, found, path, comparison);
-                path.pop();
+                differ_items(items, found, element, &mut below);
             }
         }
     }
-    match (old, new) {
-        (None, _) => comparison.added.insert(path),
-        (_, None) => comparison.removed.insert(path),
-        _ => {}
-    }
+    Some(below)
 }
 
-fn differ_items(
+fn differ_items<'a>(
     items: &TypeRef,
-    (old, new): (Option<&Vec<&Value>>, Option<&Vec<&Value>>),
-    path: &mut Vec<String>,
-    comparison: &mut Comparison,
+    (old, new): (Option<&Vec<&'a Value>>, Option<&Vec<&'a Value>>),
+    element: &str,
+    within: &mut Comparison,
 ) {
-    let one = |list: Option<&Vec<&Value>>| match list.map(Vec::as_slice) {
-        Some([one]) => Some((*one).clone()),
+    let one = |list: Option<&Vec<&'a Value>>| match list.map(Vec::as_slice) {
+        Some([one]) => Some(*one),
         _ => None,
     };
     let many = |list: Option<&Vec<&Value>>| list.is_some_and(|list| list.len() > 1);
     match (many(old), many(new)) {
-        (false, false) => differ(
-            items,
-            one(old).as_ref(),
-            one(new).as_ref(),
-            path,
-            comparison,
-        ),
+        (false, false) => differ(items, one(old), one(new), element, within),
         (true, true) => {
             if old != new {
-                comparison.modified.insert(path);
+                within.modified.add(element);
             }
         }
         (true, false) => {
-            differ(items, None, one(new).as_ref(), path, comparison);
-            comparison.removed.insert(path);
+            differ(items, None, one(new), element, within);
+            within.removed.add(element);
         }
         (false, true) => {
-            differ(items, one(old).as_ref(), None, path, comparison);
-            comparison.added.insert(path);
+            differ(items, one(old), None, element, within);
+            within.added.add(element);
         }
-    }
-}
-
-fn differ_leaf(
-    old: Option<&Value>,
-    new: Option<&Value>,
-    path: &[String],
-    comparison: &mut Comparison,
-) {
-    match (old, new) {
-        (None, Some(_)) => comparison.added.insert(path),
-        (Some(_), None) => comparison.removed.insert(path),
-        (Some(old), Some(new)) if old != new => comparison.modified.insert(path),
-        _ => {}
     }
 }
 
@@ -251,12 +233,14 @@ pub(super) fn merge(ty: &TypeRef, live: Option<&Value>, config: Option<&Value>) 
     };
     match (shape(ty, new), old, new) {
         (Shape::Map, Value::Object(old), Value::Object(new)) => {
-            let mut merged = old.clone();
-            for (key, value) in new {
-                let value = merge(&child(ty, key), old.get(key), Some(value));
-                merged.extend(value.map(|value| (key.clone(), value)));
-            }
-            Some(Value::Object(merged))
+            let keys = old
+                .keys()
+                .chain(new.keys().filter(|key| !old.contains_key(*key)));
+            let merged = keys.filter_map(|key| {
+                let value = merge(&child(ty, key), old.get(key), new.get(key));
+                Some((key.clone(), value?))
+            });
+            Some(Value::Object(merged.collect()))
         }
         (Shape::List(items, topology), Value::Array(old), Value::Array(new)) => {
             Some(Value::Array(merge_lists(items, topology, old, new)))
@@ -374,7 +358,7 @@ pub(super) fn problems(ty: &TypeRef, value: &Value) -> Vec<String> {
 }
 
 fn check(ty: &TypeRef, value: &Value, path: &str, found: &mut Vec<String>) {
-    let go = crate::patch::go_print(value);
+    let go = || crate::patch::go_print(value);
     match (ty.get(), value) {
         (Type::Any, _) | (_, Value::Null) => {}
         (Type::Object(_) | Type::Map { .. }, Value::Object(map)) => {
@@ -387,7 +371,7 @@ fn check(ty: &TypeRef, value: &Value, path: &str, found: &mut Vec<String>) {
             }
         }
         (Type::Object(_) | Type::Map { .. }, _) => {
-            found.push(format!("{path}: expected map, got &{{{go}}}"));
+            found.push(format!("{path}: expected map, got &{{{}}}", go()));
         }
         (Type::List { items, topology }, Value::Array(list)) => {
             let mut seen = Vec::new();
@@ -409,7 +393,7 @@ fn check(ty: &TypeRef, value: &Value, path: &str, found: &mut Vec<String>) {
                 check(items, item, &below, found);
             }
         }
-        (Type::List { .. }, _) => found.push(format!("{path}: expected list, got &{{{go}}}")),
+        (Type::List { .. }, _) => found.push(format!("{path}: expected list, got &{{{}}}", go())),
         (Type::Scalar(scalar), _) => {
             let expected = match (scalar, value) {
                 (

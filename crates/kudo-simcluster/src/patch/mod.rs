@@ -6,10 +6,15 @@
 mod go;
 mod strategic;
 
+use json_patch::PatchOperation;
 use serde_json::{Map, Value};
 
+use crate::depth::{self, DEEPEST};
 pub(crate) use go::{kind as go_kind, print as go_print};
 pub use strategic::strategic_merge;
+
+/// A list of operations copies no more bytes of JSON, as servers have it.
+const MOST_COPIED: usize = 3 << 20;
 
 /// Why a patch can't be applied.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -61,12 +66,52 @@ pub fn json_patch(object: &Value, patch: &Value) -> Result<Value, PatchError> {
         detail: error.to_string(),
     };
     let mut patched = object.clone();
+    let mut bounds = Bounds {
+        depth: depth::of(object),
+        copied: 0,
+    };
     for operation in operations {
-        let operation: json_patch::PatchOperation =
+        let operation: PatchOperation =
             serde_json::from_value(operation.clone()).map_err(|error| unfit(&error))?;
+        bounds
+            .take(&patched, &operation)
+            .map_err(|error| unfit(&error))?;
         json_patch::patch(&mut patched, &[operation]).map_err(|error| unfit(&error))?;
     }
     Ok(patched)
+}
+
+/// What keeps a few operations from making much of little.
+struct Bounds {
+    /// The object is nested no deeper.
+    depth: usize,
+    /// Length of what was copied.
+    copied: usize,
+}
+
+impl Bounds {
+    fn take(&mut self, object: &Value, operation: &PatchOperation) -> Result<(), &'static str> {
+        let below = match operation {
+            PatchOperation::Add(add) => depth::of(&add.value),
+            PatchOperation::Replace(replace) => depth::of(&replace.value),
+            PatchOperation::Move(from) => self.depth.saturating_sub(from.from.tokens().count()),
+            PatchOperation::Copy(copy) => {
+                let value = object.pointer(copy.from.as_str()).unwrap_or(&Value::Null);
+                self.copied += value.to_string().len();
+                depth::of(value)
+            }
+            PatchOperation::Remove(_) | PatchOperation::Test(_) => 0,
+        };
+        if self.copied > MOST_COPIED {
+            return Err("too much is copied");
+        }
+        let depth = operation.path().tokens().count() + below;
+        self.depth = self.depth.max(depth);
+        if self.depth > DEEPEST {
+            return Err("exceeded max depth");
+        }
+        Ok(())
+    }
 }
 
 /// Merges objects key by key; null removes, anything else replaces.

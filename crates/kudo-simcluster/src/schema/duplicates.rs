@@ -1,96 +1,77 @@
 //! Fields that a JSON text says twice. A parsed value no longer knows of them.
 
 use std::collections::BTreeSet;
-use std::fmt;
+use std::fmt::Write as _;
 
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use crate::go_json::{self, Token, Tokens};
+
+/// More are not told, as servers have it.
+const MOST: usize = 100;
+
+/// What has been opened and not closed.
+enum Open {
+    /// The keys so far, and whether a key is awaited.
+    Object(BTreeSet<Vec<u8>>, bool),
+    /// How many items there were.
+    List(usize),
+}
 
 /// Paths of the fields that `text` has more than once, each once, in the order of the text. A text
 /// that is not JSON has none: whoever parses it says so.
 pub fn duplicate_fields(text: &[u8]) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut deserializer = serde_json::Deserializer::from_slice(text);
-    let walk = Walk {
-        path: String::new(),
-        found: &mut found,
-    };
-    if walk.deserialize(&mut deserializer).is_err() {
+    if go_json::fault(text).is_some() {
         return Vec::new();
+    }
+    let mut found = Vec::new();
+    let mut path = String::new();
+    // With each, how long the path was above it.
+    let mut open: Vec<(Open, usize)> = Vec::new();
+    for token in Tokens::of(text) {
+        if token == Token::Close {
+            open.pop();
+            leave(&mut open, &mut path);
+            continue;
+        }
+        match (open.last_mut(), token) {
+            (Some((Open::Object(seen, awaited @ true), _)), Token::Scalar(text)) => {
+                *awaited = false;
+                let key = key(text);
+                if !path.is_empty() {
+                    path.push('.');
+                }
+                path.push_str(&key);
+                if !seen.insert(key.into_bytes()) && found.len() < MOST && !found.contains(&path) {
+                    found.push(path.clone());
+                }
+                continue;
+            }
+            (Some((Open::List(count), _)), _) => {
+                let _ = write!(path, "[{count}]");
+                *count += 1;
+            }
+            _ => {}
+        }
+        match token {
+            Token::Open(b'{') => open.push((Open::Object(BTreeSet::new(), true), path.len())),
+            Token::Open(_) => open.push((Open::List(0), path.len())),
+            _ => leave(&mut open, &mut path),
+        }
     }
     found
 }
 
-struct Walk<'a> {
-    path: String,
-    found: &'a mut Vec<String>,
-}
-
-impl<'de> DeserializeSeed<'de> for Walk<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
+/// Goes from a value back to what it is in.
+fn leave(open: &mut [(Open, usize)], path: &mut String) {
+    if let Some((within, above)) = open.last_mut() {
+        path.truncate(*above);
+        if let Open::Object(_, awaited) = within {
+            *awaited = true;
+        }
     }
 }
 
-impl<'de> Visitor<'de> for Walk<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let mut seen = BTreeSet::new();
-        while let Some(key) = map.next_key::<String>()? {
-            let dot = if self.path.is_empty() { "" } else { "." };
-            let path = format!("{}{dot}{key}", self.path);
-            if !seen.insert(key) && !self.found.contains(&path) {
-                self.found.push(path.clone());
-            }
-            map.next_value_seed(Walk {
-                path,
-                found: self.found,
-            })?;
-        }
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        let mut index = 0;
-        while list
-            .next_element_seed(Walk {
-                path: format!("{}[{index}]", self.path),
-                found: self.found,
-            })?
-            .is_some()
-        {
-            index += 1;
-        }
-        Ok(())
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
+/// A key without its quotes and escapes.
+fn key(text: &[u8]) -> String {
+    let read = serde_json::from_slice(text);
+    read.unwrap_or_else(|_| String::from_utf8_lossy(text).into_owned())
 }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::Key;
+use crate::depth;
 use crate::kinds::{Shown, convert};
 use crate::structural::Structural;
 
@@ -71,7 +72,7 @@ impl Entry {
 
     /// The object in its stored version, without `apiVersion` and `kind`.
     pub(crate) fn bare(&self) -> Value {
-        serde_json::from_slice(&self.text).unwrap_or_default()
+        depth::read_own(&self.text).unwrap_or_default()
     }
 
     /// The object as a version shows it.

@@ -332,7 +332,14 @@ pub(super) fn check_defaults(
         let mut pruned = value.clone();
         default::default(schema, &mut pruned);
         let mut unknown = Vec::new();
-        prune::prune(schema, &mut pruned, prune::Place::Inside, "", &mut unknown);
+        let path = &mut String::new();
+        prune::prune(
+            schema,
+            &mut pruned,
+            prune::Place::Inside,
+            path,
+            &mut unknown,
+        );
         if !unknown.is_empty() {
             let words = "must not have unknown fields";
             errors.push(FieldError::invalid_shown(

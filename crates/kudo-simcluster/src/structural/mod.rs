@@ -63,7 +63,8 @@ impl Structural {
     /// Removes fields that the schema does not specify; the answer lists their paths.
     pub fn prune(&self, object: &mut Value) -> Vec<String> {
         let mut removed = Vec::new();
-        prune::prune(&self.source, object, prune::Place::Root, "", &mut removed);
+        let path = &mut String::new();
+        prune::prune(&self.source, object, prune::Place::Root, path, &mut removed);
         removed
     }
 

@@ -1,5 +1,7 @@
 //! Removing what a schema does not specify.
 
+use std::fmt::Write as _;
+
 use serde_json::Value;
 
 use super::{EMBEDDED, PRESERVE, is_on};
@@ -16,54 +18,63 @@ pub(super) fn prune(
     spec: &Value,
     value: &mut Value,
     place: Place,
-    path: &str,
+    path: &mut String,
     removed: &mut Vec<String>,
 ) {
+    let above = path.len();
     match value {
         Value::Array(list) => {
             for (index, item) in list.iter_mut().enumerate() {
-                let path = format!("{path}[{index}]");
-                prune(&spec["items"], item, Place::Inside, &path, removed);
+                let _ = write!(path, "[{index}]");
+                prune(&spec["items"], item, Place::Inside, path, removed);
+                path.truncate(above);
             }
         }
         Value::Object(map) => {
             let is_embedded = is_on(spec, EMBEDDED);
             let is_object = place == Place::Root || is_embedded;
-            let keys: Vec<String> = map.keys().cloned().collect();
-            for key in keys {
-                let dot = if path.is_empty() { "" } else { "." };
-                let below = format!("{path}{dot}{key}");
-                let Some(value) = map.get_mut(&key) else {
-                    continue;
+            map.retain(|key, value| {
+                if !path.is_empty() {
+                    path.push('.');
+                }
+                path.push_str(key);
+                let kept = if is_object && ["apiVersion", "kind", "metadata"].contains(&&**key) {
+                    if is_embedded && key == "metadata" {
+                        prune_metadata(value, path, removed);
+                    }
+                    true
+                } else {
+                    prune_field(spec, key, value, path, removed)
                 };
-                if is_object && key == "metadata" {
-                    if is_embedded {
-                        prune_metadata(value, &below, removed);
-                    }
-                    continue;
-                }
-                if is_object && (key == "apiVersion" || key == "kind") {
-                    continue;
-                }
-                let additional = &spec["additionalProperties"];
-                match &spec["properties"][key.as_str()] {
-                    Value::Object(property) => {
-                        let property = Value::Object(property.clone());
-                        prune(&property, value, Place::Inside, &below, removed);
-                    }
-                    _ if additional.is_object() => {
-                        prune(additional, value, Place::Inside, &below, removed);
-                    }
-                    _ if is_on(spec, PRESERVE) || *additional == true => {}
-                    _ => {
-                        map.remove(&key);
-                        removed.push(below);
-                    }
-                }
-            }
+                path.truncate(above);
+                kept
+            });
         }
         _ => {}
     }
+}
+
+/// Prunes what is in a field; the answer is whether the field itself is specified.
+fn prune_field(
+    spec: &Value,
+    key: &str,
+    value: &mut Value,
+    path: &mut String,
+    removed: &mut Vec<String>,
+) -> bool {
+    let (property, additional) = (&spec["properties"][key], &spec["additionalProperties"]);
+    let known = [property, additional]
+        .into_iter()
+        .find(|known| known.is_object());
+    if let Some(known) = known {
+        prune(known, value, Place::Inside, path, removed);
+        return true;
+    }
+    let kept = is_on(spec, PRESERVE) || *additional == true;
+    if !kept {
+        removed.push(path.clone());
+    }
+    kept
 }
 
 /// The metadata of an embedded object has the fields that every object's metadata has.

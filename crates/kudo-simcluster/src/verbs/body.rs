@@ -4,12 +4,14 @@ use serde_json::Value;
 
 use super::Target;
 use super::options::FieldValidation;
+use crate::depth::DEEPEST_DEFINITION;
 use crate::field_error::{FieldError, invalid_status};
+use crate::go_json::{self, Token, Tokens};
 use crate::http::Call;
 use crate::http::status::Refusal;
 use crate::kinds::Shown;
 use crate::protobuf::{self, ProtobufError};
-use crate::{go_json, schema};
+use crate::{depth, schema};
 
 /// Bodies of objects may be of these types.
 const ACCEPTED: &[&str] = &[
@@ -40,9 +42,9 @@ pub(super) fn parse(call: &Call) -> Result<Value, Refusal> {
 }
 
 pub(super) fn parse_json(text: &[u8]) -> Result<Value, Refusal> {
-    let parsed = serde_json::from_slice(text);
+    let parsed = depth::read(text);
     let parsed = parsed.or_else(|error| match go_json::mended(text) {
-        Some(mended) => serde_json::from_slice(&mended),
+        Some(mended) => depth::read(&mended),
         None => Err(error),
     });
     parsed.map_err(|error| {
@@ -53,7 +55,7 @@ pub(super) fn parse_json(text: &[u8]) -> Result<Value, Refusal> {
 
 /// YAML as appliers send it; JSON is YAML, too.
 pub(super) fn parse_yaml(text: &[u8]) -> Result<Value, Refusal> {
-    if let Ok(value) = serde_json::from_slice(text) {
+    if let Ok(value) = depth::read(text) {
         return Ok(value);
     }
     let bad = |error: &dyn std::fmt::Display| {
@@ -69,8 +71,7 @@ pub(super) fn object(
     target: &Target,
     validation: FieldValidation,
 ) -> Result<Value, Refusal> {
-    if !target.shown.kind.strategy.custom && ["", "application/json"].contains(&call.content_type())
-    {
+    if ["", "application/json"].contains(&call.content_type()) {
         check_text(&target.shown, &call.body)?;
     }
     if call.body.is_empty() {
@@ -111,8 +112,8 @@ pub(super) fn object(
 fn check_text(shown: &Shown, text: &[u8]) -> Result<(), Refusal> {
     let fault = match go_json::fault(text) {
         Some(fault) => fault,
-        None if serde_json::from_slice::<Value>(text).is_ok_and(|value| !value.is_object()) => {
-            let value = serde_json::from_slice::<Value>(text).unwrap_or_default();
+        None if !matches!(Tokens::of(text).next(), Some(Token::Open(b'{'))) => {
+            let value = depth::read(text).unwrap_or_default();
             if value.is_null() {
                 return Ok(());
             }
@@ -158,10 +159,10 @@ fn unfit(shown: &Shown, problem: &str) -> Refusal {
 
 /// Whether the body says that it is of the kind; what it does not say is set.
 fn check_kind(shown: &Shown, value: &mut Value) -> Result<(), Refusal> {
-    if value.is_null() {
+    if value.is_null() && !shown.kind.strategy.custom {
         *value = Value::Object(serde_json::Map::new());
     }
-    if !value.is_object() {
+    if !value.is_object() && !value.is_null() {
         let kind = crate::patch::go_kind(value);
         return Err(Refusal::bad_request(format!(
             "{NO_KIND}: json: cannot unmarshal {kind} into Go value of type {KIND_AND_VERSION}"
@@ -233,9 +234,19 @@ fn check_conversion(shown: &Shown, api_version: &str, kind: &str) -> Result<(), 
     )))
 }
 
+/// Refuses definitions that are nested too deeply.
+pub(super) fn check_depth(shown: &Shown, value: &Value) -> Result<(), Refusal> {
+    if shown.kind.kind == "CustomResourceDefinition" && depth::of(value) > DEEPEST_DEFINITION {
+        let problem = format!("exceeded max depth of {DEEPEST_DEFINITION}");
+        return Err(unfit(shown, &problem));
+    }
+    Ok(())
+}
+
 /// Brings a value into the form of its kind; the answer lists unknown fields, which are gone.
 pub(super) fn decode(shown: &Shown, value: &mut Value) -> Result<Vec<String>, Refusal> {
     let version = shown.version();
+    check_depth(shown, value)?;
     if !shown.kind.strategy.custom {
         return schema::decode(&version.ty, value)
             .map_err(|error| unfit(shown, &error.to_string()));

@@ -7,14 +7,14 @@ use super::options::{self, FieldValidation, WriteOptions};
 use super::update::ATTEMPTS;
 use super::write::{Failed, type_of};
 use super::{Target, body};
+use crate::depth;
 use crate::field_error::{FieldError, invalid_status};
-use crate::http::Call;
 use crate::http::answer::Body;
 use crate::http::status::Refusal;
+use crate::http::{Call, JSON_PATCH};
 use crate::managed_fields::{self, ApplyError, Manager};
 use crate::patch::{self, PatchError};
 
-const JSON_PATCH: &str = "application/json-patch+json";
 const MERGE: &str = "application/merge-patch+json";
 const STRATEGIC: &str = "application/strategic-merge-patch+json";
 const APPLY: &str = "application/apply-patch+yaml";
@@ -59,7 +59,7 @@ impl Call {
         if media == APPLY {
             return Ok(Patch::Apply(body::parse_yaml(&self.body)?));
         }
-        let value: Value = serde_json::from_slice(&self.body)
+        let value = depth::read(&self.body)
             .map_err(|error| Refusal::bad_request(format!("error decoding patch: {error}")))?;
         if media != JSON_PATCH && !value.is_object() {
             return Err(Refusal::bad_request(
@@ -144,7 +144,11 @@ impl Call {
         options: &WriteOptions,
     ) -> Result<Value, Refusal> {
         let mut object = match patch {
-            Patch::Json(patch) => patch::json_patch(old, patch)?,
+            Patch::Json(patch) => {
+                let object = patch::json_patch(old, patch)?;
+                self.server.may_be_deep.note(depth::of(&object));
+                object
+            }
             Patch::Merge(patch) | Patch::Apply(patch) => patch::merge_patch(old, patch)?,
             Patch::Strategic(patch) => {
                 patch::strategic_merge(&target.shown.version().ty, old, patch)?
@@ -205,6 +209,7 @@ impl Call {
                 "error decoding YAML: an object is expected",
             ));
         }
+        body::check_depth(shown, config)?;
         let mut config = config.clone();
         let api_version = shown.api_version();
         let text =
