@@ -30,16 +30,22 @@ pub(crate) fn kinds() -> impl Iterator<Item = GroupVersionKind> {
     kinds.map(|(group, version, kind)| GroupVersionKind::gvk(group, version, kind))
 }
 
-/// Whether what the spec says was accepted, and nothing is left to do.
-pub(crate) fn settled(instance: &Instance) -> bool {
-    let status = instance.status.clone().unwrap_or_default();
+/// Whether what the spec says was accepted; its plan may still run.
+pub(crate) fn accepted(instance: &Instance) -> bool {
     let version = instance.spec.operator_version.name.clone();
     let wanted = Accepted {
         operator_version: version.unwrap_or_default(),
         parameters: instance.spec.parameters.clone(),
     };
+    let status = instance.status.as_ref();
+    status.and_then(|status| status.accepted.as_ref()) == Some(&wanted)
+}
+
+/// Whether what the spec says was accepted, and nothing is left to do.
+pub(crate) fn settled(instance: &Instance) -> bool {
+    let status = instance.status.clone().unwrap_or_default();
     let ready = status.condition("Ready");
-    status.accepted == Some(wanted)
+    accepted(instance)
         && !status.plan_status.values().any(PlanStatus::is_running)
         && instance.spec.plan_execution.is_empty()
         && status.upgraded_from.is_none()

@@ -1,7 +1,7 @@
 //! Operators made up at random: objects, parameters, and plans that deal with each object at most once, so
 //! that what a plan comes to does not depend on the order of its tasks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fastrand::Rng;
 use serde_json::{Value, json};
@@ -16,6 +16,8 @@ pub(super) type Object = (&'static str, String);
 pub(super) struct Effect {
     pub(super) applied: Vec<Object>,
     pub(super) deleted: Vec<Object>,
+    /// Applied or deleted, as the parameter [`TOGGLE`] says.
+    pub(super) toggled: Vec<Object>,
 }
 
 /// An operator in two versions.
@@ -23,12 +25,15 @@ pub(super) struct Operator {
     pub(super) versions: [Value; 2],
     /// By the name of the plan.
     pub(super) effects: BTreeMap<String, Effect>,
-    /// Whether a plan other than `cleanup` deletes something, which may be made anew later.
-    pub(super) deletes: bool,
+    /// What the parameter [`TOGGLE`] says unless it is given.
+    pub(super) toggle: bool,
 }
 
 /// How many parameters there are: `P0` and so on.
 pub(super) const PARAMETERS: usize = 2;
+
+/// The parameter of the Toggle tasks.
+pub(super) const TOGGLE: &str = "T";
 
 /// A name of the plan that nothing but a trigger by hand runs.
 pub(super) const MANUAL: &str = "special";
@@ -56,26 +61,37 @@ impl Operator {
             effects: BTreeMap::new(),
         };
         let all: Vec<usize> = (0..making.objects.len()).collect();
-        making.plan("deploy", &all, &[]);
+        let (applied, toggled) = making.toggle_some(all);
+        making.plan("deploy", &applied, &toggled, &[]);
         for name in ["update", "upgrade"] {
             if making.rng.bool() {
                 let some = making.some();
-                making.plan(name, &some, &[]);
+                let (applied, toggled) = making.toggle_some(some);
+                making.plan(name, &applied, &toggled, &[]);
             }
         }
         if making.rng.bool() {
             let mut some = making.some();
             let deleted = some.split_off(some.len() / 2);
-            making.plan(MANUAL, &some, &deleted);
+            let (applied, toggled) = making.toggle_some(some);
+            making.plan(MANUAL, &applied, &toggled, &deleted);
         }
         if making.rng.bool() {
             let some = making.some();
-            making.plan("cleanup", &[], &some);
+            making.plan("cleanup", &[], &[], &some);
         }
         let trigger = ["deploy", "update"]
             .into_iter()
             .find(|name| making.rng.bool() && making.effects.contains_key(*name));
         making.finish(trigger)
+    }
+
+    /// Objects that plans other than `cleanup` delete, and which may be made anew later.
+    pub(super) fn volatile(&self) -> BTreeSet<&Object> {
+        let plans = self.effects.iter().filter(|(plan, _)| *plan != "cleanup");
+        plans
+            .flat_map(|(_, effect)| effect.deleted.iter().chain(&effect.toggled))
+            .collect()
     }
 }
 
@@ -96,12 +112,18 @@ impl Making<'_> {
         all
     }
 
+    /// Divides objects into those that are applied and those that are toggled.
+    fn toggle_some(&mut self, objects: Vec<usize>) -> (Vec<usize>, Vec<usize>) {
+        objects.into_iter().partition(|_| self.rng.u8(..4) > 0)
+    }
+
     fn object(&self, index: usize) -> Object {
         (self.objects[index], format!("{NAME}-o{index}"))
     }
 
-    fn plan(&mut self, name: &str, applied: &[usize], deleted: &[usize]) {
+    fn plan(&mut self, name: &str, applied: &[usize], toggled: &[usize], deleted: &[usize]) {
         let mut tasks = self.tasks_of(name, "Apply", applied);
+        tasks.extend(self.tasks_of(name, "Toggle", toggled));
         tasks.extend(self.tasks_of(name, "Delete", deleted));
         self.rng.shuffle(&mut tasks);
         let mut steps = Vec::new();
@@ -120,6 +142,7 @@ impl Making<'_> {
         let effect = Effect {
             applied: objects(applied),
             deleted: objects(deleted),
+            toggled: objects(toggled),
         };
         self.effects.insert(name.to_owned(), effect);
     }
@@ -133,8 +156,12 @@ impl Making<'_> {
                 .iter()
                 .map(|index| format!("o{index}.yaml"))
                 .collect();
+            let mut spec = json!({ "resources": resources });
+            if kind == "Toggle" {
+                spec["parameter"] = TOGGLE.into();
+            }
             self.tasks
-                .push(json!({ "name": name, "kind": kind, "spec": { "resources": resources } }));
+                .push(json!({ "name": name, "kind": kind, "spec": spec }));
             names.push(name);
         }
         names
@@ -160,6 +187,7 @@ impl Making<'_> {
     }
 
     fn finish(self, trigger: Option<&str>) -> Operator {
+        let toggle = self.rng.bool();
         let version = |number: &str| {
             let templates: serde_json::Map<String, Value> = self
                 .objects
@@ -172,9 +200,11 @@ impl Making<'_> {
                     )
                 })
                 .collect();
-            let parameters: Vec<Value> = (0..PARAMETERS)
+            let mut parameters: Vec<Value> = (0..PARAMETERS)
                 .map(|index| json!({ "name": format!("P{index}"), "default": "a", "trigger": trigger }))
                 .collect();
+            let default = toggle.to_string();
+            parameters.push(json!({ "name": TOGGLE, "default": default, "trigger": trigger }));
             json!({
                 "metadata": { "name": format!("random-{number}") },
                 "spec": {
@@ -188,10 +218,9 @@ impl Making<'_> {
             })
         };
         let versions = [version("1.0.0"), version("2.0.0")];
-        let special = self.effects.get(MANUAL);
         Operator {
             versions,
-            deletes: special.is_some_and(|effect| !effect.deleted.is_empty()),
+            toggle,
             effects: self.effects,
         }
     }

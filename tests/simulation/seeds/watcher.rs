@@ -8,6 +8,7 @@ use kube::Api;
 use kube::runtime::{WatchStreamExt, watcher};
 use kudo_api::Instance;
 use kudo_api::instance::PlanStatus;
+use kudo_api::names::CLEANUP_PLAN;
 use tokio::task::JoinSet;
 
 use crate::world::{NAMESPACE, World};
@@ -22,9 +23,18 @@ pub(super) struct Watcher {
 struct Seen {
     /// Steps that were complete, by execution.
     complete: BTreeMap<String, Vec<String>>,
-    /// Plans that were completed, in order, with the execution.
-    plans: Vec<(String, String)>,
+    ended: Vec<Ended>,
     wrong: Vec<String>,
+}
+
+/// A plan that was completed.
+#[derive(Clone, Debug)]
+pub(super) struct Ended {
+    pub(super) plan: String,
+    /// The execution.
+    uid: String,
+    /// The parameters that it went by.
+    pub(super) parameters: BTreeMap<String, String>,
 }
 
 impl Watcher {
@@ -46,9 +56,13 @@ impl Watcher {
     }
 
     /// Plans that were completed so far, in order.
+    pub(super) fn ended(&self) -> Vec<Ended> {
+        self.seen.lock().unwrap().ended.clone()
+    }
+
+    /// Their names.
     pub(super) fn plans(&self) -> Vec<String> {
-        let seen = self.seen.lock().unwrap();
-        seen.plans.iter().map(|(plan, _)| plan.clone()).collect()
+        self.ended().into_iter().map(|ended| ended.plan).collect()
     }
 
     /// What was seen and must not be.
@@ -72,12 +86,21 @@ impl Seen {
             self.wrong
                 .push(format!("several plans at once: {running:?}"));
         }
+        let accepted = status.accepted.as_ref();
+        let parameters = accepted.map(|accepted| &accepted.parameters);
+        let deleted = instance.metadata.deletion_timestamp.is_some();
         for (name, plan) in &status.plan_status {
-            self.note_plan(name, plan);
+            self.note_plan(name, plan, parameters, deleted);
         }
     }
 
-    fn note_plan(&mut self, name: &str, plan: &PlanStatus) {
+    fn note_plan(
+        &mut self,
+        name: &str,
+        plan: &PlanStatus,
+        parameters: Option<&BTreeMap<String, String>>,
+        deleted: bool,
+    ) {
         if plan.uid.is_empty() {
             return;
         }
@@ -98,11 +121,18 @@ impl Seen {
             self.wrong
                 .push(format!("{execution}: {step} was complete and is run again"));
         }
-        let ended = (name.to_owned(), plan.uid.clone());
-        if plan.status == "COMPLETE" && !self.plans.contains(&ended) {
-            self.plans.push(ended);
+        let is_known = |ended: &Ended| ended.plan == name && ended.uid == plan.uid;
+        if plan.status == "COMPLETE" && !self.ended.iter().any(is_known) {
+            self.ended.push(Ended {
+                plan: name.to_owned(),
+                uid: plan.uid.clone(),
+                parameters: parameters.cloned().unwrap_or_default(),
+            });
         }
-        if plan.status == "FATAL_ERROR" {
+        // A deletion does not wait for the plan that runs.
+        let interrupted =
+            deleted && plan.message == format!("interrupted by plan {CLEANUP_PLAN:?}");
+        if plan.status == "FATAL_ERROR" && !interrupted {
             self.wrong
                 .push(format!("{execution} failed: {}", plan.message));
         }
