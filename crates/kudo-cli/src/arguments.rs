@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+use crate::Rules;
 use crate::cluster::Session;
 use crate::commands::{
     completion, dev, diagnostics, get, init, install, package, plan, repo, search, test, uninstall,
@@ -127,6 +128,10 @@ pub(crate) struct Global {
     /// The embedded cluster that stands for the one that these flags mean.
     #[arg(skip)]
     pub(crate) simulated: Option<Session>,
+
+    /// What the manager refuses.
+    #[arg(skip)]
+    pub(crate) rules: Option<Rules>,
 }
 
 /// Formats of data on standard output. (Without a text for each, help stays one line a flag.)

@@ -114,6 +114,14 @@ impl Session {
         Api::namespaced(self.client.clone(), &self.namespace)
     }
 
+    /// The same cluster, in another namespace.
+    pub(crate) fn in_namespace(&self, namespace: &str) -> Self {
+        Self {
+            namespace: namespace.to_owned(),
+            ..self.clone()
+        }
+    }
+
     /// A name in the session's namespace.
     pub(crate) fn named(&self, name: &str) -> Named {
         Named::new(&self.namespace, name)
@@ -193,10 +201,7 @@ impl Session {
             .as_deref()
             .filter(|namespace| !namespace.is_empty())
             .unwrap_or(&self.namespace);
-        let session = Self {
-            namespace: namespace.to_owned(),
-            ..self.clone()
-        };
+        let session = self.in_namespace(namespace);
         if !name.is_empty()
             && let Some(version) = session.find(name).await?
         {

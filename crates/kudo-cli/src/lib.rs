@@ -33,6 +33,8 @@ use std::process::ExitCode;
 
 use futures::future::BoxFuture;
 use kube::Client;
+use kudo_api::Instance;
+use kudo_package::OperatorDefinition;
 
 pub use exit::ExitStatus;
 
@@ -40,18 +42,34 @@ pub use exit::ExitStatus;
 /// `--simulate` and `dev` can run a manager in this process without the command line knowing it.
 pub type Manager = fn(Client) -> BoxFuture<'static, ()>;
 
+/// Why a change of an instance is refused; nothing if it is not. Asked with the instance as it is, as it is to be,
+/// what the operator version holds that it is to have, and what the one holds that it has, if that is known. The
+/// binary gives one: the rules are the manager's.
+pub type Rules =
+    fn(&Instance, Instance, &OperatorDefinition, Option<&OperatorDefinition>) -> Option<String>;
+
+/// What the binary gives the command line, which does not know the manager.
+#[derive(Clone, Copy, Debug)]
+pub struct Engine {
+    /// A manager.
+    pub manager: Manager,
+    /// What it refuses.
+    pub rules: Rules,
+}
+
 /// Runs the command line with the given arguments, the program's name first.
-pub fn run<I>(arguments: I, manager: Manager) -> ExitCode
+pub fn run<I>(arguments: I, engine: Engine) -> ExitCode
 where
     I: IntoIterator<Item = OsString>,
 {
-    let cli = match arguments::parse(arguments.into_iter().collect()) {
+    let mut cli = match arguments::parse(arguments.into_iter().collect()) {
         Ok(cli) => cli,
         Err(error) => return usage::end(&error).into(),
     };
+    cli.global.rules = Some(engine.rules);
     usage::log(cli.global.verbosity);
     let output = output::Output::new(&cli.global);
-    let ended = commands::run(cli, &output, manager);
+    let ended = commands::run(cli, &output, engine.manager);
     let status = match ended.as_ref().map_err(report::report) {
         Ok(()) | Err(None) => ExitStatus::Done,
         Err(Some(report)) => {

@@ -6,7 +6,7 @@ use kube::{Api, ResourceExt};
 use kudo_api::{Instance, Operator, OperatorVersion};
 use serde_json::json;
 
-use super::packages::{CONFIG, OPERATOR};
+use super::packages::{CONFIG, OPERATOR, PARAMS};
 use super::{Setting, deploy};
 use crate::harness::{SOON, cluster, object};
 
@@ -603,4 +603,65 @@ async fn uninstalling_removes_the_instance_alone() {
         .wait_for::<Instance>("small-instance", "is gone", SOON, gone)
         .await;
     assert_eq!(everything(&setting).await, ["small", "small-0.1.0"]);
+}
+
+/// Where no webhook is installed, a change that the manager refuses would stay in the spec.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_manager_would_refuse_is_not_written() {
+    let setting = Setting::new().await;
+    let (_, deploy_plan) = OPERATOR.split_once("  deploy:\n").unwrap();
+    let plans = format!("{OPERATOR}  first:\n{deploy_plan}  second:\n{deploy_plan}");
+    let parameters = PARAMS
+        .replace("- name: GREETING\n", "- name: GREETING\n  trigger: first\n")
+        .replace("- name: COUNT\n", "- name: COUNT\n  trigger: second\n");
+    for (folder, version) in [("small", "0.1.0"), ("newer", "0.2.0")] {
+        setting.version(folder, version);
+        let operator = plans.replace(
+            "operatorVersion: 0.1.0",
+            &format!("operatorVersion: {version}"),
+        );
+        setting
+            .environment
+            .write(&format!("{folder}/operator.yaml"), &operator);
+        setting
+            .environment
+            .write(&format!("{folder}/params.yaml"), &parameters);
+    }
+    setting.install();
+    setting.record(deploy("COMPLETE", "1", "")).await;
+    let refused = async |arguments: &str, said: &str| {
+        let before = setting.instance().await.resource_version();
+        let outcome = setting.run(arguments).expect_code(3);
+        assert!(outcome.stderr.contains(said), "{arguments}: {outcome}");
+        assert_eq!(outcome.stdout, "", "{arguments}");
+        let after = setting.instance().await.resource_version();
+        assert_eq!(before, after, "{arguments}");
+        assert_eq!(
+            everything(&setting).await,
+            ["small", "small-0.1.0", "small-instance"],
+            "{arguments}"
+        );
+    };
+    let instance = "--instance small-instance";
+    refused(
+        &format!("update {instance} -p COUNT=4 -p GREETING=hi"),
+        "the change triggers several plans at once: first, second",
+    )
+    .await;
+    refused(
+        &format!("upgrade ./newer {instance} -p GREETING=hi"),
+        "the upgrade to \"small-0.2.0\" can't come together with a change of parameters (GREETING)",
+    )
+    .await;
+    setting.record(deploy("IN_PROGRESS", "2", "")).await;
+    refused(
+        &format!("update {instance} -p GREETING=hi"),
+        "plan \"deploy\" is running",
+    )
+    .await;
+    refused(
+        &format!("upgrade ./newer {instance}"),
+        "plan \"deploy\" is running: the upgrade to \"small-0.2.0\" has to wait",
+    )
+    .await;
 }

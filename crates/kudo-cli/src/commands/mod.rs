@@ -11,6 +11,7 @@ pub(crate) mod operator_version;
 pub(crate) mod package;
 pub(crate) mod plan;
 pub(crate) mod repo;
+pub(crate) mod rules;
 pub(crate) mod search;
 pub(crate) mod test;
 pub(crate) mod uninstall;

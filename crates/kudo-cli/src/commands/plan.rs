@@ -8,6 +8,8 @@ use kudo_api::{Instance, OperatorVersion};
 use kudo_package::suggest;
 use serde_json::json;
 
+use super::operator_version::definition_of;
+use super::rules::check_change;
 use super::update::change;
 use crate::arguments::{Format, Global, WaitArgs};
 use crate::cluster::Session;
@@ -195,6 +197,8 @@ async fn trigger(arguments: &TriggerArgs, global: &Global, output: &Output) -> R
 
     let uid = uuid::Uuid::new_v4().to_string();
     let spec = json!({ "planExecution": { "planName": plan, "uid": uid } });
+    let definition = definition_of(&version)?;
+    check_change(&session, global.rules, &instance, &spec, &definition).await?;
     let instance = change(&session, instance, &spec, |before, now| {
         before.plan_execution == now.plan_execution
     })

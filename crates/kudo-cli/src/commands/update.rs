@@ -9,6 +9,7 @@ use kudo_template::InstanceIdentity;
 use serde_json::{Value, json};
 
 use super::operator_version::{check_parameters, check_plan, definition_of, update_plans};
+use super::rules::check_change;
 use crate::arguments::{Format, Global, ParameterArgs, WaitArgs};
 use crate::cluster::Session;
 use crate::error::Error;
@@ -80,6 +81,7 @@ pub(crate) async fn run(
         instance
     } else {
         let patch = json!({ "parameters": changed });
+        check_change(&session, global.rules, &instance, &patch, &definition).await?;
         let patched = change(&session, instance, &patch, |before, now| {
             changed
                 .keys()

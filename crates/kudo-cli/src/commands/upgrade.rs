@@ -14,6 +14,7 @@ use super::operator_version::{
     Provision, check_kubernetes_of, check_parameters, check_plan, check_tree, definition_of,
     upgrade_plan, warn_of_choice,
 };
+use super::rules::check_change;
 use super::update::{change, changes};
 use crate::arguments::{Format, Global, ParameterArgs, VersionChoice, WaitArgs};
 use crate::cluster::Session;
@@ -113,16 +114,18 @@ pub(crate) async fn run(
     check_plan(&session, definition, identity, plan, &values).await?;
     let provisions = target.check(&session, identity, plan, &values).await?;
 
-    let mut objects: Vec<Value> = Vec::new();
-    for provision in &provisions {
-        provision.write(&session, output).await?;
-        objects.extend(provision.objects());
-    }
     let version = target.version(&session.namespace);
     let mut spec = json!({ "operatorVersion": { "name": version.name_any() } });
     let changed = changes(&instance, &given);
     if !changed.is_empty() {
         spec["parameters"] = json!(changed);
+    }
+    check_change(&session, global.rules, &instance, &spec, definition).await?;
+
+    let mut objects: Vec<Value> = Vec::new();
+    for provision in &provisions {
+        provision.write(&session, output).await?;
+        objects.extend(provision.objects());
     }
     let instance = change(&session, instance, &spec, |before, now| {
         before.operator_version == now.operator_version && before.parameters == now.parameters

@@ -118,33 +118,9 @@ impl Change {
         };
         let subject = Subject::new(&self.instance);
         let given = &self.instance.spec.parameters;
-        let added = match &self.accepted {
-            Some(accepted) => pinned_parameters(&accepted.parameters, given, definition),
-            None => BTreeMap::new(),
-        };
-        let parameters = with_added(given, &added);
-        let wanted = Side {
-            parameters: &parameters,
-            ..subject.wanted(Some(definition))
-        };
-        let accepted = self.accepted.as_ref().map(|accepted| Side {
-            operator_version: &accepted.operator_version,
-            parameters: &accepted.parameters,
-            definition: replaced.map_or(Some(definition), Lookup::found),
-        });
-        let deleting = self.instance.metadata.deletion_timestamp.is_some();
-        let verdict = admission::admit(&Question {
-            accepted: if deleting {
-                accepted.or(Some(wanted))
-            } else {
-                accepted
-            },
-            wanted,
-            definition,
-            request: self.request(&subject),
-            running: self.running.as_deref(),
-            deleting,
-        });
+        let parameters = self.pinned(definition);
+        let former = replaced.map_or(Some(definition), Lookup::found);
+        let verdict = self.admit(&subject, definition, &parameters, former);
         match verdict {
             Verdict::Refuse(refusal) => self.deny(&refusal.message),
             Verdict::Unchanged | Verdict::Accept { plan: None, .. } => {
@@ -164,6 +140,47 @@ impl Change {
                 Answer::Allow(self.schedule(&subject, definition, parameters, &plan, uid))
             }
         }
+    }
+
+    /// The parameters wanted, with those that stay as they are.
+    fn pinned(&self, definition: &OperatorDefinition) -> BTreeMap<String, String> {
+        let given = &self.instance.spec.parameters;
+        let added = match &self.accepted {
+            Some(accepted) => pinned_parameters(&accepted.parameters, given, definition),
+            None => BTreeMap::new(),
+        };
+        with_added(given, &added)
+    }
+
+    fn admit(
+        &self,
+        subject: &Subject<'_>,
+        definition: &OperatorDefinition,
+        parameters: &BTreeMap<String, String>,
+        former: Option<&OperatorDefinition>,
+    ) -> Verdict {
+        let wanted = Side {
+            parameters,
+            ..subject.wanted(Some(definition))
+        };
+        let accepted = self.accepted.as_ref().map(|accepted| Side {
+            operator_version: &accepted.operator_version,
+            parameters: &accepted.parameters,
+            definition: former,
+        });
+        let deleting = self.instance.metadata.deletion_timestamp.is_some();
+        admission::admit(&Question {
+            accepted: if deleting {
+                accepted.or(Some(wanted))
+            } else {
+                accepted
+            },
+            wanted,
+            definition,
+            request: self.request(subject),
+            running: self.running.as_deref(),
+            deleting,
+        })
     }
 
     /// What is asked for explicitly, and was not before.
@@ -227,6 +244,22 @@ impl Change {
             code: FORBIDDEN,
             message: format!("failed to {what} Instance {namespace}/{name}: {problem}"),
         }
+    }
+}
+
+/// Why a change of an instance is refused, for whoever would make it and asks beforehand; nothing if it is not.
+/// `former` is what the operator version holds that was last accepted, if it is known.
+pub fn refusal(
+    before: &Instance,
+    after: Instance,
+    wanted: &OperatorDefinition,
+    former: Option<&OperatorDefinition>,
+) -> Option<String> {
+    let change = Change::update(before, after)?;
+    let subject = Subject::new(&change.instance);
+    match change.admit(&subject, wanted, &change.pinned(wanted), former) {
+        Verdict::Refuse(refusal) => Some(refusal.message),
+        Verdict::Unchanged | Verdict::Accept { .. } => None,
     }
 }
 
