@@ -201,6 +201,9 @@ pub(crate) enum Error {
         /// Whether that is the one that was to be installed.
         same_version: bool,
     },
+    /// An instance that a task would install exists, and is not the parent's.
+    #[error("instance {child} exists already, and is not a child of {parent}")]
+    ForeignChild { child: Named, parent: Named },
     /// The operator version does not exist.
     #[error("operator version {version} does not exist")]
     NoOperatorVersion {

@@ -167,7 +167,7 @@ pub(crate) async fn check_plan(
 
 /// Renders a plan as the manager will, and those of the children that it installs: their parameters are
 /// checked before the parent begins to install them. Children that are among `existing` keep the
-/// values they have, and run what an upgrade runs.
+/// values they have, and run what an upgrade runs; one that is somebody else's is refused.
 pub(crate) fn check_tree(
     tree: &Tree,
     definition: &OperatorDefinition,
@@ -203,7 +203,8 @@ pub(crate) fn check_tree(
         let found = existing.iter().find(|found| found.name_any() == *name);
         let plan = found.map_or(DEPLOY_PLAN, |_| upgrade_plan(child));
         let current = found.map(|found| found.spec.parameters.clone());
-        check_parameters(child, &current.unwrap_or_default(), parameters)
+        check_owner(found, instance)
+            .and_then(|()| check_parameters(child, &current.unwrap_or_default(), parameters))
             .and_then(|values| check_tree(tree, child, identity, plan, &values, existing))
             .map_err(|error| {
                 let parent = definition_name(definition);
@@ -211,6 +212,25 @@ pub(crate) fn check_tree(
             })?;
     }
     Ok(())
+}
+
+/// Refuses to make a child of an instance that somebody else has made.
+fn check_owner(found: Option<&Instance>, parent: InstanceIdentity<'_>) -> Result<(), Error> {
+    let Some(found) = found else {
+        return Ok(());
+    };
+    let owned = found
+        .owner_references()
+        .iter()
+        .any(|owner| owner.kind == "Instance" && owner.name == parent.name);
+    if owned {
+        return Ok(());
+    }
+    let named = |name: &str| Named::new(parent.namespace, name);
+    Err(Error::ForeignChild {
+        child: named(&found.name_any()),
+        parent: named(parent.name),
+    })
 }
 
 /// The plan that an upgrade to this version runs.

@@ -256,6 +256,16 @@ fn judge(error: &Error) -> (ExitStatus, Vec<String>) {
                 ],
             )
         }
+        Error::ForeignChild { child, .. } => (
+            Exit::Conflict,
+            vec![
+                "choose another instanceName in the task, or another name for the parent".to_owned(),
+                format!(
+                    "or remove it with: kubectl kudo uninstall --instance {} -n {}",
+                    child.name, child.namespace
+                ),
+            ],
+        ),
         Error::NoOperatorVersion { version, nearest } => (
             Exit::NotFound,
             or_else_hint(nearest.as_deref(), || {

@@ -129,13 +129,18 @@ pub(crate) async fn run(
             &values,
         )
         .await?;
+        let existing: Vec<Instance> = if tree.dependencies.is_empty() {
+            Vec::new()
+        } else {
+            session.list().await?
+        };
         check_tree(
             &tree,
             &package.definition,
             identity,
             DEPLOY_PLAN,
             &values,
-            &[],
+            &existing,
         )?;
     }
     let namespace = if arguments.create_namespace {
