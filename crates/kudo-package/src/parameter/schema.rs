@@ -75,6 +75,9 @@ fn property(parameter: &Parameter) -> Map<String, Value> {
         // An empty text is no value.
         (is_text && parameter.needs_value()).then_some(json!(1)),
     );
+    let is_bounded = parameter.value_type == ValueType::Integer && choices.is_none();
+    add("minimum", is_bounded.then_some(json!(i64::MIN)));
+    add("maximum", is_bounded.then_some(json!(i64::MAX)));
     add("x-kudo-immutable", flag(parameter.immutable));
     add("x-kudo-advanced", flag(parameter.advanced));
     add("x-kudo-group", text(&parameter.group));

@@ -14,8 +14,8 @@ use crate::source;
 /// Print the JSON Schema (draft 2020-12) of a package's parameters
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The schema describes values files as -P takes them. Keywords that begin with x-kudo- tell what
-JSON Schema has no word for.
+The schema describes values files with values of their types; -P also takes a text that reads as
+the type. Keywords that begin with x-kudo- tell what JSON Schema has no word for.
 
 Examples:
   # For an editor that checks values files
