@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use jiff::tz::TimeZone;
 use kube::ResourceExt;
 use kudo_api::names::{ACCEPTED_CONDITION, CLEANUP_PLAN};
-use kudo_api::{Instance, OperatorVersion};
+use kudo_api::{Instance, InstanceSpec, OperatorVersion};
 use kudo_package::suggest;
 use serde_json::json;
 
@@ -199,10 +199,7 @@ async fn trigger(arguments: &TriggerArgs, global: &Global, output: &Output) -> R
     let spec = json!({ "planExecution": { "planName": plan, "uid": uid } });
     let definition = definition_of(&version)?;
     check_change(&session, global.rules, &instance, &spec, &definition).await?;
-    let instance = change(&session, instance, &spec, |before, now| {
-        before.plan_execution == now.plan_execution
-    })
-    .await?;
+    let instance = change(&session, instance, &spec, nobody_asked).await?;
     output.result(&format!(
         "Triggered {plan} plan for {} instance",
         session.named(name)
@@ -228,6 +225,11 @@ async fn trigger(arguments: &TriggerArgs, global: &Global, output: &Output) -> R
         "Plan {plan} of {} instance is complete",
         session.named(name)
     ))
+}
+
+/// Whether nobody has asked for a plan meanwhile. The manager takes away a request that is over.
+fn nobody_asked(before: &InstanceSpec, now: &InstanceSpec) -> bool {
+    now.plan_execution == before.plan_execution || now.plan_execution.is_empty()
 }
 
 fn check_plan(
@@ -262,5 +264,39 @@ fn check_plan(
             })
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kudo_api::instance::PlanExecution;
+
+    use super::*;
+
+    #[test]
+    fn a_request_that_is_over_and_taken_away_disturbs_nobody() {
+        let asked = |plan: &str| InstanceSpec {
+            plan_execution: PlanExecution {
+                plan_name: plan.to_owned(),
+                uid: plan.to_owned(),
+                ..PlanExecution::default()
+            },
+            ..InstanceSpec::default()
+        };
+        let none = InstanceSpec::default();
+        let cases = [
+            (none.clone(), none.clone(), true),
+            (asked("recover"), asked("recover"), true),
+            (asked("recover"), none.clone(), true),
+            (none, asked("backup"), false),
+            (asked("recover"), asked("backup"), false),
+        ];
+        for (before, now, undisturbed) in cases {
+            assert_eq!(
+                nobody_asked(&before, &now),
+                undisturbed,
+                "{before:?} {now:?}"
+            );
+        }
     }
 }
