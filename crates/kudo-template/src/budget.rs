@@ -147,7 +147,8 @@ impl Budget {
         self.clock()
     }
 
-    fn clock(&self) -> Result<(), Failure> {
+    /// Looks at the clock: for loops whose single rounds may take long.
+    pub(crate) fn clock(&self) -> Result<(), Failure> {
         if self.started.elapsed() > self.limits.max_wall_time {
             return Err(Failure::Limit(format!(
                 "took longer than {:?}",

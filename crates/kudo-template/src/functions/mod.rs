@@ -102,6 +102,24 @@ pub(crate) struct Function {
     pub(crate) special: Option<Special>,
 }
 
+/// Bytes of text, or elements of a list, that count as one step when a function is given them.
+const GIVEN_PER_STEP: usize = 64;
+
+impl Function {
+    /// Calls it. It may look at all that it is given, which is counted.
+    pub(crate) fn invoke(&self, context: &Context, arguments: &[Value]) -> Output {
+        let given = arguments.iter().map(|argument| match argument {
+            Value::Text(text) => text.as_bytes().len(),
+            Value::List(list) => list.len(),
+            _ => 0,
+        });
+        context
+            .budget
+            .steps(given.sum::<usize>() / GIVEN_PER_STEP)?;
+        (self.call)(context, arguments)
+    }
+}
+
 impl fmt::Debug for Function {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name)

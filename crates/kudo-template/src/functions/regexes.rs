@@ -142,6 +142,7 @@ fn find_all(context: &Context, arguments: &[Value]) -> Output {
     let most = usize::try_from(int(arguments, 2)).unwrap_or(usize::MAX);
     let mut found = Vec::new();
     for part in matches(&regex, haystack).take(most) {
+        context.budget.clock()?;
         context.budget.memory(part.len() + 48)?;
         found.push(Value::text(part.as_bytes()));
     }
@@ -159,6 +160,7 @@ fn replace_all(context: &Context, arguments: &[Value], replace: Replacement) -> 
     let mut out = Vec::with_capacity(haystack.len());
     let mut copied = 0;
     for captures in regex.captures_iter(haystack) {
+        context.budget.clock()?;
         let Some(whole) = captures
             .get(0)
             .filter(|found| !within_character(haystack, found))
@@ -247,6 +249,7 @@ fn split(context: &Context, arguments: &[Value]) -> Output {
     }
     let (mut begin, mut end) = (0, 0);
     for found in matches(&regex, haystack).take(most) {
+        context.budget.clock()?;
         if parts.len() + 1 == most {
             break;
         }

@@ -1,5 +1,7 @@
 //! Sprig's functions over strings, but for case, wrapping and random ones.
 
+use memchr::memmem;
+
 use super::arguments::{any, bytes, flag, int, text};
 use super::cast::to_text;
 use super::{Context, Function, Output, Param, fixed, variadic};
@@ -34,7 +36,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
     fixed("nospace", &[Param::Text], nospace),
     fixed("initials", &[Param::Text], initials),
     fixed("contains", &[Param::Text, Param::Text], |_, a| {
-        Ok(Value::Bool(find(bytes(a, 1), bytes(a, 0)).is_some()))
+        Ok(Value::Bool(
+            memmem::find(bytes(a, 1), bytes(a, 0)).is_some(),
+        ))
     }),
     fixed("hasPrefix", &[Param::Text, Param::Text], |_, a| {
         Ok(Value::Bool(bytes(a, 1).starts_with(bytes(a, 0))))
@@ -94,23 +98,6 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     fixed("fail", &[Param::Text], |_, a| Err(Failure::new(text(a, 0)))),
 ];
-
-/// Where `part` first stands in `whole`.
-pub(super) fn find(whole: &[u8], part: &[u8]) -> Option<usize> {
-    if part.is_empty() {
-        return Some(0);
-    }
-    let (first, rest) = part.split_first()?;
-    let mut from = 0;
-    while let Some(offset) = whole.get(from..)?.iter().position(|byte| byte == first) {
-        let at = from + offset;
-        if whole[at + 1..].starts_with(rest) {
-            return Some(at);
-        }
-        from = at + 1;
-    }
-    None
-}
 
 fn out_of_range() -> Failure {
     Failure::new("runtime error: slice bounds out of range")
@@ -214,10 +201,13 @@ fn repeat(context: &Context, arguments: &[Value]) -> Output {
     clippy::unnecessary_wraps,
     reason = "has the type of all functions in the tables"
 )]
-fn trim_all(_: &Context, arguments: &[Value]) -> Output {
+fn trim_all(context: &Context, arguments: &[Value]) -> Output {
     let cut = text(arguments, 0);
+    context.budget.memory(cut.len() * size_of::<char>())?;
+    let mut cut: Vec<char> = cut.chars().collect();
+    cut.sort_unstable();
     let whole = text(arguments, 1);
-    Ok(whole.trim_matches(|c| cut.contains(c)).into())
+    Ok(whole.trim_matches(|c| cut.binary_search(&c).is_ok()).into())
 }
 
 /// Whether Go takes the byte, read as a character, for a space.
@@ -358,7 +348,7 @@ pub(super) fn split<'a>(whole: &'a [u8], separator: &[u8], count: i64) -> Vec<&'
     let mut parts = Vec::new();
     let mut rest = whole;
     while parts.len() + 1 < most {
-        let Some(at) = find(rest, separator) else {
+        let Some(at) = memmem::find(rest, separator) else {
             break;
         };
         parts.push(&rest[..at]);

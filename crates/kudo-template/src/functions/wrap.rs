@@ -1,7 +1,8 @@
 //! `wrap` and `wrapWith`.
 
+use memchr::memmem;
+
 use super::arguments::{bytes, int};
-use super::strings::find;
 use super::{Context, Function, Output, Param, fixed};
 use crate::budget::Failure;
 use crate::value::Value;
@@ -54,7 +55,7 @@ fn wrapped(
         } else if breaks_words {
             line(&rest[..width])?;
             rest = &rest[width..];
-        } else if let Some(space) = find(&rest[width..], b" ") {
+        } else if let Some(space) = memmem::find(&rest[width..], b" ") {
             line(&rest[..width + space])?;
             rest = &rest[width + space + 1..];
         } else {

@@ -302,7 +302,8 @@ impl State<'_> {
             let place = given.arguments.last().unwrap_or(word);
             values.push(self.valid(last, param(values.len()), place)?);
         }
-        (function.call)(self.context, &values)
+        function
+            .invoke(self.context, &values)
             .map_err(|failure| self.failure(position, whole, calling(name, failure)))
     }
 

@@ -97,7 +97,7 @@ impl<'a> State<'a> {
                 return Err(self.error(position, expression, message));
             }
         }
-        (function.call)(self.context, &values).map_err(|failure| {
+        function.invoke(self.context, &values).map_err(|failure| {
             let failure = match failure {
                 Failure::Message(message) => {
                     Failure::Message(format!("error calling {name}: {message}"))

@@ -60,6 +60,14 @@ fn go_templates_that_hit_a_limit() {
         "{{ wrapWith 1 (repeat 100000 \"x\") (repeat 100000 \"y\") }}",
         "{{ date (repeat 9000000 \"Monday\") now }}",
         "{{ seq 1 1000000000 }}",
+        // Long texts and lists, looked at again and again.
+        "{{ $l := repeat 8000000 \"1\" }}{{ range until 1000000 }}{{ $x := contains \"b\" $l }}{{ end }}",
+        "{{ $l := repeat 8000000 \"1\" }}{{ $m := repeat 8000000 \"1\" }}{{ range until 1000000 }}{{ $x := eq $l $m }}{{ end }}",
+        "{{ $l := repeat 8000000 \" \" }}{{ range until 1000000 }}{{ $x := trim $l }}{{ end }}",
+        "{{ $l := repeat 8000000 \"1\" }}{{ range until 1000000 }}{{ $x := int $l }}{{ end }}",
+        "{{ $l := repeat 8000000 \"1\" }}{{ range until 1000000 }}{{ $x := duration $l }}{{ end }}",
+        "{{ $l := repeat 8000000 \"1\" }}{{ $d := dict $l 1 }}{{ range until 1000000 }}{{ $x := hasKey $d $l }}{{ end }}",
+        "{{ $l := until 1000000 }}{{ range until 1000000 }}{{ $x := has -1 $l }}{{ end }}",
         // Growth by doubling.
         "{{ $s := \"x\" }}{{ range until 100 }}{{ $s = print $s $s }}{{ end }}",
         "{{ $s := \"x\" }}{{ range until 100 }}{{ $s = printf \"%s%s\" $s $s }}{{ end }}",
@@ -188,4 +196,19 @@ fn sensible_recursion_is_no_attack() {
         .spawn(render)
         .unwrap();
     assert_eq!(thread.join().unwrap(), Ok(".".repeat(150)));
+}
+
+/// One call, however long its arguments are, takes time that grows with them and not with their product.
+#[test]
+fn long_arguments_are_read_once() {
+    let templates = [
+        "{{ contains (printf \"%sb\" (repeat 2000000 \"a\")) (repeat 4000000 \"a\") }}",
+        "{{ trimAll (printf \"%sa\" (repeat 2000000 \"b\")) (repeat 4000000 \"a\") | len }}",
+        "{{ splitList (printf \"%sb\" (repeat 2000000 \"a\")) (repeat 4000000 \"a\") | len }}",
+    ];
+    let renderer = Renderer::new(Limits::default());
+    for (template, expected) in templates.into_iter().zip(["false", "0", "1"]) {
+        let rendered = renderer.render_data("t.yaml", template, &json!({}));
+        assert_eq!(rendered.as_deref(), Ok(expected), "{template}");
+    }
 }
