@@ -307,3 +307,59 @@ fn the_least_rights_that_a_package_needs() {
         assert_eq!(binding["subjects"][0]["name"], "mine");
     }
 }
+
+/// A role, and its binding; one of the cluster's roles, bound within the namespace.
+const BINDINGS: &str = "\
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: '{{ .Name }}-own'}
+rules: [{apiGroups: [''], resources: [pods], verbs: [get]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: '{{ .Name }}-own'}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: '{{ .Name }}-own'}
+subjects: [{kind: ServiceAccount, name: default}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: '{{ .Name }}-view'}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view}
+subjects: [{kind: ServiceAccount, name: default}]
+";
+
+#[test]
+fn only_the_roles_that_a_package_binds_may_be_bound() {
+    let environment = TestEnvironment::new();
+    environment.package("small", SMALL);
+    environment.write("small/templates/config.yaml", BINDINGS);
+    let bound = |flags: &str| {
+        let arguments = format!("package rbac small -p SECRET=x -o json {flags}");
+        let arguments: Vec<&str> = arguments.split_whitespace().collect();
+        let printed = environment.run(&arguments).expect_code(0).json();
+        let objects = printed.as_array().unwrap();
+        assert!(
+            objects.iter().all(|object| object["kind"] != "ClusterRole"),
+            "{printed:#}"
+        );
+        let rules = objects
+            .iter()
+            .filter_map(|object| object["rules"].as_array());
+        let bind = rules.flatten().filter(|rule| {
+            let verbs = rule["verbs"].as_array().unwrap();
+            verbs.iter().any(|verb| verb == "bind")
+        });
+        let found: Vec<String> = bind
+            .map(|rule| format!("{} {}", rule["resources"], rule["resourceNames"]))
+            .collect();
+        found.join(", ")
+    };
+    assert_eq!(
+        bound(""),
+        r#"["clusterroles"] ["view"], ["roles"] ["small-instance-own"]"#
+    );
+    assert_eq!(
+        bound("--instance a,b"),
+        r#"["clusterroles"] ["view"], ["roles"] ["a-own","b-own"]"#
+    );
+}

@@ -237,6 +237,65 @@ async fn what_package_rbac_prints_is_enough_for_children_and_pipes() {
     manager.stop().await;
 }
 
+/// A role with a right that the manager has not, bound; and one of the cluster's roles, bound here.
+const BINDINGS: &str = "
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: '{{ .Name }}-own'}
+rules: [{apiGroups: [policy], resources: [poddisruptionbudgets], verbs: [delete]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: '{{ .Name }}-own'}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: '{{ .Name }}-own'}
+subjects: [{kind: ServiceAccount, name: default}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: '{{ .Name }}-view'}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view}
+subjects: [{kind: ServiceAccount, name: default}]
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_package_rbac_prints_is_enough_to_bind_the_package_s_roles() {
+    let namespace = cluster().namespace().await;
+    let account = Account::create(&namespace).await;
+    let environment = TestEnvironment::new()
+        .with_kubeconfig(cluster().kubeconfig())
+        .in_namespace(namespace.name());
+    let bind =
+        json!([{ "name": "bind", "kind": "Apply", "spec": { "resources": ["bindings.yaml"] } }]);
+    environment.package(
+        "binder",
+        &[
+            ("operator.yaml", &one_step_a_task("binder", &bind)),
+            (
+                "params.yaml",
+                "apiVersion: kudo.dev/v1beta1\nparameters: []\n",
+            ),
+            ("templates/bindings.yaml", BINDINGS),
+        ],
+    );
+    let run = |arguments: &str| {
+        let arguments: Vec<&str> = arguments.split(' ').collect();
+        tokio::task::block_in_place(|| environment.run(&arguments)).expect_code(0)
+    };
+    let (name, here) = (account.name, namespace.name());
+    let printed = run(&format!(
+        "package rbac ./binder --instance b --manager-namespace {here} --service-account {name} -o json"
+    ));
+    let objects = printed.stdout.replace("$NAMESPACE", here);
+    apply_all(&namespace, &serde_json::from_str(&objects).unwrap()).await;
+    let manager = NarrowManager::start(&namespace, &account).await;
+    run("install ./binder --instance b");
+    namespace.until_done("b", "deploy").await;
+    namespace.delete_instance("b").await;
+    namespace.until_gone("b").await;
+    assert_eq!(manager.forbidden(), [""; 0]);
+    manager.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_manager_of_a_namespace_may_do_everything_there_and_nothing_elsewhere() {
     let namespace = cluster().namespace().await;

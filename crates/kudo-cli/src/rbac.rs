@@ -17,6 +17,7 @@ pub(crate) const ROLE_BINDING: &str = "kudo-manager-rolebinding";
 /// What watching, applying and deleting objects takes.
 const OBJECT_VERBS: &[&str] = &["create", "delete", "get", "list", "patch", "watch"];
 const READ_VERBS: &[&str] = &["get", "list", "watch"];
+const RBAC: &str = "rbac.authorization.k8s.io";
 
 /// A service account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,12 +30,28 @@ pub(crate) struct Account {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Rules {
     verbs: BTreeMap<(String, String), BTreeSet<&'static str>>,
+    /// Names of the roles that may be bound, by their resource.
+    bound: BTreeMap<&'static str, BTreeSet<String>>,
 }
 
 impl Rules {
     fn allow(&mut self, group: &str, resource: &str, verbs: &[&'static str]) {
         let key = (group.to_owned(), resource.to_owned());
         self.verbs.entry(key).or_default().extend(verbs);
+    }
+
+    /// Allows to bind the one role that a binding names.
+    fn allow_role_of(&mut self, binding: &Value) {
+        let text = |pointer: &str| binding.pointer(pointer).and_then(Value::as_str);
+        let resource = match text("/roleRef/kind") {
+            Some("Role") => "roles",
+            Some("ClusterRole") => "clusterroles",
+            _ => return,
+        };
+        if let Some(name) = text("/roleRef/name") {
+            let names = self.bound.entry(resource).or_default();
+            names.insert(name.to_owned());
+        }
     }
 
     /// Everything.
@@ -69,17 +86,20 @@ impl Rules {
     }
 
     fn is_empty(&self) -> bool {
-        self.verbs.is_empty()
+        self.verbs.is_empty() && self.bound.is_empty()
     }
 
-    /// As a role's list: resources of one group with the same verbs are one rule.
+    /// As a role's list: resources of one group with the same verbs are one rule; one more for each kind of
+    /// role that may be bound.
     fn to_list(&self) -> Vec<Value> {
         let mut rules: BTreeMap<(&str, &BTreeSet<&str>), Vec<&str>> = BTreeMap::new();
         for ((group, resource), verbs) in &self.verbs {
             rules.entry((group, verbs)).or_default().push(resource);
         }
         let rule = |((group, verbs), resources): (_, Vec<&str>)| json!({ "apiGroups": [group], "resources": resources, "verbs": verbs });
-        rules.into_iter().map(rule).collect()
+        let bind = |(resource, names): (_, _)| json!({ "apiGroups": [RBAC], "resources": [resource], "resourceNames": names, "verbs": ["bind"] });
+        let rules = rules.into_iter().map(rule);
+        rules.chain(self.bound.iter().map(bind)).collect()
     }
 }
 
@@ -130,14 +150,12 @@ impl Needs {
         };
         rules.allow(group, &resource, OBJECT_VERBS);
         match (group, kind) {
-            // Kubernetes lets nobody give away what he has not got, unless he may do just that.
-            ("rbac.authorization.k8s.io", "Role" | "ClusterRole") => {
+            // Kubernetes lets nobody give away what he has not got, unless he may do just that: bind a role
+            // where the binding is, within the namespace also a ClusterRole.
+            (RBAC, "Role" | "ClusterRole") => {
                 rules.allow(group, &resource, &["escalate"]);
             }
-            ("rbac.authorization.k8s.io", "RoleBinding" | "ClusterRoleBinding") => {
-                rules.allow(group, "roles", &["bind"]);
-                self.cluster.allow(group, "clusterroles", &["bind"]);
-            }
+            (RBAC, "RoleBinding" | "ClusterRoleBinding") => rules.allow_role_of(object),
             ("apps" | "extensions", "Deployment") => {
                 rules.allow("apps", "replicasets", READ_VERBS);
                 self.add_pods();
@@ -354,21 +372,48 @@ mod tests {
 
     #[test]
     fn nobody_gives_away_what_he_has_not_got() {
-        let group = "rbac.authorization.k8s.io";
-        let needs = Needs::of(&[
-            object("rbac.authorization.k8s.io/v1", "Role"),
-            object("rbac.authorization.k8s.io/v1", "RoleBinding"),
-        ]);
-        let verbs = |rules: &Rules, resource: &str| {
-            let key = (group.to_owned(), resource.to_owned());
-            rules.verbs.get(&key).cloned().unwrap_or_default()
+        let binding = |kind: &str, role_kind: &str, role: &str| {
+            let mut binding = object("rbac.authorization.k8s.io/v1", kind);
+            binding["roleRef"] = json!({ "apiGroup": RBAC, "kind": role_kind, "name": role });
+            binding
         };
-        let roles = verbs(&needs.namespaced, "roles");
-        assert!(roles.contains("escalate") && roles.contains("bind"));
-        assert_eq!(
-            verbs(&needs.cluster, "clusterroles"),
-            BTreeSet::from(["bind"])
-        );
+        let role = object("rbac.authorization.k8s.io/v1", "Role");
+        let needs = Needs::of(&[role, binding("RoleBinding", "Role", "own")]);
+        let key = (RBAC.to_owned(), "roles".to_owned());
+        assert!(needs.namespaced.verbs[&key].contains("escalate"));
+        assert!(needs.cluster.is_empty(), "{:?}", needs.cluster);
+
+        let own = r#"{"roles": {"own"}}"#;
+        let cases = [
+            (vec![("RoleBinding", "Role", "own")], own, "{}"),
+            (
+                vec![
+                    ("RoleBinding", "Role", "own"),
+                    ("RoleBinding", "ClusterRole", "view"),
+                ],
+                r#"{"clusterroles": {"view"}, "roles": {"own"}}"#,
+                "{}",
+            ),
+            (
+                vec![
+                    ("ClusterRoleBinding", "ClusterRole", "b"),
+                    ("ClusterRoleBinding", "ClusterRole", "a"),
+                ],
+                "{}",
+                r#"{"clusterroles": {"a", "b"}}"#,
+            ),
+            (vec![("RoleBinding", "Nonsense", "own")], "{}", "{}"),
+        ];
+        for (bindings, namespaced, cluster) in cases {
+            let objects: Vec<Value> = bindings
+                .iter()
+                .map(|(kind, to, role)| binding(kind, to, role))
+                .collect();
+            let needs = Needs::of(&objects);
+            let found =
+                [&needs.namespaced, &needs.cluster].map(|rules| format!("{:?}", rules.bound));
+            assert_eq!(found, [namespaced, cluster], "{bindings:?}");
+        }
     }
 
     #[test]
@@ -377,11 +422,14 @@ mod tests {
         rules.allow("apps", "deployments", READ_VERBS);
         rules.allow("apps", "daemonsets", READ_VERBS);
         rules.allow("apps", "statefulsets", OBJECT_VERBS);
+        let names = BTreeSet::from(["a", "b"].map(str::to_owned));
+        rules.bound.insert("roles", names);
         assert_eq!(
             json!(rules.to_list()),
             json!([
                 { "apiGroups": ["apps"], "resources": ["statefulsets"], "verbs": OBJECT_VERBS },
                 { "apiGroups": ["apps"], "resources": ["daemonsets", "deployments"], "verbs": READ_VERBS },
+                { "apiGroups": [RBAC], "resources": ["roles"], "resourceNames": ["a", "b"], "verbs": ["bind"] },
             ])
         );
     }

@@ -25,6 +25,7 @@ All plans are rendered, with the parameters' defaults unless others are given; t
 make other objects for other parameters need more. Packages that this one installs are looked at,
 too: the same manager runs their plans. Besides what the package's objects need, the
 roles have what every manager needs: to follow instances and operator versions, and to write events.
+Where the package binds roles, the manager may bind these alone, by their names.
 
 Examples:
   # For a manager that looks after the namespace `databases` with the least rights
@@ -41,6 +42,11 @@ pub(crate) struct RbacArgs {
 
     #[command(flatten)]
     choice: VersionChoice,
+
+    /// Names of the instances, separated by commas: a role that is bound may have its instance's name in
+    /// its own [default: the operator's name with `-instance` after it]
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    instance: Vec<String>,
 
     /// Service account of the manager
     #[arg(long, value_name = "NAME", default_value = SERVICE_ACCOUNT)]
@@ -60,12 +66,15 @@ pub(super) fn run(arguments: &RbacArgs, global: &Global, output: &Output) -> Res
     let definition = &tree.root.definition;
     let values = check_parameters(definition, &BTreeMap::new(), &given)?;
     let namespace = global.namespace.as_deref().unwrap_or("default");
-    let instance = InstanceIdentity {
-        name: &names::default_instance_name(&definition.operator_name),
-        namespace,
-    };
+    let mut instances = arguments.instance.clone();
+    if instances.is_empty() {
+        instances.push(names::default_instance_name(&definition.operator_name));
+    }
     let mut survey = Survey::default();
-    survey.visit(&tree, definition, instance, &values)?;
+    for name in &instances {
+        let instance = InstanceIdentity { name, namespace };
+        survey.visit(&tree, definition, instance, &values)?;
+    }
     let needs = survey.needs();
     if !needs.guessed.is_empty() {
         let kinds: Vec<&str> = needs.guessed.iter().map(String::as_str).collect();
