@@ -13,6 +13,10 @@ use serde_json::{Value, json};
 pub(crate) const ROLE: &str = "kudo-manager";
 /// Name of their bindings.
 pub(crate) const ROLE_BINDING: &str = "kudo-manager-rolebinding";
+/// Name of the role in the manager's own namespace, where the manager looks after others.
+pub(crate) const SYSTEM_ROLE: &str = "kudo-manager-system";
+/// Name of its binding.
+pub(crate) const SYSTEM_ROLE_BINDING: &str = "kudo-manager-system-rolebinding";
 
 /// What watching, applying and deleting objects takes.
 const OBJECT_VERBS: &[&str] = &["create", "delete", "get", "list", "patch", "watch"];

@@ -3,7 +3,7 @@
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Secret;
-use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
+use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, Role};
 use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::core::GroupVersionKind;
 use kube::{Api, ResourceExt};
@@ -117,6 +117,8 @@ async fn installing_kudo() {
         "{outcome}"
     );
     what_differs_is_told_and_mended(&client, &run).await;
+    an_upgrade_to_what_is_there_changes_nothing(&client, &run).await;
+    what_is_not_asked_for_any_more_goes(&client, &run).await;
     an_installation_of_upstreams_is_replaced(&client, &run).await;
 }
 
@@ -145,6 +147,84 @@ async fn what_differs_is_told_and_mended(client: &kube::Client, run: &impl Fn(&s
     }
     run("init --kudo-image other:1").expect_code(0);
     run("init --verify --kudo-image other:1").expect_code(0);
+}
+
+async fn an_upgrade_to_what_is_there_changes_nothing(
+    client: &kube::Client,
+    run: &impl Fn(&str) -> Outcome,
+) {
+    let managers: Api<StatefulSet> = Api::namespaced(client.clone(), "kudo-system");
+    let before = managers.get("kudo-controller-manager").await.unwrap();
+    let again = run("init --kudo-image other:1 --upgrade -v 8").expect_code(0);
+    let writes = ["PATCH", "POST", "PUT", "DELETE"].map(|verb| again.stderr.matches(verb).count());
+    assert_eq!(writes, [0; 4], "{again}");
+    let after = managers.get("kudo-controller-manager").await.unwrap();
+    assert_eq!(after.uid(), before.uid());
+}
+
+/// From everywhere to two namespaces, to one of them, and back; told before it is mended.
+async fn what_is_not_asked_for_any_more_goes(
+    client: &kube::Client,
+    run: &impl Fn(&str) -> Outcome,
+) {
+    const EVERYWHERE: &str =
+        "clusterrolebinding.rbac.authorization.k8s.io/kudo-manager-rolebinding";
+    let (a, b) = (cluster().namespace().await, cluster().namespace().await);
+    let (a, b) = (a.name(), b.name());
+    let role = |namespace: &str| {
+        format!("role.rbac.authorization.k8s.io/kudo-manager in namespace {namespace}")
+    };
+    // Rights that somebody else gave stay.
+    let other: ClusterRoleBinding = serde_json::from_value(json!({
+        "metadata": { "name": "kudo-other", "labels": { "app": "kudo-manager" } },
+        "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view" },
+        "subjects": [{ "kind": "ServiceAccount", "name": "kudo-manager", "namespace": "kudo-system" }],
+    }))
+    .unwrap();
+    let bindings: Api<ClusterRoleBinding> = Api::all(client.clone());
+    bindings
+        .create(&PostParams::default(), &other)
+        .await
+        .unwrap();
+
+    let both = format!("--kudo-image other:1 --namespaces {a},{b}");
+    let told = run(&format!("init --verify {both}")).expect_code(1);
+    for problem in [
+        format!("{EVERYWHERE} is there, and is not asked for"),
+        format!("{WEBHOOK} is there, and is not asked for"),
+        format!("{} does not exist", role(a)),
+        format!("{} does not exist", role(b)),
+    ] {
+        assert!(told.stderr.contains(&problem), "{problem}: {told}");
+    }
+    let told = run(&format!("init --wait {both}")).expect_code(0);
+    assert!(
+        told.stderr.contains(&format!("Removing {EVERYWHERE}, ")),
+        "{told}"
+    );
+    run(&format!("init --verify {both}")).expect_code(0);
+    let webhooks: Api<MutatingWebhookConfiguration> = Api::all(client.clone());
+    assert!(webhooks.get_opt(WEBHOOK).await.unwrap().is_none());
+
+    let one = format!("--kudo-image other:1 --namespaces {b}");
+    let told = run(&format!("init --verify {one}")).expect_code(1);
+    let problem = format!("{} is there, and is not asked for", role(a));
+    assert!(told.stderr.contains(&problem), "{told}");
+    run(&format!("init --wait --upgrade {one}")).expect_code(0);
+    run(&format!("init --verify {one}")).expect_code(0);
+    for (namespace, left) in [(a, false), (b, true)] {
+        let roles: Api<Role> = Api::namespaced(client.clone(), namespace);
+        assert_eq!(roles.get_opt("kudo-manager").await.unwrap().is_some(), left);
+    }
+
+    run("init --wait --kudo-image other:1").expect_code(0);
+    run("init --verify --kudo-image other:1").expect_code(0);
+    let roles: Api<Role> = Api::namespaced(client.clone(), b);
+    assert!(roles.get_opt("kudo-manager").await.unwrap().is_none());
+    bindings
+        .delete("kudo-other", &DeleteParams::default())
+        .await
+        .unwrap();
 }
 
 /// The names are upstream's, and what its `init` had made for its webhook is in the way.

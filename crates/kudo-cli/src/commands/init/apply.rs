@@ -19,7 +19,10 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::compare::difference;
-use super::manifests::{Choices, MANAGER, NAMESPACE, SERVICE_ACCOUNT, parts};
+use super::excess;
+use super::manifests::{
+    CONTROLLER, Choices, MANAGER, NAMESPACE, SERVICE_ACCOUNT, parts, stateful_set,
+};
 use super::webhook::{self, CERT_MANAGER, CERTIFICATE, CONFIGURATION, ISSUER, SECRET, Webhook};
 use crate::cluster::{FIELD_MANAGER, Session};
 use crate::error::Error;
@@ -120,13 +123,20 @@ pub(super) async fn check_given(
 /// Takes away what an installation of another version leaves in the way: the manager, whose
 /// `StatefulSet` cannot be changed in place, and the webhook, which would refuse every instance with no
 /// manager behind it. A certificate that cert-manager or `init` itself made for upstream's webhook
-/// goes, too, where the manager is to make its own.
+/// goes, too, where the manager is to make its own. Where the manager is as it should be, nothing is in the
+/// way.
 pub(super) async fn prepare_upgrade(
     session: &Session,
     choices: &Choices,
     output: &Output,
 ) -> Result<(), Error> {
     refuse_missing_namespace(session, choices).await?;
+    let wanted = stateful_set(choices);
+    let present = read(session, &wanted).await?;
+    if present.is_some_and(|present| difference(&wanted, &present).is_none()) {
+        output.note("The manager is the one that is asked for already");
+        return Ok(());
+    }
     let managers: Api<StatefulSet> = session.api();
     if let Some(manager) = session.find::<StatefulSet>(MANAGER).await? {
         output.note(&format!(
@@ -168,7 +178,7 @@ async fn refuse_missing_namespace(session: &Session, choices: &Choices) -> Resul
     }
 }
 
-async fn delete<K>(
+pub(super) async fn delete<K>(
     session: &Session,
     api: &Api<K>,
     name: &str,
@@ -184,7 +194,8 @@ where
     }
 }
 
-/// Applies every part, and waits until the definitions are served.
+/// Applies every part, and waits until the definitions are served. What is not asked for any more goes before
+/// the manager changes: a webhook with no manager behind it would refuse every instance.
 pub(super) async fn apply(
     session: &Session,
     choices: &Choices,
@@ -192,6 +203,9 @@ pub(super) async fn apply(
     output: &Output,
 ) -> Result<(), Error> {
     for (part, objects) in parts(choices, crd_only) {
+        if part == CONTROLLER {
+            excess::remove(session, choices, output).await?;
+        }
         for object in &objects {
             apply_object(session, object).await?;
         }
@@ -236,7 +250,7 @@ pub(super) async fn read(session: &Session, object: &Value) -> Result<Option<Val
         .map_err(|source| session.error(&doing, kube::Error::SerdeError(source)))
 }
 
-fn endpoint(session: &Session, object: &Value) -> (Api<DynamicObject>, String) {
+pub(super) fn endpoint(session: &Session, object: &Value) -> (Api<DynamicObject>, String) {
     let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str);
     let (client, kind) = (session.client.clone(), resource_of(object));
     let api = match text("/metadata/namespace") {

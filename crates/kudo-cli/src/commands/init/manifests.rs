@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::webhook::{self, SECRET, Webhook};
 use crate::commands::version::VERSION;
-use crate::rbac::{Account, ROLE, ROLE_BINDING, Rules, bind, role};
+use crate::rbac::{Account, ROLE, ROLE_BINDING, Rules, SYSTEM_ROLE, bind, role};
 
 /// The namespace that KUDO makes for itself; any other must exist.
 pub(crate) const NAMESPACE: &str = "kudo-system";
@@ -13,6 +13,8 @@ pub(crate) const NAMESPACE: &str = "kudo-system";
 pub(crate) const SERVICE_ACCOUNT: &str = "kudo-manager";
 /// Name of the manager's `StatefulSet`.
 pub(crate) const MANAGER: &str = "kudo-controller-manager";
+/// The part of an installation with the manager itself.
+pub(crate) const CONTROLLER: &str = "kudo controller";
 /// Name of the manager's Service.
 pub(crate) const SERVICE: &str = "kudo-controller-manager-service";
 const METRICS_PORT: u16 = 8080;
@@ -84,10 +86,7 @@ pub(crate) fn parts(choices: &Choices, crd_only: bool) -> Vec<(&'static str, Vec
     if !webhook.is_empty() {
         parts.push(("webhook", webhook));
     }
-    parts.push((
-        "kudo controller",
-        vec![service(choices), stateful_set(choices)],
-    ));
+    parts.push((CONTROLLER, vec![service(choices), stateful_set(choices)]));
     parts
 }
 
@@ -126,9 +125,8 @@ fn roles(choices: &Choices) -> Vec<Value> {
             &account,
         )];
     }
-    let system = format!("{ROLE}-system");
     let mut roles = role(
-        &system,
+        SYSTEM_ROLE,
         &choices.namespace,
         &Rules::of_the_system(),
         &account,
@@ -158,7 +156,8 @@ fn service(choices: &Choices) -> Value {
     })
 }
 
-fn stateful_set(choices: &Choices) -> Value {
+/// The manager itself.
+pub(crate) fn stateful_set(choices: &Choices) -> Value {
     let mut spec = json!({
         "serviceAccountName": choices.service_account,
         "terminationGracePeriodSeconds": 10,

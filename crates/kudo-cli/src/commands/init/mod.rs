@@ -5,6 +5,7 @@
 
 mod apply;
 mod compare;
+mod excess;
 mod manifests;
 mod verify;
 mod webhook;
@@ -28,7 +29,8 @@ use webhook::Webhook;
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "flags of the command line")]
 #[command(after_help = "\
-Running it again changes nothing that is as it should be.
+Running it again changes nothing that is as it should be. With other flags it also takes away what
+they do not ask for any more: rights, and the webhook.
 
 Examples:
   # Install KUDO and wait until its manager is ready

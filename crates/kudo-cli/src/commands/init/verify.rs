@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::apply::{is_active, is_ready, manager_image, read};
 use super::compare::difference;
+use super::excess;
 use super::manifests::{Choices, MANAGER, SERVICE, SERVICE_ACCOUNT, parts};
 use super::webhook;
 use crate::cluster::Session;
@@ -135,7 +136,8 @@ async fn check_bound(
     Ok(())
 }
 
-/// Compares the objects that have no check of their own with what would be installed.
+/// Compares the objects that have no check of their own with what would be installed, and looks for more than
+/// that.
 async fn check_others(
     session: &Session,
     choices: &Choices,
@@ -160,7 +162,7 @@ async fn check_others(
         if CHECKED.contains(&kind) {
             continue;
         }
-        let name = resource_name(&wanted);
+        let name = described(&wanted);
         let Some(present) = read(session, &wanted).await? else {
             problems.push(format!("{name} does not exist"));
             continue;
@@ -174,7 +176,25 @@ async fn check_others(
             );
         }
     }
+    for object in excess::find(session, choices).await? {
+        problems.push(format!(
+            "{} is there, and is not asked for",
+            described(&object)
+        ));
+    }
     Ok(())
+}
+
+/// An object's kind and name, and where it is.
+pub(super) fn described(object: &Value) -> String {
+    let name = resource_name(object);
+    match object
+        .pointer("/metadata/namespace")
+        .and_then(Value::as_str)
+    {
+        Some(namespace) => format!("{name} in namespace {namespace}"),
+        None => name,
+    }
 }
 
 async fn check_manager(

@@ -82,7 +82,14 @@ pub(crate) fn waits(configuration: &Value) -> bool {
     configuration.pointer(&pointer).is_some()
 }
 
-fn configuration(choices: &Choices) -> Value {
+/// Whether a configuration leads to a manager in this namespace, as far as it says: it may lead to a URL.
+pub(crate) fn is_of(configuration: &Value, namespace: &str) -> bool {
+    let service = configuration.pointer("/webhooks/0/clientConfig/service/namespace");
+    service.is_none_or(|service| service == namespace)
+}
+
+/// The configuration of a webhook that is asked.
+pub(crate) fn configuration(choices: &Choices) -> Value {
     json!({
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "MutatingWebhookConfiguration",

@@ -15,7 +15,7 @@ use crate::commands::operator_version::check_parameters;
 use crate::dependencies::{self, Tree};
 use crate::error::Error;
 use crate::output::{Output, Structured};
-use crate::rbac::{Account, Needs, ROLE, Rules, cluster_role, role};
+use crate::rbac::{Account, Needs, Rules, SYSTEM_ROLE, cluster_role, role};
 use crate::{parameters, source};
 
 /// Print the least rights that a manager needs for instances of a package
@@ -88,11 +88,10 @@ pub(super) fn run(arguments: &RbacArgs, global: &Global, output: &Output) -> Res
         namespace: arguments.manager_namespace.clone(),
     };
     let name = format!("kudo-{}", definition.operator_name);
-    let system = format!("{ROLE}-system");
     let mut objects = role(&name, namespace, &needs.namespaced, &account);
     objects.extend(cluster_role(&name, &needs.cluster, &account));
     objects.extend(role(
-        &system,
+        SYSTEM_ROLE,
         &account.namespace,
         &Rules::of_the_system(),
         &account,
