@@ -197,10 +197,6 @@ fn repeat(context: &Context, arguments: &[Value]) -> Output {
     Ok(part.repeat(count).into())
 }
 
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "has the type of all functions in the tables"
-)]
 fn trim_all(context: &Context, arguments: &[Value]) -> Output {
     let cut = text(arguments, 0);
     context.budget.memory(cut.len() * size_of::<char>())?;
