@@ -20,6 +20,7 @@ use kudo_kube::Meter;
 use kudo_kube::client::{RequestInfo, Verb};
 use serde_json::json;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tower::{BoxError, Layer, Service};
 
 /// When a request counts as lost; a watch's, too.
@@ -83,6 +84,34 @@ impl Weather for Fair {
     }
 }
 
+/// All requests of all managers, each with its time and what became of it. Clones are the same.
+#[derive(Clone)]
+pub(crate) struct Trace {
+    began: Instant,
+    lines: Arc<Mutex<Vec<String>>>,
+}
+
+impl Trace {
+    pub(crate) fn new() -> Self {
+        Self {
+            began: Instant::now(),
+            lines: Arc::default(),
+        }
+    }
+
+    fn note(&self, request: &RequestInfo, fault: Option<Fault>) {
+        let time = self.began.elapsed().as_secs_f64();
+        let (verb, path) = (request.verb.as_str(), &request.path);
+        let fault = fault.map_or_else(String::new, |fault| format!(" {fault:?}"));
+        let line = format!("{time:.3} {verb} {path}{fault}");
+        self.lines.lock().unwrap().push(line);
+    }
+
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.lines.lock().unwrap().clone()
+    }
+}
+
 /// One manager's way to the server. Clones are the same.
 #[derive(Clone)]
 pub(crate) struct Network {
@@ -93,17 +122,19 @@ struct Shared {
     server: Client,
     weather: Mutex<Box<dyn Weather>>,
     requests: Mutex<Vec<RequestInfo>>,
+    trace: Trace,
     events: Mutex<usize>,
     dead: AtomicBool,
     death: Notify,
 }
 
 impl Network {
-    pub(crate) fn new(server: Client, weather: impl Weather + 'static) -> Self {
+    pub(crate) fn new(server: Client, weather: impl Weather + 'static, trace: Trace) -> Self {
         let shared = Shared {
             server,
             weather: Mutex::new(Box::new(weather)),
             requests: Mutex::default(),
+            trace,
             events: Mutex::default(),
             dead: AtomicBool::new(false),
             death: Notify::new(),
@@ -167,6 +198,7 @@ impl Network {
         }
         self.alive().await;
         let watch = info.verb == Verb::Watch;
+        self.shared.trace.note(&info, fault);
         self.shared.requests.lock().unwrap().push(info);
         tokio::time::sleep(latency).await;
         self.alive().await;

@@ -17,7 +17,7 @@ use tokio::runtime::Builder;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::network::{Network, Weather};
+use crate::network::{Network, Trace, Weather};
 
 /// Namespace of all that happens.
 pub(crate) const NAMESPACE: &str = "default";
@@ -41,6 +41,7 @@ pub(crate) fn in_virtual_time<T>(work: impl Future<Output = T>) -> T {
 /// The cluster.
 pub(crate) struct World {
     client: Client,
+    pub(crate) trace: Trace,
     _background: JoinSet<()>,
 }
 
@@ -76,6 +77,7 @@ impl World {
         }
         Self {
             client,
+            trace: Trace::new(),
             _background: background,
         }
     }
@@ -90,7 +92,7 @@ impl World {
 
     /// Starts a manager behind a network with this weather.
     pub(crate) fn manager(&self, weather: impl Weather + 'static) -> RunningManager {
-        let network = Network::new(self.client(), weather);
+        let network = Network::new(self.client(), weather, self.trace.clone());
         let manager = Manager::new(network.client(), ManagerOptions::default());
         let shutdown = CancellationToken::new();
         RunningManager {

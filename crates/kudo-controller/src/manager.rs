@@ -148,12 +148,14 @@ impl Manager {
         let gate = &self.context.gate;
         let over = async {
             tokio::select! {
+                biased;
                 () = shutdown.cancelled() => DRAIN,
                 () = gate.fallen() => Duration::ZERO,
             }
         };
         let mut over = std::pin::pin!(over);
         let begun = tokio::select! {
+            biased;
             drain = over.as_mut() => Err(drain),
             () = listed => Ok(()),
         };

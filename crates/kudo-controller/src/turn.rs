@@ -78,6 +78,7 @@ impl Turn {
     /// Does work, and gives way if it takes long.
     pub async fn giving_way<T>(&self, mut work: impl Future<Output = T> + Unpin) -> T {
         tokio::select! {
+            biased;
             outcome = &mut work => return outcome,
             () = tokio::time::sleep(LIMIT) => self.give_way(),
         }

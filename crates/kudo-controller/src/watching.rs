@@ -132,7 +132,7 @@ async fn follow<S: Sink>(
                         context.health.hold_up(&name, &problem);
                     }
                 }
-                let chance = uuid::Uuid::new_v4().as_u64_pair().0;
+                let chance = fastrand::u64(..);
                 tokio::time::sleep(RETRIES.delay(failures, chance)).await;
             }
         }

@@ -211,7 +211,7 @@ impl Writer {
     }
 
     async fn pause(&self, failures: u32) {
-        let chance = uuid::Uuid::new_v4().as_u64_pair().0;
+        let chance = fastrand::u64(..);
         tokio::time::sleep(RETRIES.delay(failures, chance)).await;
     }
 }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures::stream;
 use http::Response;
 use serde_json::{Value, json};
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use crate::cluster::Server;
@@ -21,7 +21,7 @@ use crate::http::answer::{self, Body};
 use crate::http::status::Refusal;
 use crate::http::{Call, JSON};
 use crate::kinds::Shown;
-use crate::store::{Change, News};
+use crate::store::{Change, Growing, News};
 use crate::verbs::{Selection, Target};
 
 /// Between two bookmarks.
@@ -66,7 +66,7 @@ struct Watch {
     first: bool,
     version: u64,
     ready: VecDeque<Bytes>,
-    wake: watch::Receiver<u64>,
+    log: Growing,
     bookmarks: bool,
     next_bookmark: Instant,
     end: Instant,
@@ -96,8 +96,7 @@ pub(crate) fn open(
             Refusal::new(429, "TooManyRequests", message)
                 .with_details(json!({ "retryAfterSeconds": 1 }))
         })?;
-    let mut wake = server.store.subscribe(target.storage());
-    wake.mark_unchanged();
+    let log = server.store.subscribe(target.storage());
     let now = Instant::now();
     let mut watch = Watch {
         server: Arc::clone(server),
@@ -108,7 +107,7 @@ pub(crate) fn open(
         first: true,
         version: 0,
         ready: VecDeque::new(),
-        wake,
+        log,
         bookmarks: call.query.is("allowWatchBookmarks"),
         next_bookmark: (now + BOOKMARKS).min(now + limit.saturating_sub(LAST_BOOKMARK)),
         end: now + limit,
@@ -172,12 +171,7 @@ async fn next(mut watch: Watch) -> Option<(Bytes, Watch)> {
             watch.end
         };
         tokio::select! {
-            changed = watch.wake.changed() => {
-                if changed.is_err() {
-                    return None;
-                }
-                watch.collect();
-            }
+            biased;
             () = tokio::time::sleep_until(wait) => {
                 let now = Instant::now();
                 if now >= watch.end {
@@ -192,6 +186,7 @@ async fn next(mut watch: Watch) -> Option<(Bytes, Watch)> {
                 watch.collect();
                 watch.bookmark(false);
             }
+            () = watch.log.more() => watch.collect(),
         }
     }
 }

@@ -60,11 +60,6 @@ impl Watcher {
         self.seen.lock().unwrap().ended.clone()
     }
 
-    /// Their names.
-    pub(super) fn plans(&self) -> Vec<String> {
-        self.ended().into_iter().map(|ended| ended.plan).collect()
-    }
-
     /// What was seen and must not be.
     pub(super) fn wrong(&self) -> Vec<String> {
         self.seen.lock().unwrap().wrong.clone()

@@ -242,5 +242,8 @@ impl Actor {
 }
 
 fn new_uid() -> String {
-    uuid::Uuid::new_v4().to_string()
+    let bytes = fastrand::u128(..).to_be_bytes();
+    uuid::Builder::from_random_bytes(bytes)
+        .into_uuid()
+        .to_string()
 }

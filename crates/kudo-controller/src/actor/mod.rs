@@ -212,6 +212,7 @@ impl Actor {
             }
         };
         tokio::select! {
+            biased;
             () = self.signal.wait() => {}
             () = ended => {}
             () = time_is_up => {}
@@ -222,7 +223,7 @@ impl Actor {
     async fn back_off(&mut self, error: &ReconcileError) {
         self.context.metrics.failed();
         self.failures = self.failures.saturating_add(1);
-        let chance = uuid::Uuid::new_v4().as_u64_pair().0;
+        let chance = fastrand::u64(..);
         let pause = RETRIES.delay(self.failures, chance);
         if matches!(error, ReconcileError::Write(WriteError::Stale)) {
             tracing::debug!(instance = %self.key, %error, "trying again");

@@ -151,6 +151,7 @@ impl Candidate {
         let mut pause = self.timing.retry;
         loop {
             tokio::select! {
+                biased;
                 () = resign.cancelled() => return self.give_up(lease, &fence).await,
                 () = sleep(pause) => {}
             }

@@ -65,6 +65,7 @@ impl Fence {
     pub async fn fallen(&self) {
         while !self.is_down() {
             tokio::select! {
+                biased;
                 () = self.shared.fallen.cancelled() => {}
                 () = tokio::time::sleep_until(self.falls_at()) => {}
             }

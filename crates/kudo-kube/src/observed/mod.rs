@@ -20,9 +20,11 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
+use futures::FutureExt;
+use futures::future::Shared;
 use kube::Client;
 use serde_json::Value;
-use tokio::sync::{Notify, watch as state};
+use tokio::sync::{Notify, oneshot};
 use tokio::task::AbortHandle;
 
 pub use record::{AppliedBy, Controller, Record};
@@ -77,17 +79,12 @@ struct Inner {
 type WatchKey = (Gvk, Option<String>);
 
 struct Running {
-    state: state::Receiver<State>,
+    listed: Outcome,
     task: AbortHandle,
 }
 
-/// How far a watch is.
-#[derive(Clone)]
-enum State {
-    Starting,
-    Synced,
-    Failed(Arc<kube::Error>),
-}
+/// How the first list of a watch ends. All that wait for it are woken in the order in which they came.
+type Outcome = Shared<oneshot::Receiver<Result<(), Arc<kube::Error>>>>;
 
 impl fmt::Debug for Observed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -138,29 +135,25 @@ impl Observed {
         kind: &Arc<Kind>,
         namespace: Option<String>,
     ) -> Result<(), WatchError> {
-        let mut state = self.start(kind, namespace);
-        let reached = state
-            .wait_for(|state| !matches!(state, State::Starting))
-            .await
-            .map(|state| state.clone());
-        match reached {
-            Ok(State::Failed(cause)) => Err(WatchError {
+        match self.start(kind, namespace).await {
+            Ok(Err(cause)) => Err(WatchError {
                 kind: kind.gvk.kind.clone(),
                 cause,
             }),
-            // The sender goes with the watch, which only ends once it was synced.
-            Ok(State::Synced | State::Starting) | Err(_) => Ok(()),
+            // The sender goes with the watch.
+            Ok(Ok(())) | Err(_) => Ok(()),
         }
     }
 
-    fn start(&self, kind: &Arc<Kind>, namespace: Option<String>) -> state::Receiver<State> {
+    fn start(&self, kind: &Arc<Kind>, namespace: Option<String>) -> Outcome {
         let key = (kind.gvk.clone(), namespace.clone());
         let mut watches = self.inner.watches();
         if let Some(running) = watches.get(&key) {
-            return running.state.clone();
+            return running.listed.clone();
         }
         self.inner.store().start(&kind.gvk, namespace.as_deref());
-        let (sender, receiver) = state::channel(State::Starting);
+        let (sender, receiver) = oneshot::channel();
+        let listed = receiver.shared();
         let watch = Watch {
             kind: Arc::clone(kind),
             namespace,
@@ -170,11 +163,11 @@ impl Observed {
         watches.insert(
             key,
             Running {
-                state: receiver.clone(),
+                listed: listed.clone(),
                 task: task.abort_handle(),
             },
         );
-        receiver
+        listed
     }
 
     /// Whether a kind is watched and all its objects in the namespace are known.
@@ -182,9 +175,9 @@ impl Observed {
         let watches = self.inner.watches();
         let of = |namespace: Option<&str>| {
             let key = (kind.clone(), namespace.map(ToOwned::to_owned));
-            watches
-                .get(&key)
-                .is_some_and(|running| matches!(*running.state.borrow(), State::Synced))
+            watches.get(&key).is_some_and(|running| {
+                matches!(running.listed.clone().now_or_never(), Some(Ok(Ok(()))))
+            })
         };
         of(None) || (namespace.is_some() && of(namespace))
     }

@@ -280,13 +280,15 @@ impl Store {
         let Some(objects) = self.kinds.get(kind) else {
             return;
         };
-        let over: Vec<Arc<Place>> = objects
+        let mut over: Vec<Arc<Place>> = objects
             .records
             .iter()
             .filter(|(place, _)| namespace.is_none() || place.0.as_deref() == namespace)
             .filter(|(place, record)| !keep(place, record))
             .map(|(place, _)| Arc::clone(place))
             .collect();
+        // Who waits for them is told in the same order each time.
+        over.sort_unstable();
         for place in over {
             self.remove(kind, &place);
         }

@@ -16,10 +16,11 @@ use kube::core::{Request, WatchEvent};
 use kudo_api::names::{HERITAGE, HERITAGE_LABEL};
 use serde::Deserialize;
 use serde_json::Value;
+use tokio::sync::oneshot;
 
+use super::Inner;
 use super::record::{Record, place_of, version_of};
 use super::store::Place;
-use super::{Inner, State};
 use crate::discovery::Kind;
 use crate::error::{Cause, cause, message};
 use crate::health::needs_content;
@@ -62,7 +63,11 @@ struct Page {
 
 impl Watch {
     /// Lists, tells of success or failure, and then follows for as long as the store lives.
-    pub(super) async fn run(self, store: Weak<Inner>, state: tokio::sync::watch::Sender<State>) {
+    pub(super) async fn run(
+        self,
+        store: Weak<Inner>,
+        listed: oneshot::Sender<Result<(), Arc<Error>>>,
+    ) {
         let first = match self.list(&store).await {
             Ok(Some(version)) => version,
             Ok(None) => return,
@@ -70,11 +75,12 @@ impl Watch {
                 if let Some(store) = store.upgrade() {
                     store.end(&self.kind.gvk, self.namespace.as_deref());
                 }
-                state.send_replace(State::Failed(Arc::new(error)));
+                // Nobody may wait for it any more.
+                let _ = listed.send(Err(Arc::new(error)));
                 return;
             }
         };
-        state.send_replace(State::Synced);
+        let _ = listed.send(Ok(()));
         if let End::Vanished = self.follow(&store, first).await
             && let Some(store) = store.upgrade()
         {

@@ -86,6 +86,7 @@ impl Waiting {
                 return message;
             }
             tokio::select! {
+                biased;
                 _ = changes.changed() => {}
                 () = news.next() => {}
             }

@@ -87,6 +87,7 @@ impl Runner {
         loop {
             let timer = self.timers.first_key_value().map(|((due, _), _)| *due);
             tokio::select! {
+                biased;
                 Some((resource, told)) = self.watches.next() => {
                     self.take_in(resource, told);
                     while let Some(Some((resource, told))) = self.watches.next().now_or_never() {

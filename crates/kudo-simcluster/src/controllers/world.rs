@@ -124,7 +124,7 @@ pub(super) fn controller(meta: &ObjectMeta) -> Option<&OwnerReference> {
 #[derive(Debug, Default)]
 pub(super) struct World {
     resources: Vec<Resource>,
-    objects: HashMap<Uid, Entry>,
+    objects: BTreeMap<Uid, Entry>,
     names: BTreeMap<(ResourceId, Key), Uid>,
     dependents: HashMap<Uid, BTreeSet<Uid>>,
     /// What a controller might adopt: pods, replica sets and revisions that nobody controls.

@@ -107,6 +107,7 @@ pub async fn simulate_pods(client: Client, options: PodOptions) -> Result<(), Ku
     let mut schedule = Schedule::new(client, options);
     loop {
         tokio::select! {
+            biased;
             Some(event) = pods.next() => match event {
                 Ok(event) => schedule.pod_event(&event),
                 Err(error) => watch_broke(&error),

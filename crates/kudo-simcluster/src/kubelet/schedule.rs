@@ -1,6 +1,6 @@
 //! From events to requests: one planned step per pod, carried out when its time has come.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +30,7 @@ pub(super) struct Schedule {
     options: PodOptions,
     permits: Arc<Semaphore>,
     tasks: JoinSet<()>,
-    planned: HashMap<String, Planned>,
+    planned: BTreeMap<String, Planned>,
     seen_in_list: HashSet<String>,
     addresses: Addresses,
 }
@@ -51,7 +51,7 @@ impl Schedule {
             options,
             permits: Arc::new(Semaphore::new(IN_FLIGHT)),
             tasks: JoinSet::new(),
-            planned: HashMap::new(),
+            planned: BTreeMap::new(),
             seen_in_list: HashSet::new(),
             addresses: Addresses::new(),
         }
@@ -199,8 +199,9 @@ impl Act {
     async fn after(self, delay: Duration, step: Step, mut called_off: oneshot::Receiver<()>) {
         let name = self.pod.name_any();
         tokio::select! {
-            () = tokio::time::sleep(delay) => {}
+            biased;
             _ = &mut called_off => return,
+            () = tokio::time::sleep(delay) => {}
         }
         persist(&self.permits, "Pod", &name, called_off, || {
             self.request(&name, step)
@@ -273,8 +274,9 @@ async fn persist<F>(
             Err(error) => tracing::warn!(kind, name, %error, "a simulated step is retried"),
         }
         tokio::select! {
-            () = tokio::time::sleep(pause) => pause = (pause * 2).min(LAST_RETRY),
+            biased;
             _ = &mut called_off => return,
+            () = tokio::time::sleep(pause) => pause = (pause * 2).min(LAST_RETRY),
         }
     }
 }

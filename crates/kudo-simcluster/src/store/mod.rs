@@ -5,14 +5,16 @@
 //! log: who reads too slowly for the log's bounds has lost its place, and nothing is kept for it.
 
 mod entry;
+mod growth;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
-use tokio::sync::watch;
 
 pub(crate) use entry::Entry;
+pub(crate) use growth::Growing;
+use growth::Growth;
 
 /// Namespace, empty where there is none, and name.
 pub(crate) type Key = (Arc<str>, Arc<str>);
@@ -46,7 +48,7 @@ struct Collection {
     log: VecDeque<Change>,
     /// The version of the newest change that the log has lost.
     lost: u64,
-    wake: watch::Sender<u64>,
+    growth: Growth,
 }
 
 #[derive(Debug, Default)]
@@ -278,12 +280,12 @@ impl Store {
         {
             collection.lost = lost.version;
         }
-        collection.wake.send_replace(after.version);
+        collection.growth.reach(after.version);
     }
 
     /// Tells when a kind's log grows.
-    pub(crate) fn subscribe(&self, storage: &Arc<str>) -> watch::Receiver<u64> {
-        self.state().collection(storage).wake.subscribe()
+    pub(crate) fn subscribe(&self, storage: &Arc<str>) -> Growing {
+        self.state().collection(storage).growth.subscribe()
     }
 
     /// What happened to a kind after a version, and the version up to which that is all.
@@ -320,7 +322,7 @@ impl State {
                 objects: BTreeMap::new(),
                 log: VecDeque::new(),
                 lost,
-                wake: watch::Sender::new(0),
+                growth: Growth::default(),
             })
     }
 }

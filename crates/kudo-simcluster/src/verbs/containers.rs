@@ -15,6 +15,7 @@ use crate::http::Call;
 use crate::http::answer::{self, Body};
 use crate::http::channels::{self, Request};
 use crate::http::status::Refusal;
+use crate::store::Growing;
 
 /// The media type of logs.
 const LOG: &str = "text/plain";
@@ -35,7 +36,7 @@ impl Call {
             return Ok(answer::bytes(200, LOG, first));
         }
         let follow = Follow {
-            wake: self.server.store.subscribe(target.storage()),
+            log: self.server.store.subscribe(target.storage()),
             server: Arc::clone(&self.server),
             target: target.clone(),
             uid: pod["metadata"]["uid"].clone(),
@@ -185,7 +186,7 @@ fn written(pod: &Value, name: &str, options: &LogOptions) -> Result<Written, Ref
 /// A log that is followed: what its annotation grows by is sent, until the container ends.
 struct Follow {
     server: Arc<crate::cluster::Server>,
-    wake: tokio::sync::watch::Receiver<u64>,
+    log: Growing,
     target: Target,
     uid: Value,
     container: String,
@@ -200,7 +201,7 @@ impl Follow {
             return Some((first.into(), self));
         }
         loop {
-            self.wake.borrow_and_update();
+            self.log.catch_up();
             let target = &self.target;
             let store = &self.server.store;
             let entry = store.get(target.storage(), target.namespace(), target.name())?;
@@ -217,7 +218,7 @@ impl Follow {
             if !written.is_running {
                 return None;
             }
-            self.wake.changed().await.ok()?;
+            self.log.more().await;
         }
     }
 }

@@ -104,7 +104,7 @@ impl Keeper {
                     Err(error) => {
                         failures += 1;
                         tracing::warn!(%error, "the webhook's certificate is not as it should be, trying again");
-                        RETRIES.delay(failures, uuid::Uuid::new_v4().as_u64_pair().0)
+                        RETRIES.delay(failures, fastrand::u64(..))
                     }
                 };
                 if failures > 0 {
