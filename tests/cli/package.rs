@@ -36,6 +36,32 @@ fn findings_have_file_line_and_column() {
     assert_eq!(found["errors"].as_array().unwrap().len(), 1, "{outcome}");
 }
 
+/// An environment with a package whose task, with this spec, installs `small`.
+fn with_parent(spec: &str) -> TestEnvironment {
+    let environment = small();
+    let operator = OPERATOR.replace("name: small", "name: parent").replace(
+        "  kind: Apply\n  spec:\n    resources: [config.yaml]\n",
+        &format!("  kind: KudoOperator\n  spec: {spec}\n"),
+    );
+    environment.write("parent/operator.yaml", &operator);
+    environment.write(
+        "parent/params.yaml",
+        "apiVersion: kudo.dev/v1beta1\nparameters: []\n",
+    );
+    environment
+}
+
+#[test]
+fn a_version_that_a_path_does_not_have() {
+    let environment = with_parent("{package: ../small, operatorVersion: 9.9.9}");
+    let wrong = "small is small 0.1.0, not operator version 9.9.9";
+    for command in ["package verify ./parent", "install ./parent --simulate"] {
+        let arguments: Vec<&str> = command.split(' ').collect();
+        let outcome = environment.run(&arguments).expect_code(1);
+        assert!(outcome.to_string().contains(wrong), "{outcome}");
+    }
+}
+
 #[test]
 fn warnings_alone_are_no_failure() {
     let environment = small();

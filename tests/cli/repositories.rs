@@ -70,9 +70,18 @@ fn the_list_of_repositories() {
     let environment = TestEnvironment::new();
     insta::assert_snapshot!("list_at_first", environment.run(&["repo", "list"]));
     environment
-        .run(&["repo", "add", "local", "badurl", "-f"])
+        .run(&["repo", "add", "local", "http://badurl", "-f"])
         .expect_code(0);
-    let outcome = environment.run(&["repo", "add", "local", "other", "-f"]);
+    for (name, url) in [
+        ("my repo", "http://badurl"),
+        ("", "http://badurl"),
+        ("other", "badurl"),
+        ("other", "ftp://host/packages"),
+    ] {
+        let outcome = environment.run(&["repo", "add", name, url, "-f"]);
+        outcome.expect_code(2);
+    }
+    let outcome = environment.run(&["repo", "add", "local", "http://other", "-f"]);
     insta::assert_snapshot!("add_twice", outcome);
     environment
         .run(&["repo", "context", "local"])
@@ -297,6 +306,29 @@ fn a_digest_that_does_not_match_is_refused() {
     let outcome = environment.run(&["package", "list", "tasks", "--repo", "test", "small"]);
     let text = normalised(&outcome, &server).replace(&digest(&archive), "$DIGEST");
     insta::assert_snapshot!(text);
+}
+
+#[test]
+fn what_no_digest_vouches_for_is_told() {
+    let (environment, server) = served(&["0.1.0"]);
+    let install = || {
+        environment
+            .run(&["install", "small", "--skip-instance", "--simulate"])
+            .expect_code(0)
+    };
+    let warned = format!(
+        "the repository's index has no digest of http://{}/small-0.1.0.tgz: it was not verified",
+        server.address()
+    );
+    let outcome = install();
+    assert!(!outcome.stderr.contains(&warned), "{outcome}");
+    let path = environment.work().join("packages/index.yaml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let lines = text.lines().filter(|line| !line.contains("digest: "));
+    let without: Vec<&str> = lines.collect();
+    std::fs::write(&path, without.join("\n")).unwrap();
+    let outcome = install();
+    assert!(outcome.stderr.contains(&warned), "{outcome}");
 }
 
 #[test]

@@ -342,3 +342,30 @@ fn assert_deployed(package: &Path) {
         package.display()
     );
 }
+
+#[test]
+fn a_test_that_cannot_be_read_fails_alone() {
+    let environment = TestEnvironment::new();
+    let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n";
+    let step = "apiVersion: kuttl.dev/v1beta1\nkind: TestStep\napply: [gone.yaml]\n";
+    environment.write("suite/good/00-map.yaml", map);
+    environment.write("suite/good/00-assert.yaml", map);
+    environment.write("suite/misspelled/00-asert.yaml", map);
+    environment.write("suite/unread/00-step.yaml", step);
+    let outcome = environment
+        .run(&["test", "./suite", "--simulate", "--report", "json"])
+        .expect_code(1);
+    for line in [
+        "PASS good",
+        "FAIL misspelled",
+        "Hint: did you mean \"assert\"?",
+        "FAIL unread",
+        "Hint: paths of a step count from its test's folder on",
+        "1 passed, 2 failed",
+    ] {
+        assert!(outcome.stdout.contains(line), "{line:?}:\n{outcome}");
+    }
+    let report = environment.work().join("kuttl-report.json");
+    let report = std::fs::read_to_string(report).unwrap();
+    assert!(report.contains("gone.yaml"), "{report}");
+}

@@ -21,6 +21,8 @@ pub(crate) struct Tree {
     pub(crate) root: Package,
     /// What it depends on; each comes after what it depends on itself.
     pub(crate) dependencies: Vec<Package>,
+    /// Where those came from of which the repository's index has no digest.
+    pub(crate) unverified: Vec<String>,
 }
 
 impl Tree {
@@ -52,11 +54,24 @@ pub(crate) fn resolve(root: Resolved, resolver: &Resolver) -> Result<Tree, Error
         resolver,
         way: Vec::new(),
         found: Vec::new(),
+        unverified: Vec::new(),
     };
-    let Resolved { package, base, .. } = root;
+    let Resolved {
+        package,
+        base,
+        origin,
+        unverified,
+    } = root;
+    if unverified {
+        walk.unverified.push(origin);
+    }
     let root = walk.visit(package, &base)?;
     let dependencies = walk.found.into_iter().map(|found| found.filled).collect();
-    Ok(Tree { root, dependencies })
+    Ok(Tree {
+        root,
+        dependencies,
+        unverified: walk.unverified,
+    })
 }
 
 struct Walk<'a> {
@@ -64,6 +79,7 @@ struct Walk<'a> {
     /// Names of the operator versions from the root to here.
     way: Vec<String>,
     found: Vec<Found>,
+    unverified: Vec<String>,
 }
 
 /// A dependency as it was written, and with its tasks filled in.
@@ -109,6 +125,10 @@ impl Walk<'_> {
         base: &Base,
     ) -> Result<OperatorDefinition, Error> {
         let resolved = self.resolver.resolve(request, base)?;
+        resolved.must_fit(request)?;
+        if resolved.unverified {
+            self.unverified.push(resolved.origin.clone());
+        }
         let definition = resolved.package.definition.clone();
         let name = definition_name(&definition);
         if let Some(start) = self.way.iter().position(|known| *known == name) {
@@ -184,7 +204,13 @@ impl Check<'_> {
     fn visit(&mut self, parent: &Resolved, prefix: &str) {
         self.way.push(definition_name(&parent.package.definition));
         for (index, task) in parent.package.definition.tasks.iter().enumerate() {
-            let TaskSpec::KudoOperator { package, .. } = &task.spec else {
+            let TaskSpec::KudoOperator {
+                package,
+                app_version,
+                operator_version,
+                ..
+            } = &task.spec
+            else {
                 continue;
             };
             if !Resolver::is_local(package) {
@@ -193,7 +219,13 @@ impl Check<'_> {
             let address = operator_address(&format!("tasks/{index}/spec/package"));
             let place = parent.package.locations.find(&address);
             let place = place.map(|location| within(prefix, location));
-            match self.resolver.resolve(&Request::of(package), &parent.base) {
+            let request = Request {
+                package,
+                app_version: app_version.as_deref(),
+                operator_version: operator_version.as_deref(),
+            };
+            let found = self.resolver.resolve(&request, &parent.base);
+            match found.and_then(|child| child.must_fit(&request).map(|()| child)) {
                 Ok(child) => self.child(&child, &format!("{prefix}{package}/"), place),
                 Err(ResolveError::Package {
                     source: PackageErrors::Invalid(draft),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use kudo_package::parameter::{ValuesError, values_from_yaml};
-use kudo_package::yaml::YamlError;
+use kudo_package::yaml::{self, Entry, Mark, Node, NodeKind, YamlError};
 
 use crate::arguments::ParameterArgs;
 
@@ -34,6 +34,18 @@ pub(crate) enum ParameterInputError {
         path: PathBuf,
         /// Why.
         source: YamlError,
+    },
+    /// A file says the same thing twice.
+    #[error("{}:{}:{}: {key:?} is there twice, first in line {first}", path.display(), mark.line, mark.column)]
+    Twice {
+        /// Path given.
+        path: PathBuf,
+        /// Where it is said again.
+        mark: Mark,
+        /// What.
+        key: String,
+        /// Line where it is said first.
+        first: usize,
     },
     /// A file holds something else than a map of names to values.
     #[error("{}: {source}", path.display())]
@@ -79,13 +91,36 @@ fn from_argument(argument: &str) -> Result<(&str, &str), ParameterInputError> {
 }
 
 fn from_yaml(path: &Path, text: &str) -> Result<BTreeMap<String, String>, ParameterInputError> {
-    values_from_yaml(text).map_err(|error| {
+    let failed = |error| {
         let path = path.to_owned();
         match error {
             ValuesError::NotYaml(source) => ParameterInputError::NotYaml { path, source },
             source => ParameterInputError::NoValues { path, source },
         }
-    })
+    };
+    let values = values_from_yaml(text).map_err(failed)?;
+    let node = yaml::parse_node(text).map_err(|error| failed(error.into()))?;
+    match twice(&node) {
+        None => Ok(values),
+        Some((entry, first)) => Err(ParameterInputError::Twice {
+            path: path.to_owned(),
+            mark: entry.key_mark,
+            key: entry.key.clone(),
+            first: first.line,
+        }),
+    }
+}
+
+/// The first entry of a map, at any depth, whose key was there before, and where that was.
+fn twice(node: &Node) -> Option<(&Entry, Mark)> {
+    match &node.kind {
+        NodeKind::Scalar(_) => None,
+        NodeKind::Sequence(items) => items.iter().find_map(twice),
+        NodeKind::Mapping(entries) => entries.iter().find_map(|entry| match entry.replaced {
+            Some(first) => Some((entry, first)),
+            None => twice(&entry.value),
+        }),
+    }
 }
 
 #[cfg(test)]
@@ -129,6 +164,14 @@ mod tests {
             ("", Ok(vec![])),
             ("# nothing\n", Ok(vec![])),
             ("a:\nb: 1\n", Err("p.yaml: parameter \"a\" has no value")),
+            (
+                "a: 1\nb: 2\na: 3\n",
+                Err("p.yaml:3:1: \"a\" is there twice, first in line 1"),
+            ),
+            (
+                "a:\n- {x: 1, x: 2}\n",
+                Err("p.yaml:2:10: \"x\" is there twice, first in line 2"),
+            ),
             (
                 "- a\n",
                 Err("p.yaml: expected a map of parameter names to values, found a list"),

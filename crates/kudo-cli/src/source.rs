@@ -11,6 +11,7 @@ use crate::arguments::{Global, VersionChoice};
 use crate::dependencies::{self, Tree};
 use crate::error::Error;
 use crate::home;
+use crate::output::Output;
 
 /// The resolver of package arguments, with the repository and the time-outs of the flags.
 pub(crate) fn resolver(repository: Option<&str>, global: &Global) -> Result<Resolver, Error> {
@@ -27,7 +28,8 @@ pub(crate) fn fetcher(request_timeout: Duration) -> Fetcher {
     if !request_timeout.is_zero() {
         limits.connect = limits.connect.min(request_timeout);
         limits.answer = request_timeout;
-        limits.body = request_timeout;
+        limits.index_body = request_timeout;
+        limits.package_body = request_timeout;
     }
     Fetcher::new(limits)
 }
@@ -127,11 +129,18 @@ pub(crate) fn load_tree(
     argument: &str,
     choice: &VersionChoice,
     global: &Global,
+    output: &Output,
     purpose: Purpose,
 ) -> Result<Tree, Error> {
     let root = load_verified(argument, choice, global, purpose)?;
     let resolver = resolver(choice.repo.as_deref(), global)?;
-    dependencies::resolve(root, &resolver)
+    let tree = dependencies::resolve(root, &resolver)?;
+    for origin in &tree.unverified {
+        output.warn(&format!(
+            "the repository's index has no digest of {origin}: it was not verified"
+        ));
+    }
+    Ok(tree)
 }
 
 #[cfg(test)]

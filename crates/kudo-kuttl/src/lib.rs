@@ -31,6 +31,9 @@ use std::path::PathBuf;
 
 use kudo_package::yaml::Mark;
 
+/// What a file is that a step lists.
+const NAMED_BY_STEP: &str = "what the step names";
+
 /// A suite that cannot be read. Nothing has been run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SuiteError {
@@ -75,6 +78,22 @@ pub enum SuiteError {
 }
 
 impl SuiteError {
+    /// What to do about it, where that is known.
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Invalid { hint, .. } => hint.as_deref(),
+            Self::Read {
+                what: NAMED_BY_STEP,
+                missing: true,
+                ..
+            } => Some("paths of a step count from its test's folder on"),
+            Self::Read { missing: true, .. } => {
+                Some("paths of a suite's configuration count from the working directory on")
+            }
+            _ => None,
+        }
+    }
+
     pub(crate) fn invalid(
         file: impl Into<PathBuf>,
         mark: impl Into<Option<Mark>>,

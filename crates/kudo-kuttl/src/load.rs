@@ -7,13 +7,13 @@ use kudo_package::yaml::{Mark, Node, parse_document_nodes};
 use kudo_template::{Limits, Renderer};
 use serde_json::{Value, json};
 
-use crate::SuiteError;
 use crate::definitions::{
     API_VERSION, KINDS, TestAssert, TestStep, TestSuite, test_assert, test_file, test_step,
     test_suite,
 };
 use crate::expand::expand;
 use crate::names::{self, FileName, Role};
+use crate::{NAMED_BY_STEP, SuiteError};
 
 /// Names that are no steps unless the suite says otherwise.
 const IGNORED: &str = "README*";
@@ -70,6 +70,8 @@ pub struct Case {
     pub steps: Vec<Step>,
     /// Names of files that are no steps.
     pub ignored: Vec<String>,
+    /// Why it cannot be read; then it has no steps, and fails.
+    pub broken: Option<SuiteError>,
 }
 
 /// What a test is read with.
@@ -104,7 +106,8 @@ pub fn load_suite(path: &Path) -> Result<TestSuite, SuiteError> {
     suite.ok_or_else(|| SuiteError::invalid(path, None, "there is no TestSuite in it"))
 }
 
-/// Reads all tests of a folder whose names the filter takes, in the order of their names.
+/// Reads all tests of a folder whose names the filter takes, in the order of their names. One that
+/// cannot be read is [broken](Case::broken), and keeps no other from being run.
 pub fn load_cases(
     suite: &Path,
     options: &LoadOptions,
@@ -117,25 +120,45 @@ pub fn load_cases(
             continue;
         }
         if takes(&name) {
-            cases.push(load_case(suite, &name, options)?);
+            cases.push(load_case(suite, &name, options));
         }
         all.push(name);
     }
     Ok((cases, all))
 }
 
-fn load_case(suite: &Path, name: &str, options: &LoadOptions) -> Result<Case, SuiteError> {
-    let dir = std::path::absolute(suite.join(name))
-        .map_err(|error| SuiteError::read("the test", suite.join(name), &error))?;
-    let namespace = match &options.namespace {
-        Some(namespace) => namespace.clone(),
-        None => namespace_of(name),
+fn load_case(suite: &Path, name: &str, options: &LoadOptions) -> Case {
+    let folder = suite.join(name);
+    let mut case = Case {
+        name: name.to_owned(),
+        suite: suite.to_owned(),
+        dir: std::path::absolute(&folder).unwrap_or(folder),
+        namespace: match &options.namespace {
+            Some(namespace) => namespace.clone(),
+            None => namespace_of(name),
+        },
+        steps: Vec::new(),
+        ignored: Vec::new(),
+        broken: None,
     };
+    match load_steps(&mut case, options) {
+        Ok(steps) => case.steps = steps,
+        Err(error) => case.broken = Some(error),
+    }
+    case
+}
+
+fn load_steps(case: &mut Case, options: &LoadOptions) -> Result<Vec<Step>, SuiteError> {
+    let Case {
+        dir,
+        namespace,
+        ignored,
+        ..
+    } = case;
     let default = [IGNORED.to_owned()];
     let patterns = options.ignore_files.as_deref().unwrap_or(&default);
     let mut files: BTreeMap<u32, Vec<(PathBuf, FileName)>> = BTreeMap::new();
-    let mut ignored = Vec::new();
-    for (entry, is_dir) in entries(&dir, "the test")? {
+    for (entry, is_dir) in entries(dir, "the test")? {
         if patterns
             .iter()
             .any(|pattern| names::matches(pattern, &entry) == Some(true))
@@ -165,16 +188,9 @@ fn load_case(suite: &Path, name: &str, options: &LoadOptions) -> Result<Case, Su
     }
     let mut steps = Vec::with_capacity(files.len());
     for (index, files) in files {
-        steps.push(load_step(&dir, index, &files, &namespace, options)?);
+        steps.push(load_step(dir, index, &files, namespace, options)?);
     }
-    Ok(Case {
-        name: name.to_owned(),
-        suite: suite.to_owned(),
-        dir,
-        namespace,
-        steps,
-        ignored,
-    })
+    Ok(steps)
 }
 
 fn load_step(
@@ -203,6 +219,12 @@ fn load_step(
         }
         for node in nodes {
             match (kuttl_kind(path, &node)?, name.role) {
+                (None, Role::Apply) if names::misspelled(&name.step).is_some() => {
+                    let meant = names::misspelled(&name.step).unwrap_or_default();
+                    let message = "objects to apply, in a file named almost as one to assert";
+                    return Err(SuiteError::invalid(path, node.mark, message)
+                        .with_hint(format!("did you mean {meant:?}? Else give it another name")));
+                }
                 (None, role) => {
                     let list = match role {
                         Role::Apply => &mut step.apply,
@@ -257,10 +279,9 @@ fn load_step(
 
 /// The objects of a file, or of the `*.yaml` files of a folder.
 fn load_path(path: &Path) -> Result<Vec<Document>, SuiteError> {
-    const WHAT: &str = "what the step names";
     let mut files = vec![path.to_owned()];
     if path.is_dir() {
-        files = entries(path, WHAT)?
+        files = entries(path, NAMED_BY_STEP)?
             .into_iter()
             .filter(|(name, is_dir)| {
                 !is_dir && Path::new(name).extension().is_some_and(|end| end == "yaml")
@@ -270,7 +291,7 @@ fn load_path(path: &Path) -> Result<Vec<Document>, SuiteError> {
     }
     let mut documents = Vec::new();
     for file in files {
-        documents.extend(load_documents(&file, WHAT)?);
+        documents.extend(load_documents(&file, NAMED_BY_STEP)?);
     }
     Ok(documents)
 }

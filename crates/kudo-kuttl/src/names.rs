@@ -56,6 +56,14 @@ pub fn parse(name: &str) -> Option<FileName> {
     })
 }
 
+/// The word that a step's first word misspells, if it is but a letter away from `assert` or `errors`:
+/// what such a file holds would be applied, and hold by that.
+pub fn misspelled(step: &str) -> Option<&'static str> {
+    let word = step.split('-').next().unwrap_or_default().to_lowercase();
+    let near = |known: &&str| strsim::osa_distance(&word, known) == 1;
+    ["assert", "errors"].into_iter().find(near)
+}
+
 /// Whether a name matches a shell pattern of `*`, `?`, `[a-z]`, `[^a-z]` and `\` before a character.
 /// `None` if the pattern is malformed.
 pub fn matches(pattern: &str, name: &str) -> Option<bool> {

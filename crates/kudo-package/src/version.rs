@@ -19,12 +19,34 @@ pub struct Versions<'a> {
     pub app: Option<&'a str>,
 }
 
+impl Versions<'_> {
+    /// Whether these are the versions asked for. What is empty or not given is not asked for.
+    pub fn fit(&self, app: Option<&str>, operator: Option<&str>) -> bool {
+        let fits = |wanted: Option<&str>, found: Option<&str>| match wanted {
+            None | Some("") => true,
+            Some(wanted) => found.is_some_and(|found| same(wanted, found)),
+        };
+        fits(app, self.app) && fits(operator, Some(self.operator))
+    }
+}
+
 impl fmt::Display for Versions<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.app {
             Some(app) => write!(f, "{} (app version {app})", self.operator),
             None => f.write_str(self.operator),
         }
+    }
+}
+
+/// Versions asked for, in words. What is empty or not given is not asked for.
+pub fn wanted(app: Option<&str>, operator: Option<&str>) -> String {
+    let given = |version: Option<&str>| version.filter(|text| !text.is_empty()).map(str::to_owned);
+    match (given(app), given(operator)) {
+        (Some(app), Some(operator)) => format!("version {operator} (app version {app})"),
+        (Some(app), None) => format!("app version {app}"),
+        (None, Some(operator)) => format!("operator version {operator}"),
+        (None, None) => "version that is not removed".to_owned(),
     }
 }
 

@@ -86,6 +86,26 @@ pub enum ResolveError {
         /// Digest of what came.
         found: String,
     },
+    /// The archive holds another package than the index says.
+    #[error("{url} is {found}, the index says {expected}")]
+    OtherPackage {
+        /// Where the archive came from.
+        url: String,
+        /// Name and versions that the index gives.
+        expected: String,
+        /// Name and versions of what came.
+        found: String,
+    },
+    /// A package that is named by path or URL is of another version than was asked for.
+    #[error("{origin} is {found}, not {wanted}")]
+    OtherVersion {
+        /// Path or URL it came from.
+        origin: String,
+        /// Its name and versions.
+        found: String,
+        /// Versions asked for, in words.
+        wanted: String,
+    },
     /// The index names no place for the package.
     #[error("the index of repository {repository:?} gives no URL for {package}")]
     NoUrl {

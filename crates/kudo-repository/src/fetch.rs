@@ -21,8 +21,10 @@ pub struct Limits {
     pub connect: Duration,
     /// How long a server may take to begin its answer.
     pub answer: Duration,
-    /// How long an answer may take in whole.
-    pub body: Duration,
+    /// How long an index may take in whole.
+    pub index_body: Duration,
+    /// How long a package archive may take in whole.
+    pub package_body: Duration,
     /// Bytes of an index.
     pub index_bytes: u64,
     /// Bytes of a package archive.
@@ -34,7 +36,8 @@ impl Default for Limits {
         Self {
             connect: Duration::from_secs(10),
             answer: Duration::from_secs(20),
-            body: Duration::from_mins(2),
+            index_body: Duration::from_secs(30),
+            package_body: Duration::from_mins(2),
             index_bytes: 16 << 20,
             package_bytes: 64 << 20,
         }
@@ -113,7 +116,6 @@ impl Fetcher {
             .timeout_resolve(Some(limits.connect))
             .timeout_connect(Some(limits.connect))
             .timeout_recv_response(Some(limits.answer))
-            .timeout_recv_body(Some(limits.body))
             .max_redirects(0)
             .max_redirects_will_error(false)
             .http_status_as_error(false)
@@ -124,19 +126,19 @@ impl Fetcher {
 
     /// Gets an index.
     pub fn index(&self, place: &Place) -> Result<Vec<u8>, FetchError> {
-        self.get(place, self.limits.index_bytes)
+        self.get(place, self.limits.index_bytes, self.limits.index_body)
     }
 
     /// Gets a package archive.
     pub fn archive(&self, place: &Place) -> Result<Vec<u8>, FetchError> {
-        self.get(place, self.limits.package_bytes)
+        self.get(place, self.limits.package_bytes, self.limits.package_body)
     }
 
-    fn get(&self, place: &Place, limit: u64) -> Result<Vec<u8>, FetchError> {
+    fn get(&self, place: &Place, limit: u64, time: Duration) -> Result<Vec<u8>, FetchError> {
         tracing::info!(target: "kudo", %place, "fetching");
         let got = match place {
             Place::File(path) => read_file(path, limit),
-            Place::Web(url) => self.get_web(url, limit),
+            Place::Web(url) => self.get_web(url, limit, time),
         };
         got.map_err(|problem| FetchError {
             place: place.to_string(),
@@ -144,15 +146,18 @@ impl Fetcher {
         })
     }
 
-    fn get_web(&self, url: &str, limit: u64) -> Result<Vec<u8>, FetchProblem> {
+    fn get_web(&self, url: &str, limit: u64, time: Duration) -> Result<Vec<u8>, FetchProblem> {
         let mut url = url.to_owned();
         for _ in 0..=MAX_REDIRECTS {
-            let request = self.agent.get(&url);
-            let mut response = request.call().map_err(|error| self.problem(error))?;
+            let request = self.agent.get(&url).config();
+            let request = request.timeout_recv_body(Some(time)).build();
+            let mut response = request.call().map_err(|error| self.problem(error, time))?;
             match response.status().as_u16() {
                 200 => {
                     let body = response.body_mut().with_config().limit(limit);
-                    return body.read_to_vec().map_err(|error| self.problem(error));
+                    return body
+                        .read_to_vec()
+                        .map_err(|error| self.problem(error, time));
                 }
                 404 | 410 => return Err(FetchProblem::NotFound),
                 status @ (301 | 302 | 303 | 307 | 308) => {
@@ -166,7 +171,7 @@ impl Fetcher {
         Err(FetchProblem::TooManyRedirects)
     }
 
-    fn problem(&self, error: ureq::Error) -> FetchProblem {
+    fn problem(&self, error: ureq::Error, time: Duration) -> FetchProblem {
         use ureq::Timeout;
         match error {
             ureq::Error::BodyExceedsLimit(limit) => FetchProblem::TooLarge(limit),
@@ -174,7 +179,7 @@ impl Fetcher {
                 let (doing, after) = match timeout {
                     Timeout::Resolve => ("looking up the host", self.limits.connect),
                     Timeout::Connect => ("connecting", self.limits.connect),
-                    Timeout::RecvBody => ("reading the answer", self.limits.body),
+                    Timeout::RecvBody => ("reading the answer", time),
                     _ => ("waiting for an answer", self.limits.answer),
                 };
                 FetchProblem::TimedOut { doing, after }

@@ -7,8 +7,9 @@ use std::sync::{Arc, OnceLock};
 
 use kudo_package::archive::{self, ArchiveLimits};
 use kudo_package::package::OPERATOR_FILE;
-use kudo_package::repository::{Index, Repositories, Repository};
-use kudo_package::{Package, PackageErrors};
+use kudo_package::repository::{Index, IndexEntry, Repositories, Repository};
+use kudo_package::version::{self, Versions};
+use kudo_package::{OperatorDefinition, Package, PackageErrors};
 
 use crate::base::{Base, Inner, files_under, path_in_archive};
 use crate::error::ResolveError;
@@ -48,6 +49,24 @@ pub struct Resolved {
     pub origin: String,
     /// From where the relative paths in its `operator.yaml` resolve.
     pub base: Base,
+    /// Whether it came from a repository whose index has no digest of it, so that nothing tells
+    /// whether it is what was indexed.
+    pub unverified: bool,
+}
+
+impl Resolved {
+    /// Refuses a package of another version than was asked for: only a repository has a choice.
+    pub fn must_fit(&self, request: &Request<'_>) -> Result<(), ResolveError> {
+        let versions = versions_of(&self.package.definition);
+        if versions.fit(request.app_version, request.operator_version) {
+            return Ok(());
+        }
+        Err(ResolveError::OtherVersion {
+            origin: self.origin.clone(),
+            found: described(&self.package.definition),
+            wanted: version::wanted(request.app_version, request.operator_version),
+        })
+    }
 }
 
 /// The repository in which names are looked up.
@@ -133,6 +152,7 @@ impl Resolver {
             package,
             origin,
             base: Base::directory(Package::root(path)),
+            unverified: false,
         })
     }
 
@@ -177,8 +197,48 @@ impl Resolver {
             },
         })?;
         let (url, bytes) = Remote::new(repository, &self.fetcher)?.archive(entry)?;
-        from_archive(url, &bytes)
+        let resolved = from_archive(url, &bytes)?;
+        must_be(&resolved, entry)?;
+        Ok(Resolved {
+            unverified: entry.digest.is_none(),
+            ..resolved
+        })
     }
+}
+
+/// Refuses a package that is not the one that the index speaks of.
+fn must_be(resolved: &Resolved, entry: &IndexEntry) -> Result<(), ResolveError> {
+    let definition = &resolved.package.definition;
+    let found = versions_of(definition);
+    let wanted = entry.versions();
+    let same_app = match (found.app, wanted.app) {
+        (Some(found), Some(wanted)) => version::same(found, wanted),
+        (found, wanted) => found == wanted,
+    };
+    if definition.operator_name == entry.name
+        && same_app
+        && version::same(found.operator, wanted.operator)
+    {
+        return Ok(());
+    }
+    Err(ResolveError::OtherPackage {
+        url: resolved.origin.clone(),
+        expected: entry.to_string(),
+        found: described(definition),
+    })
+}
+
+fn versions_of(definition: &OperatorDefinition) -> Versions<'_> {
+    let app = definition.app_version.as_deref();
+    Versions {
+        operator: &definition.operator_version,
+        app: app.filter(|app| !app.is_empty()),
+    }
+}
+
+/// Name and versions.
+fn described(definition: &OperatorDefinition) -> String {
+    format!("{} {}", definition.operator_name, versions_of(definition))
 }
 
 /// Whether an argument that is no URL is a path: it has a separator, begins with a dot, or is an
@@ -240,6 +300,7 @@ fn in_archive(
             package,
             origin,
             base: Base::archive(Arc::clone(files), root),
+            unverified: false,
         }),
         Err(source) => Err(ResolveError::Package { origin, source }),
     }

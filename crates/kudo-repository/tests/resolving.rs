@@ -3,12 +3,16 @@
 #![cfg(test)]
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::net::TcpListener;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use kudo_package::archive;
 use kudo_package::repository::{Index, IndexEntry, Repository, digest};
 use kudo_repository::{
-    Base, Fetcher, Limits, RepositoryChoice, Request, ResolveError, Resolved, Resolver,
+    Base, FetchProblem, Fetcher, Limits, Place, RepositoryChoice, Request, ResolveError, Resolved,
+    Resolver,
 };
 use tempfile::TempDir;
 
@@ -145,6 +149,84 @@ fn names_are_looked_up_wherever_they_stand() {
 }
 
 #[test]
+fn an_archive_must_be_what_the_index_says() {
+    let root = TempDir::new().unwrap();
+    let path = root.path();
+    let digest = pack(&path.join("child.tgz"), &files("", "child"));
+    let url = format!("file://{}", path.display());
+    // Name, versions and digest in the index; what comes of it.
+    let cases = [
+        ("child", "0.1.0", None, Some(digest.as_str()), Ok(false)),
+        ("child", "0.1", None, None, Ok(true)),
+        (
+            "other",
+            "0.1.0",
+            None,
+            Some(digest.as_str()),
+            Err("child 0.1.0, the index says other 0.1.0"),
+        ),
+        (
+            "child",
+            "5.0.0",
+            None,
+            Some(digest.as_str()),
+            Err("child 0.1.0, the index says child 5.0.0"),
+        ),
+        (
+            "child",
+            "0.1.0",
+            Some("2.0.0"),
+            None,
+            Err("child 0.1.0, the index says child 0.1.0 (app version 2.0.0)"),
+        ),
+    ];
+    for (name, version, app, digest, expected) in cases {
+        let mut index = Index::default();
+        assert!(index.add(IndexEntry {
+            name: name.to_owned(),
+            operator_version: version.to_owned(),
+            app_version: app.map(str::to_owned),
+            urls: vec![format!("{url}/child.tgz")],
+            digest: digest.map(str::to_owned),
+            ..IndexEntry::default()
+        }));
+        std::fs::write(path.join("index.yaml"), index.to_yaml()).unwrap();
+        let resolved = resolver(path).resolve(&Request::of(name), &Base::directory(path));
+        let found = match resolved {
+            Ok(resolved) => Ok(resolved.unverified),
+            Err(error) => Err(error.to_string()),
+        };
+        let expected = expected.map_err(|text| format!("{url}/child.tgz is {text}"));
+        assert_eq!(found, expected, "{name} {version}");
+    }
+}
+
+#[test]
+fn a_path_has_the_version_it_has() {
+    let root = TempDir::new().unwrap();
+    write(root.path(), &files("child", "child"));
+    let base = Base::directory(root.path());
+    let request = |app_version, operator_version| Request {
+        package: "./child",
+        app_version,
+        operator_version,
+    };
+    let cases = [
+        (request(None, None), Ok(())),
+        (request(Some(""), Some("0.1")), Ok(())),
+        (request(None, Some("9.9.9")), Err("operator version 9.9.9")),
+        (request(Some("1"), None), Err("app version 1")),
+    ];
+    for (request, expected) in cases {
+        let child = resolver(root.path()).resolve(&request, &base).unwrap();
+        let expected =
+            expected.map_err(|text| format!("{} is child 0.1.0, not {text}", child.origin));
+        let found = child.must_fit(&request).map_err(|error| error.to_string());
+        assert_eq!(found, expected);
+    }
+}
+
+#[test]
 fn an_archive_that_unpacks_to_too_much_is_refused() {
     let root = TempDir::new().unwrap();
     let mut bomb = files("", "bomb");
@@ -154,4 +236,31 @@ fn an_archive_that_unpacks_to_too_much_is_refused() {
     let refused = resolver(root.path()).resolve(&Request::of("bomb.tgz"), &base);
     let error = refused.unwrap_err().to_string();
     assert!(error.contains("bomb.tgz"), "{error}");
+}
+
+#[test]
+fn an_index_that_drips_is_not_waited_for() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut sent = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n");
+        while sent.is_ok() {
+            std::thread::sleep(Duration::from_millis(50));
+            sent = stream.write_all(b"#");
+        }
+    });
+    let limits = Limits {
+        index_body: Duration::from_millis(300),
+        ..Limits::default()
+    };
+    assert_eq!(Limits::default().index_body, Duration::from_secs(30));
+    let begun = Instant::now();
+    let place = Place::parse(&url).unwrap();
+    let error = Fetcher::new(limits).index(&place).unwrap_err();
+    assert!(
+        matches!(error.problem, FetchProblem::TimedOut { .. }),
+        "{error}"
+    );
+    assert!(begun.elapsed() < Duration::from_secs(20));
 }

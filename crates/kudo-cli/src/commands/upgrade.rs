@@ -86,6 +86,7 @@ pub(crate) async fn run(
             &arguments.package,
             &arguments.choice,
             global,
+            output,
             Purpose::Upgrade,
         )?;
         warn_of_choice(&arguments.choice, &tree.root, output);

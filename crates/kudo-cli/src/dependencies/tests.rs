@@ -140,3 +140,34 @@ fn broken_and_ambiguous_dependencies_are_refused() {
              ROOT/parent/../child has 1 error"
     ));
 }
+
+#[test]
+fn versions_that_a_path_does_not_have_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    write(root, "parent", "0.1.0", &["../child"]);
+    write(root, "child", "0.0.1", &[]);
+    let file = root.join("parent/operator.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    for (versions, expected) in [
+        ("operatorVersion: 9.9.9", "operator version 9.9.9"),
+        ("appVersion: 3.2.0", "app version 3.2.0"),
+    ] {
+        let package = "package: \"../child\"";
+        let asked = text.replace(package, &format!("{package}, {versions}"));
+        std::fs::write(&file, asked).unwrap();
+        assert_eq!(
+            refusal(root, "parent"),
+            format!(
+                "package \"../child\", which task \"child-0\" of parent-3.2.1-0.1.0 installs: \
+                 ROOT/parent/../child is child 0.0.1 (app version 3.2.1), not {expected}"
+            )
+        );
+    }
+    std::fs::write(
+        &file,
+        text.replace("\"../child\"", "\"../child\", operatorVersion: 0.0.1"),
+    )
+    .unwrap();
+    assert!(tree(root, "parent").is_ok());
+}

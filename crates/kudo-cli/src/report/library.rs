@@ -35,6 +35,7 @@ pub(super) fn parameter_input(error: &ParameterInputError) -> (ExitStatus, Vec<S
             ExitStatus::Usage,
             hint(source.hint().unwrap_or_else(|| PARAMETER_FILE.to_owned())),
         ),
+        ParameterInputError::Twice { .. } => (ExitStatus::Usage, hint("remove one of them")),
         ParameterInputError::NoValues { .. } => (ExitStatus::Usage, hint(PARAMETER_FILE)),
     }
 }
@@ -60,12 +61,14 @@ pub(super) fn state(error: &StateError) -> Vec<String> {
 
 pub(super) fn suite(error: &SuiteError) -> (ExitStatus, Vec<String>) {
     match error {
-        SuiteError::Invalid { hint, .. } => (ExitStatus::Failed, hint.iter().cloned().collect()),
         SuiteError::Read { missing: true, .. } => (
             ExitStatus::NotFound,
-            hint("paths of a suite's configuration count from the working directory on"),
+            error.hint().map(str::to_owned).into_iter().collect(),
         ),
-        SuiteError::Read { .. } => (ExitStatus::Failed, vec![]),
+        SuiteError::Invalid { .. } | SuiteError::Read { .. } => (
+            ExitStatus::Failed,
+            error.hint().map(str::to_owned).into_iter().collect(),
+        ),
         SuiteError::NoMatch { filter, tests } => (
             ExitStatus::NotFound,
             match suggest::nearest(filter, tests.iter().map(String::as_str)) {

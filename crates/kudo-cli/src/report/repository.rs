@@ -42,6 +42,14 @@ pub(super) fn resolve(error: &ResolveError) -> (ExitStatus, Vec<String>) {
             ExitStatus::Failed,
             hint("the archive was changed after it was indexed, or on its way; it was not used"),
         ),
+        ResolveError::OtherPackage { .. } => (
+            ExitStatus::Failed,
+            hint("the archive and the index do not belong together; it was not used"),
+        ),
+        ResolveError::OtherVersion { .. } => (
+            ExitStatus::Failed,
+            hint("a path or URL has one version: leave the task's versions out, or write its own"),
+        ),
         ResolveError::EveryUrl { attempts, .. } => {
             let exits = attempts.iter().map(|error| resolve(error).0);
             let same = exits.reduce(|a, b| if a == b { a } else { ExitStatus::Failed });
@@ -101,6 +109,16 @@ fn list(error: &ListError) -> (ExitStatus, Vec<String>) {
         ListError::Exists { url, .. } => (
             ExitStatus::Conflict,
             hint(format!("the repository of that name is {url}")),
+        ),
+        ListError::Name { .. } => (ExitStatus::Usage, hint("take a word, such as local")),
+        ListError::NoCurrent { known } => (
+            ExitStatus::NotFound,
+            hint(if known.is_empty() {
+                "add one with: kubectl kudo repo add NAME URL".to_owned()
+            } else {
+                let known = known.join(", ");
+                format!("choose one with: kubectl kudo repo context NAME; there are {known}")
+            }),
         ),
         ListError::Unknown { nearest, known, .. } => (
             ExitStatus::NotFound,

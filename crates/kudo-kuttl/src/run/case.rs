@@ -13,6 +13,7 @@ use serde_json::json;
 
 use super::Shared;
 use super::step::{StepContext, run_step};
+use crate::SuiteError;
 use crate::command::{Background, Surroundings};
 use crate::load::{Case, Step};
 use crate::objects::{Cluster, Placed};
@@ -58,6 +59,9 @@ pub(super) struct Connected {
 /// Runs a test.
 pub(super) async fn run(shared: &Shared<'_>, case: &Case) -> TestResult {
     let (started, begun) = (Timestamp::now(), Instant::now());
+    if let Some(error) = &case.broken {
+        return broken(case, started, error);
+    }
     let made = Made::default();
     for name in &case.ignored {
         shared
@@ -98,6 +102,28 @@ pub(super) async fn run(shared: &Shared<'_>, case: &Case) -> TestResult {
         started,
         took: begun.elapsed(),
         steps,
+    }
+}
+
+/// The result of a test that cannot be read.
+fn broken(case: &Case, started: Timestamp, error: &SuiteError) -> TestResult {
+    let hint = error.hint().map(|hint| format!("Hint: {hint}"));
+    let failure = Failure {
+        message: error.to_string(),
+        detail: hint.unwrap_or_default(),
+    };
+    TestResult {
+        suite: case.suite.clone(),
+        name: case.name.clone(),
+        started,
+        took: Duration::ZERO,
+        steps: vec![StepResult {
+            name: "load".to_owned(),
+            started,
+            took: Duration::ZERO,
+            assertions: 0,
+            failures: vec![failure],
+        }],
     }
 }
 

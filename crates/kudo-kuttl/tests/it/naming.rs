@@ -1,6 +1,6 @@
 //! What names of files say.
 
-use kudo_kuttl::names::{Role, matches, parse};
+use kudo_kuttl::names::{Role, matches, misspelled, parse};
 
 #[test]
 fn names_say_step_and_role() {
@@ -86,5 +86,26 @@ fn patterns_of_names_to_ignore() {
     ];
     for (pattern, name, expected) in cases {
         assert_eq!(matches(pattern, name), expected, "{pattern:?} {name:?}");
+    }
+}
+
+#[test]
+fn words_a_letter_away_from_assert_and_errors() {
+    let cases = [
+        ("asert", Some("assert")),
+        ("assret", Some("assert")),
+        ("asserts", Some("assert")),
+        ("Assertt-pods", Some("assert")),
+        ("error", Some("errors")),
+        ("erors", Some("errors")),
+        ("assert", None),
+        ("errors", None),
+        ("assets", None),
+        ("insert", None),
+        ("mirrors", None),
+        ("install", None),
+    ];
+    for (step, expected) in cases {
+        assert_eq!(misspelled(step), expected, "{step}");
     }
 }

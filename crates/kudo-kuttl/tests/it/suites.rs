@@ -17,7 +17,9 @@ fn write(root: &Path, files: &[(&str, &str)]) {
 fn load(files: &[(&str, &str)], options: &LoadOptions) -> Result<Vec<Case>, SuiteError> {
     let root = tempfile::tempdir().unwrap();
     write(root.path(), files);
-    load_cases(root.path(), options, |_| true).map(|(cases, _)| cases)
+    let (cases, _) = load_cases(root.path(), options, |_| true)?;
+    let broken = cases.iter().find_map(|case| case.broken.clone());
+    broken.map_or(Ok(cases), Err)
 }
 
 const MAP: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n";
@@ -111,6 +113,22 @@ fn a_step_names_files_and_a_file_the_runs_it_is_for() {
 }
 
 #[test]
+fn a_test_that_cannot_be_read_is_no_other_tests_fault() {
+    let root = tempfile::tempdir().unwrap();
+    let gone = step("apply: [gone.yaml]\n");
+    write(
+        root.path(),
+        &[("bad/00-a.yaml", &gone), ("good/00-a.yaml", MAP)],
+    );
+    let (cases, _) = load_cases(root.path(), &LoadOptions::default(), |_| true).unwrap();
+    let broken = cases[0].broken.as_ref().unwrap();
+    let hint = "paths of a step count from its test's folder on";
+    assert_eq!(broken.hint(), Some(hint));
+    assert!(cases[0].steps.is_empty());
+    assert_eq!((cases[1].broken.as_ref(), cases[1].steps.len()), (None, 1));
+}
+
+#[test]
 fn bad_tests_give_one_error_with_its_place() {
     let assert = "apiVersion: kuttl.dev/v1beta1\nkind: TestAssert\n";
     let cases: Vec<(&str, String, &str)> = vec![
@@ -200,6 +218,14 @@ fn bad_tests_give_one_error_with_its_place() {
             format!("{assert}assertAll: [{{celExpr: x}}]\n"),
             "CEL expressions are not supported",
         ),
+        (
+            "00-asert.yaml",
+            MAP.into(),
+            "00-asert.yaml:1:1: objects to apply, in a file named almost as one to assert",
+        ),
+        ("00-asserts.yaml", MAP.into(), "named almost as"),
+        ("00-error.yaml", MAP.into(), "named almost as"),
+        ("00-Erorrs-b.yaml", MAP.into(), "named almost as"),
         (
             "00-a.gotmpl.yaml",
             "{{ .Nothing }}".into(),

@@ -172,8 +172,12 @@ fn typed(value_type: ValueType, text: &str) -> Result<Value, String> {
                 .map_err(|error| integer_problem(*error.kind()).to_owned())?;
         }
         ValueType::Number => {
-            text.parse::<f64>()
-                .map_err(|_| "write digits, as in 3 or 0.5".to_owned())?;
+            let number = text.parse::<f64>();
+            let number = number.map_err(|_| "write digits, as in 3 or 0.5".to_owned())?;
+            // What JSON and YAML cannot hold as a number is none.
+            if !number.is_finite() {
+                return Err("it is not finite".to_owned());
+            }
         }
         ValueType::Boolean => {
             parse_bool(text).ok_or("write true or false")?;

@@ -31,6 +31,18 @@ pub enum RepositoryFileError {
         /// Path of the field.
         field: String,
     },
+    /// A package stands under the name of another operator.
+    #[error("line {}, column {}: {field} is {found:?}, but it stands under {expected:?}", .mark.line, .mark.column)]
+    Name {
+        /// Where the package's entry begins.
+        mark: Mark,
+        /// Path of the field.
+        field: String,
+        /// The name it gives.
+        found: String,
+        /// The name it stands under.
+        expected: String,
+    },
     /// It is of a version that is not known.
     #[error("{field} is {found:?}, expected \"v1\"")]
     Version {

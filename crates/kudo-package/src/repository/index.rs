@@ -166,7 +166,7 @@ impl Index {
         };
         let mut fitting = all
             .iter()
-            .filter(|entry| entry.fits(app_version, operator_version));
+            .filter(|entry| entry.versions().fit(app_version, operator_version));
         if let Some(found) = fitting.clone().find(|entry| !entry.removed) {
             return Ok(found);
         }
@@ -182,7 +182,7 @@ impl Index {
             },
             None => FindError::NoVersion {
                 name: name.to_owned(),
-                wanted: wanted(app_version, operator_version),
+                wanted: version::wanted(app_version, operator_version),
                 available,
             },
         })
@@ -238,15 +238,6 @@ impl IndexEntry {
         }
     }
 
-    fn fits(&self, app_version: Option<&str>, operator_version: Option<&str>) -> bool {
-        let fits = |wanted: Option<&str>, found: Option<&str>| match wanted {
-            None | Some("") => true,
-            Some(wanted) => found.is_some_and(|found| version::same(wanted, found)),
-        };
-        fits(app_version, self.app_version.as_deref())
-            && fits(operator_version, Some(&self.operator_version))
-    }
-
     fn read(entry: &Field<'_>, name: &str) -> Result<Self, RepositoryFileError> {
         let lists = |key| entry.get(key).map_or(Ok(vec![]), |list| list.items());
         let maintainer = |field: Field<'_>| {
@@ -258,8 +249,18 @@ impl IndexEntry {
         };
         let maintainers = lists("maintainers")?.into_iter().map(maintainer);
         let urls = lists("urls")?;
+        if let Some(found) = entry.optional("name")?
+            && found != name
+        {
+            return Err(RepositoryFileError::Name {
+                mark: entry.node.mark,
+                field: format!("{}.name", entry.path),
+                found,
+                expected: name.to_owned(),
+            });
+        }
         Ok(Self {
-            name: entry.optional("name")?.unwrap_or_else(|| name.to_owned()),
+            name: name.to_owned(),
             operator_version: entry.required("operatorVersion")?,
             app_version: entry.optional("appVersion")?,
             description: entry.optional("description")?,
@@ -310,13 +311,4 @@ fn texts_of(fields: &[(&str, Option<&String>)]) -> Map<String, Value> {
         }
     }
     map
-}
-
-fn wanted(app_version: Option<&str>, operator_version: Option<&str>) -> String {
-    match (app_version, operator_version) {
-        (Some(app), Some(operator)) => format!("version {operator} (app version {app})"),
-        (Some(app), None) => format!("app version {app}"),
-        (None, Some(operator)) => format!("operator version {operator}"),
-        (None, None) => "version that is not removed".to_owned(),
-    }
 }

@@ -41,6 +41,20 @@ pub enum ListError {
         /// Where the repository of that name is.
         url: String,
     },
+    /// The name is none that can be typed and shown.
+    #[error("{name:?} cannot be a repository's name: {problem}")]
+    Name {
+        /// Name given.
+        name: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// None is the current one.
+    #[error("no repository is the current one")]
+    NoCurrent {
+        /// All names.
+        known: Vec<String>,
+    },
     /// There is none of that name.
     #[error("no repo named {name:?} found")]
     Unknown {
@@ -120,11 +134,27 @@ impl Repositories {
 
     /// The current repository.
     pub fn current(&self) -> Result<&Repository, ListError> {
+        if self.context.is_empty() {
+            return Err(ListError::NoCurrent {
+                known: self.names().map(str::to_owned).collect(),
+            });
+        }
         self.get(&self.context)
     }
 
     /// Adds a repository under a new name.
     pub fn add(&mut self, repository: Repository) -> Result<(), ListError> {
+        let unfit = |c: char| c.is_whitespace() || c.is_control();
+        let problem = match repository.name.as_str() {
+            "" => Some("it is empty"),
+            name if name.contains(unfit) => Some("it holds spaces or control characters"),
+            name if name.starts_with('-') => Some("it begins as a flag does"),
+            _ => None,
+        };
+        if let Some(problem) = problem {
+            let name = repository.name;
+            return Err(ListError::Name { name, problem });
+        }
         if let Ok(existing) = self.get(&repository.name) {
             return Err(ListError::Exists {
                 name: repository.name,
@@ -135,10 +165,14 @@ impl Repositories {
         Ok(())
     }
 
-    /// Removes a repository. The context is left alone, as with upstream.
+    /// Removes a repository. If it was the current one, none is: which packages are meant is not
+    /// to change by itself, nor when another one gets its name.
     pub fn remove(&mut self, name: &str) -> Result<(), ListError> {
         self.get(name)?;
         self.repositories.retain(|one| one.name != name);
+        if self.context == name {
+            self.context.clear();
+        }
         Ok(())
     }
 
@@ -150,11 +184,14 @@ impl Repositories {
     }
 
     fn unknown(&self, name: &str) -> ListError {
-        let names = || self.repositories.iter().map(|one| one.name.as_str());
         ListError::Unknown {
             name: name.to_owned(),
-            nearest: nearest(name, names()).map(str::to_owned),
-            known: names().map(str::to_owned).collect(),
+            nearest: nearest(name, self.names()).map(str::to_owned),
+            known: self.names().map(str::to_owned).collect(),
         }
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.repositories.iter().map(|one| one.name.as_str())
     }
 }

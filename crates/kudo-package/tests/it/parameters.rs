@@ -101,6 +101,16 @@ fn refuses_what_is_not_of_the_type() {
             "parameter \"P\": \"1,5\" is not a number: write digits, as in 3 or 0.5",
         ),
         (
+            ValueType::Number,
+            "NaN",
+            "parameter \"P\": \"NaN\" is not a number: it is not finite",
+        ),
+        (
+            ValueType::Number,
+            "1e400",
+            "parameter \"P\": \"1e400\" is not a number: it is not finite",
+        ),
+        (
             ValueType::Boolean,
             "yes",
             "parameter \"P\": \"yes\" is not a boolean: write true or false",

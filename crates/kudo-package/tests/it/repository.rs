@@ -197,6 +197,10 @@ fn what_is_no_index_is_refused() {
             "line 4, column 5: index.entries.a[0].operatorVersion is missing",
         ),
         (
+            "apiVersion: v1\nentries:\n  a:\n  - name: b\n    operatorVersion: 1.0.0\n",
+            "line 4, column 5: index.entries.a[0].name is \"b\", but it stands under \"a\"",
+        ),
+        (
             "apiVersion: v1\nentries:\n  a:\n  - operatorVersion: 1.0.0\n    urls: http://h\n",
             "line 5, column 11: index.entries.a[0].urls: expected a list, found a text",
         ),
@@ -238,6 +242,18 @@ fn the_list_knows_its_names() {
     assert_eq!(nearest.as_deref(), Some("local"));
     assert_eq!(known, ["community", "local"]);
     list.remove("local").unwrap();
-    assert!(list.current().is_err());
+    assert_eq!(list.context, "");
+    let ListError::NoCurrent { known } = list.current().unwrap_err() else {
+        panic!("there is a current one");
+    };
+    assert_eq!(known, ["community"]);
     assert!(list.remove("local").is_err());
+    for name in ["", "my repo", "a\tb", "a\u{7}", "-f"] {
+        let repository = Repository {
+            name: name.to_owned(),
+            url: "http://localhost".to_owned(),
+        };
+        let refused = list.add(repository);
+        assert!(matches!(refused, Err(ListError::Name { .. })), "{name:?}");
+    }
 }

@@ -102,6 +102,7 @@ pub(crate) async fn run(
         &arguments.package,
         &arguments.choice,
         global,
+        output,
         source::Purpose::Install,
     )?;
     let package = &tree.root;

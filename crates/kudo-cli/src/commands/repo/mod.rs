@@ -113,11 +113,11 @@ fn add(arguments: &AddArgs, global: &Global, output: &Output) -> Result<(), Erro
         url: arguments.url.clone(),
     };
     repositories.add(repository.clone())?;
+    let fetcher = source::fetcher(global.request_timeout);
+    let remote = Remote::new(&repository, &fetcher)?;
     if !arguments.skip_check {
-        let fetcher = source::fetcher(global.request_timeout);
-        let checked = Remote::new(&repository, &fetcher).and_then(|remote| remote.index());
-        checked.map_err(|error| Error::NotARepository {
-            url: repository.url,
+        remote.index().map_err(|error| Error::NotARepository {
+            url: repository.url.clone(),
             source: Box::new(error),
         })?;
     }
@@ -154,6 +154,7 @@ fn remove(arguments: &RemoveArgs, global: &Global, output: &Output) -> Result<()
     output.format("repo remove", &[])?;
     let home = home::find(global)?;
     let mut repositories = home.load()?;
+    let current = repositories.context.clone();
     for name in &arguments.names {
         repositories.remove(name)?;
     }
@@ -161,7 +162,7 @@ fn remove(arguments: &RemoveArgs, global: &Global, output: &Output) -> Result<()
     for name in &arguments.names {
         output.result(&format!("{name:?} has been removed from your repositories"))?;
     }
-    if repositories.current().is_err() {
+    if arguments.names.contains(&current) {
         output.note("It was the current one; choose another with: kubectl kudo repo context NAME");
     }
     Ok(())
