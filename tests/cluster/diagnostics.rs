@@ -14,6 +14,7 @@ use crate::cli::environment::TestEnvironment;
 use crate::harness::{TestNamespace, cluster, object};
 use crate::instances::Operator;
 use crate::managers::TestManager;
+use crate::rights::Account;
 
 const PASSWORD: &str = "hunter2-hunter2";
 /// The same in base64.
@@ -193,6 +194,102 @@ async fn a_secret_of_the_instance_counts_whoever_made_it() {
     for (path, text) in &files {
         assert!(!text.contains(value), "it is in {path}");
     }
+}
+
+/// Pods use a Secret in each of the ways that there are.
+const USERS: &str = "
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: '{{ .Name }}-users'}
+spec:
+  selector: {matchLabels: {app: users}}
+  template:
+    metadata: {labels: {app: users}}
+    spec:
+      imagePullSecrets: [{name: pull}]
+      volumes:
+      - {name: a, secret: {secretName: volume}}
+      - {name: b, projected: {sources: [{secret: {name: projected}}]}}
+      containers:
+      - name: users
+        image: users
+        command: [sh, -c, '{{ .Params.CMD }}']
+        envFrom: [{secretRef: {name: all}}]
+        env: [{name: ONE, valueFrom: {secretKeyRef: {name: one, key: z, optional: true}}}]
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn secrets_that_pods_use_count_whoever_made_them() {
+    let namespace = cluster().namespace().await;
+    let _manager = TestManager::start(&[&namespace]);
+    let names = ["pull", "volume", "projected", "all", "one"];
+    for name in names {
+        let secret = json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": { "name": name },
+            "stringData": { "z": format!("zebra-of-{name}") },
+        });
+        namespace.apply(&secret).await;
+    }
+    let command = names.map(|name| format!("login --password zebra-of-{name}"));
+    let operator = Operator::new("users")
+        .parameter(json!({ "name": "CMD", "required": true }))
+        .template("users", USERS)
+        .plan("deploy", &["all: users"]);
+    namespace.apply(&operator.version("1.0.0")).await;
+    let parameters = [("CMD", command.join("; "))];
+    let parameters = parameters
+        .each_ref()
+        .map(|(name, value)| (*name, value.as_str()));
+    namespace.instance("i", "users-1.0.0", &parameters).await;
+    namespace.until_done("i", "deploy").await;
+    let collect = ["diagnostics", "collect", "--instance", "i"];
+    let environment = environment(&namespace);
+    let told = environment.run(&collect).expect_code(0);
+    assert!(!told.stderr.contains("cannot be read"), "{told}");
+    let files = files(&environment.work().join("diag"));
+    for path in ["i.yaml", "deploymentlist.yaml", "replicasetlist.yaml"] {
+        let text = &files[&format!("operator_users/instance_i/{path}")];
+        assert!(text.contains("login --password REDACTED"), "{path}: {text}");
+    }
+    for (path, text) in &files {
+        assert!(!text.contains("zebra"), "a Secret is in {path}:\n{text}");
+    }
+
+    // Who may not read them is told so, and gets the rest.
+    let account = may_read_all_but_secrets(&namespace).await;
+    let environment = environment.with_kubeconfig(&account.kubeconfig);
+    let again = [collect.as_slice(), &["--overwrite"]].concat();
+    let told = environment.run(&again).expect_code(0);
+    for name in names {
+        let warning = format!("secret $NAMESPACE/{name}, which pods use, cannot be read");
+        assert!(told.stderr.contains(&warning), "{told}");
+    }
+    let files = self::files(&environment.work().join("diag"));
+    assert!(files.contains_key("operator_users/instance_i/secret_pull.err"));
+    assert!(files.contains_key("operator_users/instance_i/deploymentlist.yaml"));
+}
+
+async fn may_read_all_but_secrets(namespace: &TestNamespace) -> Account {
+    let account = Account::create(namespace).await;
+    let rbac = "rbac.authorization.k8s.io";
+    let read = |group: &str, resources: &[&str]| json!({ "apiGroups": [group], "resources": resources, "verbs": ["get", "list"] });
+    let rules = json!([
+        read("", &["events", "pods", "pods/log", "services"]),
+        read("apps", &["*"]),
+        read("kudo.dev", &["*"]),
+    ]);
+    let subject =
+        json!({ "kind": "ServiceAccount", "name": account.name, "namespace": namespace.name() });
+    for object in [
+        json!({ "apiVersion": format!("{rbac}/v1"), "kind": "Role", "metadata": { "name": "reader" }, "rules": rules }),
+        json!({
+            "apiVersion": format!("{rbac}/v1"), "kind": "RoleBinding", "metadata": { "name": "reader" },
+            "roleRef": { "apiGroup": rbac, "kind": "Role", "name": "reader" }, "subjects": [subject],
+        }),
+    ] {
+        namespace.apply(&object).await;
+    }
+    account
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -18,14 +18,14 @@ use crate::harness::{TestNamespace, cluster, object};
 use crate::instances::{Operator, condition_message, package, plan_status};
 
 /// A service account of its own, and a kubeconfig with a token for it.
-struct Account {
-    name: &'static str,
-    kubeconfig: PathBuf,
+pub(crate) struct Account {
+    pub(crate) name: &'static str,
+    pub(crate) kubeconfig: PathBuf,
     _folder: TempDir,
 }
 
 impl Account {
-    async fn create(namespace: &TestNamespace) -> Self {
+    pub(crate) async fn create(namespace: &TestNamespace) -> Self {
         let name = "narrow";
         let account: ServiceAccount = object(json!({ "metadata": { "name": name } }));
         let accounts: Api<ServiceAccount> = namespace.api();

@@ -1,15 +1,17 @@
 //! What is asked of the cluster, and where in the bundle it goes. The folders are upstream's.
 
+use std::collections::BTreeSet;
+
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ListParams, LogParams};
 use kube::{Api, Client, ResourceExt};
 use kudo_api::Instance;
-use kudo_kube::error::message;
+use kudo_kube::error::{Cause, cause, message};
 use kudo_package::yaml;
 use serde_json::{Value, json};
 
 use super::bundle::Bundle;
-use super::redact::Redactor;
+use super::redact::{Redactor, referenced_secrets};
 use crate::error::Error;
 use crate::output::Output;
 
@@ -21,8 +23,11 @@ const DEPTH: usize = 16;
 const MANAGER_NAMESPACE: &str = "kudo-system";
 const MANAGER_LABEL: &str = "app=kudo-manager";
 
-/// Kinds of an instance besides its pods: `apiVersion`, kind, whether namespaced.
-const INSTANCE_KINDS: &[(&str, &str, bool)] = &[
+/// `apiVersion`, kind, whether namespaced.
+type Kind = (&'static str, &'static str, bool);
+
+/// Kinds of an instance besides its pods.
+const INSTANCE_KINDS: &[Kind] = &[
     ("v1", "Service", true),
     ("apps/v1", "Deployment", true),
     ("apps/v1", "StatefulSet", true),
@@ -36,7 +41,7 @@ const INSTANCE_KINDS: &[(&str, &str, bool)] = &[
     ("rbac.authorization.k8s.io/v1", "ClusterRole", false),
     ("rbac.authorization.k8s.io/v1", "Role", true),
 ];
-const MANAGER_KINDS: &[(&str, &str, bool)] = &[
+const MANAGER_KINDS: &[Kind] = &[
     ("v1", "Service", true),
     ("apps/v1", "StatefulSet", true),
     ("v1", "ServiceAccount", true),
@@ -125,20 +130,22 @@ impl Collector<'_> {
         }
         let object = serde_json::to_value(&instance).unwrap_or_default();
         self.redactor.learn_instance(&object);
+        let (selector, place) = (
+            of_instance(&name),
+            join(&folder, &format!("instance_{name}")),
+        );
         let secrets = resource("v1", "Secret");
-        match self
-            .list(&secrets, Some(namespace), &of_instance(&name))
-            .await
-        {
+        match self.list(&secrets, Some(namespace), &selector).await {
             Ok(secrets) => secrets
                 .iter()
                 .for_each(|secret| self.redactor.learn_secret(secret)),
-            Err(error) => {
-                self.missing(&join(&folder, &format!("instance_{name}/secret")), &error)?;
-            }
+            Err(error) => self.missing(&join(&place, "secret"), &error)?,
         }
+        let objects = self.objects(INSTANCE_KINDS, namespace, &selector).await;
+        self.learn_secrets_of(&objects, namespace, &place).await?;
         Ok(Found {
             instance,
+            objects,
             version,
             version_name,
             version_namespace,
@@ -150,6 +157,7 @@ impl Collector<'_> {
     async fn one_instance(&mut self, namespace: &str, found: Found) -> Result<(), Error> {
         let Found {
             instance,
+            objects,
             version,
             version_name,
             version_namespace,
@@ -159,7 +167,6 @@ impl Collector<'_> {
         let name = instance.name_any();
         self.output
             .note(&format!("collecting instance {namespace}/{name}"));
-        let selector = of_instance(&name);
         let place = join(&folder, &format!("instance_{name}"));
         let object = serde_json::to_value(&instance).unwrap_or_default();
         self.write(&join(&place, &format!("{name}.yaml")), object)?;
@@ -175,12 +182,8 @@ impl Collector<'_> {
             Ok(object) => self.write(&join(&folder, &format!("{operator}.yaml")), object)?,
             Err(error) => self.missing(&join(&folder, "operator"), &error)?,
         }
-        let mut uids = self.pods(namespace, &selector, &place).await?;
+        let mut uids = self.write_objects(objects, namespace, &place).await?;
         uids.extend(instance.uid());
-        for (version, kind, namespaced) in INSTANCE_KINDS {
-            let at = namespaced.then_some(namespace);
-            uids.extend(self.kind(version, kind, at, &selector, &place).await?);
-        }
         self.events(namespace, &uids, &place).await
     }
 
@@ -203,31 +206,103 @@ impl Collector<'_> {
                 MANAGER_NAMESPACE.to_owned()
             }
         };
-        let mut uids = self.pods(&namespace, MANAGER_LABEL, PLACE).await?;
-        for (version, kind, _) in MANAGER_KINDS {
-            let found = self
-                .kind(version, kind, Some(&namespace), MANAGER_LABEL, PLACE)
-                .await?;
-            uids.extend(found);
-        }
+        let objects = self.objects(MANAGER_KINDS, &namespace, MANAGER_LABEL).await;
+        self.learn_secrets_of(&objects, &namespace, PLACE).await?;
+        let uids = self.write_objects(objects, &namespace, PLACE).await?;
         self.events(&namespace, &uids, PLACE).await
     }
 
-    /// Pods with their logs; gives back their uids.
-    async fn pods(
+    /// Reads pods and objects of these kinds.
+    async fn objects(&self, kinds: &'static [Kind], namespace: &str, selector: &str) -> Objects {
+        let pods: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
+        let pods = pods.list(&ListParams::default().labels(selector)).await;
+        let pods = pods.map(|found| found.items);
+        let mut lists = Vec::new();
+        for kind in kinds {
+            let (version, name, namespaced) = *kind;
+            let at = namespaced.then_some(namespace);
+            lists.push((
+                kind,
+                self.list(&resource(version, name), at, selector).await,
+            ));
+        }
+        Objects {
+            pods: pods.map_err(|error| message(&error)),
+            lists,
+        }
+    }
+
+    /// Learns the Secrets that pods use, whoever made them. One that may not be read is told of, as its values
+    /// may be in the bundle then.
+    async fn learn_secrets_of(
         &mut self,
+        objects: &Objects,
         namespace: &str,
-        selector: &str,
+        place: &str,
+    ) -> Result<(), Error> {
+        let mut names = BTreeSet::new();
+        for pod in objects.pods.iter().flatten() {
+            let spec = serde_json::to_value(&pod.spec).unwrap_or_default();
+            referenced_secrets(&spec, &mut names);
+        }
+        let lists = objects.lists.iter().flat_map(|(_, items)| items);
+        for spec in lists.flatten().filter_map(|object| object.get("spec")) {
+            referenced_secrets(spec, &mut names);
+        }
+        let secrets: Api<DynamicObject> =
+            Api::namespaced_with(self.client.clone(), namespace, &resource("v1", "Secret"));
+        for name in names {
+            match secrets.get(&name).await {
+                Ok(secret) => {
+                    let secret = serde_json::to_value(&secret).unwrap_or_default();
+                    self.redactor.learn_secret(&secret);
+                }
+                Err(error) if cause(&error) == Cause::NotFound => {}
+                Err(error) => {
+                    self.output.warn(&format!(
+                        "secret {namespace}/{name}, which pods use, cannot be read: its values may be in the \
+                         bundle"
+                    ));
+                    self.missing(&join(place, &format!("secret_{name}")), &message(&error))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes pods with their logs, and the other objects as a list of each kind; gives back their uids.
+    async fn write_objects(
+        &mut self,
+        objects: Objects,
+        namespace: &str,
+        place: &str,
+    ) -> Result<Vec<String>, Error> {
+        let mut uids = match objects.pods {
+            Ok(pods) => self.write_pods(pods, namespace, place).await?,
+            Err(error) => {
+                self.missing(&join(place, "pod"), &error)?;
+                Vec::new()
+            }
+        };
+        for ((version, kind, _), items) in objects.lists {
+            match items {
+                Ok(items) => {
+                    uids.extend(items.iter().filter_map(uid));
+                    self.write_list(version, kind, items, place)?;
+                }
+                Err(error) => self.missing(&join(place, &kind.to_lowercase()), &error)?,
+            }
+        }
+        Ok(uids)
+    }
+
+    async fn write_pods(
+        &mut self,
+        found: Vec<Pod>,
+        namespace: &str,
         place: &str,
     ) -> Result<Vec<String>, Error> {
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
-        let found = match pods.list(&ListParams::default().labels(selector)).await {
-            Ok(found) => found.items,
-            Err(error) => {
-                self.missing(&join(place, "pod"), &message(&error))?;
-                return Ok(Vec::new());
-            }
-        };
         let mut uids = Vec::new();
         for pod in found {
             let name = pod.name_any();
@@ -273,31 +348,6 @@ impl Collector<'_> {
                     .map_err(written(&path))
             }
             Err(error) => self.missing(&path, &message(&error)),
-        }
-    }
-
-    /// The objects of a kind as one list, if there are any; gives back their uids.
-    async fn kind(
-        &mut self,
-        version: &str,
-        kind: &str,
-        namespace: Option<&str>,
-        selector: &str,
-        place: &str,
-    ) -> Result<Vec<String>, Error> {
-        match self
-            .list(&resource(version, kind), namespace, selector)
-            .await
-        {
-            Ok(items) => {
-                let uids = items.iter().filter_map(uid).collect();
-                self.write_list(version, kind, items, place)?;
-                Ok(uids)
-            }
-            Err(error) => {
-                self.missing(&join(place, &kind.to_lowercase()), &error)?;
-                Ok(Vec::new())
-            }
         }
     }
 
@@ -403,12 +453,19 @@ impl Collector<'_> {
 /// An instance with what is needed to tell of it.
 struct Found {
     instance: Instance,
+    objects: Objects,
     version: Result<Value, String>,
     version_name: String,
     version_namespace: String,
     operator: String,
     /// Folder of the operator.
     folder: String,
+}
+
+/// What was read of an instance, or of the manager.
+struct Objects {
+    pods: Result<Vec<Pod>, String>,
+    lists: Vec<(&'static Kind, Result<Vec<Value>, String>)>,
 }
 
 fn of_instance(name: &str) -> String {

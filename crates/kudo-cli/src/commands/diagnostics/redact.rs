@@ -1,7 +1,7 @@
 //! What must not leave the cluster: values of Secrets, wherever they appear.
 //!
-//! Secrets themselves lose all values. What the instance's Secrets hold is also taken out of every
-//! other text: parameters, environment variables, annotations, events, logs. Parameters that a
+//! Secrets themselves lose all values. What the instance's Secrets hold, and those that its pods use, is also
+//! taken out of every other text: parameters, environment variables, annotations, events, logs. Parameters that a
 //! Secret's template uses are taken out even where the Secret could not be read.
 
 use std::collections::BTreeSet;
@@ -47,15 +47,37 @@ impl Redactor {
                 .into_iter()
                 .flatten()
         };
-        for (_, value) in map("data") {
+        let kind = secret.get("type").and_then(Value::as_str);
+        let of_account = kind == Some("kubernetes.io/service-account-token");
+        for (key, value) in map("data") {
+            // An account's token comes with the namespace's name and a certificate, which are no secrets.
+            if of_account && key != "token" {
+                continue;
+            }
             let encoded = value.as_str().unwrap_or_default();
             self.learn_value(encoded);
             if let Ok(bytes) = STANDARD.decode(encoded) {
                 self.learn_value(String::from_utf8_lossy(&bytes).trim_end());
+                if key.starts_with(".dockerc") {
+                    let logins = serde_json::from_slice(&bytes).unwrap_or_default();
+                    self.learn_logins(&logins);
+                }
             }
         }
         for (_, value) in map("stringData") {
             self.learn_value(value.as_str().unwrap_or_default());
+        }
+    }
+
+    /// Learns what is secret in the logins to registries of images, `.dockercfg` or `.dockerconfigjson`.
+    fn learn_logins(&mut self, logins: &Value) {
+        for (key, value) in logins.as_object().into_iter().flatten() {
+            match value.as_str() {
+                Some(text) if ["password", "auth", "identitytoken"].contains(&key.as_str()) => {
+                    self.learn_value(text);
+                }
+                _ => self.learn_logins(value),
+            }
         }
     }
 
@@ -200,6 +222,38 @@ impl Redactor {
     }
 }
 
+/// Names of the Secrets that a pod's spec, or the spec of what makes pods, refers to: variables, volumes, logins
+/// to registries of images.
+pub(super) fn referenced_secrets(spec: &Value, names: &mut BTreeSet<String>) {
+    let mut add = |name: Option<&Value>| {
+        let name = name.and_then(Value::as_str);
+        names.extend(name.filter(|name| !name.is_empty()).map(str::to_owned));
+    };
+    match spec {
+        Value::Object(map) => {
+            for (key, value) in map {
+                match key.as_str() {
+                    "secretName" => add(Some(value)),
+                    "secret" | "secretRef" | "secretKeyRef" | "nodePublishSecretRef" => {
+                        add(value.get("name"));
+                    }
+                    "imagePullSecrets" => {
+                        let logins = value.as_array().into_iter().flatten();
+                        logins.for_each(|login| add(login.get("name")));
+                    }
+                    _ => {}
+                }
+            }
+            map.values()
+                .for_each(|value| referenced_secrets(value, names));
+        }
+        Value::Array(items) => items
+            .iter()
+            .for_each(|item| referenced_secrets(item, names)),
+        _ => {}
+    }
+}
+
 fn parameters_of(instance: &Value) -> impl Iterator<Item = (&String, &Value)> {
     let parameters = instance.pointer("/spec/parameters");
     parameters.and_then(Value::as_object).into_iter().flatten()
@@ -255,6 +309,79 @@ mod tests {
         assert_eq!(
             redactor().text("user hunter2-hunter2 came\n"),
             "user REDACTED came\n"
+        );
+    }
+
+    #[test]
+    fn secrets_that_pods_use() {
+        let container =
+            |fields: Value| json!({ "template": { "spec": { "containers": [fields] } } });
+        let volume = |fields: Value| json!({ "volumes": [fields] });
+        let cases = [
+            (
+                container(
+                    json!({ "env": [{ "name": "A", "valueFrom": { "secretKeyRef": { "name": "a", "key": "k" } } }] }),
+                ),
+                "a",
+            ),
+            (
+                container(
+                    json!({ "envFrom": [{ "secretRef": { "name": "a" } }, { "configMapRef": { "name": "c" } }] }),
+                ),
+                "a",
+            ),
+            (
+                json!({ "initContainers": [{ "envFrom": [{ "secretRef": { "name": "a" } }] }] }),
+                "a",
+            ),
+            (
+                volume(
+                    json!({ "name": "v", "secret": { "secretName": "a", "items": [{ "key": "k", "path": "p" }] } }),
+                ),
+                "a",
+            ),
+            (
+                volume(
+                    json!({ "projected": { "sources": [{ "secret": { "name": "a" } }, { "configMap": { "name": "c" } }, { "secret": { "name": "b" } }] } }),
+                ),
+                "a b",
+            ),
+            (
+                volume(json!({ "csi": { "nodePublishSecretRef": { "name": "a" } } })),
+                "a",
+            ),
+            (
+                json!({ "imagePullSecrets": [{ "name": "a" }, { "name": "" }] }),
+                "a",
+            ),
+            (
+                json!({ "volumes": { "secret": "a" }, "imagePullSecrets": "b" }),
+                "",
+            ),
+        ];
+        for (spec, expected) in cases {
+            let mut names = BTreeSet::new();
+            referenced_secrets(&spec, &mut names);
+            let names: Vec<String> = names.into_iter().collect();
+            assert_eq!(names.join(" "), expected, "{spec}");
+        }
+    }
+
+    #[test]
+    fn of_a_secret_what_is_secret_is_learnt() {
+        let encoded = |text: &str| STANDARD.encode(text);
+        let logins = r#"{"auths":{"example.com":{"username":"somebody","password":"open-sesame","auth":"c29tZTpvcGVu"}}}"#;
+        let mut redactor = Redactor::default();
+        redactor.learn_secret(&json!({
+            "type": "kubernetes.io/dockerconfigjson", "data": { ".dockerconfigjson": encoded(logins) },
+        }));
+        redactor.learn_secret(&json!({
+            "type": "kubernetes.io/service-account-token",
+            "data": { "token": encoded("to-ken-of"), "namespace": encoded("default"), "ca.crt": encoded("certificate") },
+        }));
+        assert_eq!(
+            redactor.text("somebody open-sesame c29tZTpvcGVu default to-ken-of certificate"),
+            "somebody REDACTED REDACTED default REDACTED certificate"
         );
     }
 
