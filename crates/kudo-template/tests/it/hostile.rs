@@ -208,7 +208,7 @@ fn long_arguments_are_read_once() {
     ];
     let renderer = Renderer::new(Limits::default());
     for (template, expected) in templates.into_iter().zip(["false", "0", "1"]) {
-        let rendered = renderer.render_data("t.yaml", template, &json!({}));
-        assert_eq!(rendered.as_deref(), Ok(expected), "{template}");
+        let output = renderer.render_data("t.yaml", template, &json!({}));
+        assert_eq!(output.as_deref(), Ok(expected), "{template}");
     }
 }
