@@ -5,8 +5,9 @@
 //! objects follow, so that a part of a file is not taken for all of it. It holds secrets, and is its
 //! owner's alone.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -203,11 +204,21 @@ impl Server {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
         };
+        // A crash leaves this one, which the next save removes.
+        let unfinished = path.with_added_extension("new");
+        match fs::remove_file(&unfinished) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
         // Made for its owner alone.
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        let mut file = File::options()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&unfinished)?;
         write(&mut BufWriter::new(&mut file), version, &objects)?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
+        file.sync_all()?;
+        fs::rename(&unfinished, path)?;
         // The new name is on the disk only when the folder is.
         File::open(folder)?.sync_all()
     }
