@@ -111,6 +111,22 @@ fn a_broken_file() {
 }
 
 #[test]
+fn a_broken_file_is_not_shown() {
+    let environment = TestEnvironment::new();
+    let file = environment.home().join("config");
+    let text = "users:\n- name: me\n  user:\n    token: secret-token\n   bad: x\n    client-key-data: secret-key\n";
+    for text in [text, "secret-token:x:0:0\nsecret-key: [\n"] {
+        std::fs::write(&file, text).unwrap();
+        let path = file.to_str().unwrap();
+        let outcome = environment
+            .run(&["get", "instances", "--kubeconfig", path])
+            .expect_code(7);
+        assert!(outcome.stderr.contains(", column "), "{outcome}");
+        assert!(!outcome.stderr.contains("secret-"), "{outcome}");
+    }
+}
+
+#[test]
 fn a_named_file_that_does_not_exist() {
     let outcome = TestEnvironment::new().run(&["get", "instances", "--kubeconfig", "nowhere"]);
     insta::assert_snapshot!(outcome);

@@ -110,7 +110,10 @@ async fn follow<S: Sink>(
     while let Some(event) = events.next().await {
         match event {
             Ok(event) => {
-                failures = 0;
+                // That a list begins says nothing of how it will end.
+                if !matches!(event, Event::Init) {
+                    failures = 0;
+                }
                 if matches!(event, Event::InitDone) {
                     context.health.reached(&name);
                 }

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use kube::Config;
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kudo_package::suggest;
 
 use super::ConnectOptions;
@@ -181,7 +181,16 @@ fn read(path: &Path) -> Result<Kubeconfig, ConnectError> {
     Kubeconfig::read_from(path).map_err(|source| ConnectError::Read {
         path: path.to_owned(),
         message: match &source {
-            kube::config::KubeconfigError::ReadConfig(source, _) => source.to_string(),
+            KubeconfigError::ReadConfig(source, _) => source.to_string(),
+            // What the parser shows of the text may be a secret.
+            KubeconfigError::Parse(source) => match source.location() {
+                Some(place) => format!(
+                    "line {}, column {}: it is no YAML, or not a kubeconfig's",
+                    place.line(),
+                    place.column()
+                ),
+                None => "it is no YAML, or not a kubeconfig's".to_owned(),
+            },
             other => other.to_string(),
         },
     })
