@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::environment::{TestEnvironment, repository};
-use crate::packages::{CONFIG, OPERATOR, SMALL};
+use crate::packages::{BINDINGS, CONFIG, OPERATOR, SMALL};
 
 fn small() -> TestEnvironment {
     let environment = TestEnvironment::new();
@@ -333,26 +333,6 @@ fn the_least_rights_that_a_package_needs() {
         assert_eq!(binding["subjects"][0]["name"], "mine");
     }
 }
-
-/// A role, and its binding; one of the cluster's roles, bound within the namespace.
-const BINDINGS: &str = "\
-apiVersion: rbac.authorization.k8s.io/v1
-kind: Role
-metadata: {name: '{{ .Name }}-own'}
-rules: [{apiGroups: [''], resources: [pods], verbs: [get]}]
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: RoleBinding
-metadata: {name: '{{ .Name }}-own'}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: '{{ .Name }}-own'}
-subjects: [{kind: ServiceAccount, name: default}]
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: RoleBinding
-metadata: {name: '{{ .Name }}-view'}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view}
-subjects: [{kind: ServiceAccount, name: default}]
-";
 
 #[test]
 fn only_the_roles_that_a_package_binds_may_be_bound() {

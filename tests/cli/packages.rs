@@ -57,3 +57,23 @@ pub(crate) const SMALL: &[(&str, &str)] = &[
     ("params.yaml", PARAMS),
     ("templates/config.yaml", CONFIG),
 ];
+
+/// A role with a right that the manager has not, bound; and one of the cluster's roles, bound here.
+pub(crate) const BINDINGS: &str = "\
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: '{{ .Name }}-own'}
+rules: [{apiGroups: [policy], resources: [poddisruptionbudgets], verbs: [delete]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: '{{ .Name }}-own'}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: '{{ .Name }}-own'}
+subjects: [{kind: ServiceAccount, name: default}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: '{{ .Name }}-view'}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view}
+subjects: [{kind: ServiceAccount, name: default}]
+";

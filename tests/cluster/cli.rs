@@ -7,7 +7,7 @@ pub(crate) mod environment;
 #[expect(dead_code, reason = "shared with the tests that need no cluster")]
 mod fake_server;
 #[path = "../cli/packages.rs"]
-mod packages;
+pub(crate) mod packages;
 
 mod access;
 mod following;

@@ -14,6 +14,7 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::environment::TestEnvironment;
+use crate::cli::packages::BINDINGS;
 use crate::harness::{TestNamespace, cluster, object};
 use crate::instances::{Operator, condition_message, package, plan_status};
 
@@ -236,26 +237,6 @@ async fn what_package_rbac_prints_is_enough_for_children_and_pipes() {
     assert_eq!(manager.forbidden(), [""; 0]);
     manager.stop().await;
 }
-
-/// A role with a right that the manager has not, bound; and one of the cluster's roles, bound here.
-const BINDINGS: &str = "
-apiVersion: rbac.authorization.k8s.io/v1
-kind: Role
-metadata: {name: '{{ .Name }}-own'}
-rules: [{apiGroups: [policy], resources: [poddisruptionbudgets], verbs: [delete]}]
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: RoleBinding
-metadata: {name: '{{ .Name }}-own'}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: '{{ .Name }}-own'}
-subjects: [{kind: ServiceAccount, name: default}]
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: RoleBinding
-metadata: {name: '{{ .Name }}-view'}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view}
-subjects: [{kind: ServiceAccount, name: default}]
-";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_package_rbac_prints_is_enough_to_bind_the_package_s_roles() {

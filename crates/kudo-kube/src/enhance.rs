@@ -13,6 +13,7 @@ use kudo_api::names::{
     LAST_APPLIED_ANNOTATION, OPERATOR_LABEL, OPERATOR_VERSION_ANNOTATION, PHASE_ANNOTATION,
     PLAN_ANNOTATION, PLAN_UID_ANNOTATION, STEP_ANNOTATION,
 };
+use kudo_template::objects::what;
 use serde_json::{Map, Value, json};
 
 use crate::discovery::Scope;
@@ -355,17 +356,6 @@ fn join(within: &str, key: &str) -> String {
 
 fn dotted(pointer: &str) -> String {
     pointer.trim_start_matches('/').replace('/', ".")
-}
-
-fn what(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "nothing",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "text",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "a map",
-    }
 }
 
 #[cfg(test)]

@@ -137,7 +137,8 @@ fn collect(
     Ok(())
 }
 
-fn what(value: &Value) -> &'static str {
+/// What a value is, for messages that expected something else: `a map`, `text`, `nothing` and so on.
+pub fn what(value: &Value) -> &'static str {
     match value {
         Value::Object(_) => "a map",
         Value::Array(_) => "a list",

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::bundle::Bundle;
 use super::redact::{Redactor, referenced_secrets};
+use crate::commands::init;
 use crate::error::Error;
 use crate::output::Output;
 
@@ -19,9 +20,6 @@ use crate::output::Output;
 const LOG_LIMIT: i64 = 20 * 1024 * 1024;
 /// Deepest nesting of child instances that is followed.
 const DEPTH: usize = 16;
-/// Name of the manager's namespace, where none has its label.
-const MANAGER_NAMESPACE: &str = "kudo-system";
-const MANAGER_LABEL: &str = "app=kudo-manager";
 
 /// `apiVersion`, kind, whether namespaced.
 type Kind = (&'static str, &'static str, bool);
@@ -192,21 +190,21 @@ impl Collector<'_> {
         const PLACE: &str = "kudo";
         self.output.note("collecting the manager");
         let namespaces = resource("v1", "Namespace");
-        let namespace = match self.list(&namespaces, None, MANAGER_LABEL).await {
+        let namespace = match self.list(&namespaces, None, init::LABEL).await {
             Ok(found) => {
                 let name = found
                     .first()
                     .and_then(|namespace| namespace.pointer("/metadata/name"));
                 name.and_then(Value::as_str)
-                    .unwrap_or(MANAGER_NAMESPACE)
+                    .unwrap_or(init::NAMESPACE)
                     .to_owned()
             }
             Err(error) => {
                 self.missing(&join(PLACE, "namespace"), &error)?;
-                MANAGER_NAMESPACE.to_owned()
+                init::NAMESPACE.to_owned()
             }
         };
-        let objects = self.objects(MANAGER_KINDS, &namespace, MANAGER_LABEL).await;
+        let objects = self.objects(MANAGER_KINDS, &namespace, init::LABEL).await;
         self.learn_secrets_of(&objects, &namespace, PLACE).await?;
         let uids = self.write_objects(objects, &namespace, PLACE).await?;
         self.events(&namespace, &uids, PLACE).await

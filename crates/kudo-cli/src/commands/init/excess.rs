@@ -9,7 +9,7 @@ use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 
 use super::apply::{delete, endpoint, read};
-use super::manifests::{Choices, SERVICE_ACCOUNT, parts};
+use super::manifests::{Choices, LABEL, SERVICE_ACCOUNT, parts};
 use super::verify::described;
 use super::webhook;
 use crate::cluster::Session;
@@ -17,7 +17,6 @@ use crate::error::Error;
 use crate::output::Output;
 use crate::rbac::{ROLE_BINDING, SYSTEM_ROLE_BINDING};
 
-const LABEL: &str = "app=kudo-manager";
 const RBAC_VERSION: &str = "rbac.authorization.k8s.io/v1";
 
 /// Takes it away, and tells what.

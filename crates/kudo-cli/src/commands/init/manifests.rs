@@ -11,6 +11,8 @@ use crate::rbac::{Account, ROLE, ROLE_BINDING, Rules, SYSTEM_ROLE, bind, role};
 pub(crate) const NAMESPACE: &str = "kudo-system";
 /// The service account that KUDO makes for itself; any other must exist.
 pub(crate) const SERVICE_ACCOUNT: &str = "kudo-manager";
+/// Label of all that `init` installs, as a selector.
+pub(crate) const LABEL: &str = "app=kudo-manager";
 /// Name of the manager's `StatefulSet`.
 pub(crate) const MANAGER: &str = "kudo-controller-manager";
 /// The part of an installation with the manager itself.

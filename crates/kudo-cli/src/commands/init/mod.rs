@@ -22,7 +22,7 @@ use crate::home;
 use crate::listing::resource_name;
 use crate::output::{Output, Structured};
 use manifests::Choices;
-pub(crate) use manifests::{NAMESPACE, SERVICE_ACCOUNT};
+pub(crate) use manifests::{LABEL, NAMESPACE, SERVICE_ACCOUNT};
 use webhook::Webhook;
 
 /// Install KUDO into the cluster, and set up this machine's ~/.kudo
