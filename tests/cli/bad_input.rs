@@ -196,6 +196,49 @@ fn parameter_files() {
     insta::assert_snapshot!("broken_file", run("broken.yaml"));
     insta::assert_snapshot!("file_with_a_list", run("list.yaml"));
     insta::assert_snapshot!("file_with_null", run("null.yaml"));
+    insta::assert_snapshot!("folder_as_file", run("small"));
+    std::fs::write(environment.work().join("latin1.yaml"), b"SECRET: \xe4\n").unwrap();
+    insta::assert_snapshot!("file_in_another_encoding", run("latin1.yaml"));
+}
+
+#[test]
+fn names_that_kubernetes_does_not_take() {
+    let long = "a".repeat(64);
+    for arguments in [
+        vec!["install", "./small", "--instance", "Bad_Name"],
+        vec!["package", "render", "./small", "--instance", "Bad_Name"],
+        vec!["package", "render", "./small", "--instance", &long],
+        vec!["package", "rbac", "./small", "--instance", "a,Bad_Name"],
+        vec!["package", "render", "./small", "-n", "Bad_Name"],
+        vec!["get", "instances", "-n", "a.b"],
+        vec!["init", "--dry-run", "--namespaces", "a,Bad_Name"],
+    ] {
+        let parameters = ["-p", "SECRET=x"];
+        let parameters = &parameters[..if arguments.contains(&"./small") { 2 } else { 0 }];
+        let outcome = small(&[&arguments, parameters].concat()).expect_code(2);
+        assert!(
+            outcome.stderr.contains("name has up to 63 lower case"),
+            "{outcome}"
+        );
+    }
+}
+
+#[test]
+fn files_that_are_not_there() {
+    let simulated = small(&[
+        "install",
+        "./small",
+        "-p",
+        "SECRET=x",
+        "--simulate",
+        "--simulate-from",
+        "nothing.yaml",
+    ]);
+    insta::assert_snapshot!("simulate_from_nothing", simulated);
+    insta::assert_snapshot!(
+        "create_in_no_folder",
+        small(&["package", "create", "./small", "-d", "nowhere"])
+    );
 }
 
 #[test]

@@ -47,6 +47,13 @@ fn a_detached_cluster_lives_until_it_is_stopped() {
     );
 
     let path = path.to_str().unwrap();
+    let status = environment.run(&["dev", "status", "-o", "json"]).json();
+    assert_eq!(
+        status["kubeconfig"], "$ROOT/home/.kudo/dev/kubeconfig",
+        "{status}"
+    );
+    assert!(status["pid"].as_u64() > Some(0), "{status}");
+    assert!(status["state"].is_null(), "{status}");
     let package = repository().join("operators/first-operator");
     let package = package.to_str().unwrap();
     let arguments = ["install", package, "--wait", "--kubeconfig", path];

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use serde_json::json;
+
 use crate::environment::{TestEnvironment, repository};
 use crate::packages::{BINDINGS, CONFIG, OPERATOR, SMALL};
 
@@ -264,6 +266,24 @@ fn one_plan_and_one_template() {
         ["deploy/other.yaml", "update/other.yaml"],
         "what is wrong with another one is not in the way"
     );
+}
+
+#[test]
+fn lists_are_data_where_data_is_asked_for() {
+    let environment = small();
+    let list = |arguments: &[&str]| {
+        let all = [&["package", "list"], arguments, &["./small", "-o", "json"]].concat();
+        environment.run(&all).expect_code(0).json()
+    };
+    let names = json!(["COUNT", "GREETING", "SECRET"]);
+    assert_eq!(list(&["parameters", "--names"]), names);
+    let all = list(&["parameters"]);
+    assert_eq!(all[0]["value-type"], "integer", "{all}");
+    let required = list(&["parameters", "--required"]);
+    assert_eq!(required[0]["name"], "SECRET", "{required}");
+    assert_eq!(required.as_array().unwrap().len(), 1, "{required}");
+    assert_eq!(list(&["plans"])["deploy"]["strategy"], "serial");
+    assert_eq!(list(&["tasks"])[0]["kind"], "Apply");
 }
 
 #[test]

@@ -62,6 +62,62 @@ pub const UPGRADE_PLAN: &str = "upgrade";
 /// Name of the plan that runs when an instance is deleted.
 pub const CLEANUP_PLAN: &str = "cleanup";
 
+/// The longest name of a namespace, and the longest value of a label.
+const NAME_LIMIT: usize = 63;
+
+/// A text that cannot name what it is to name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// It cannot name a namespace.
+    #[error(
+        "a namespace's name has up to {NAME_LIMIT} lower case letters, digits and '-', and begins and ends with \
+         a letter or digit"
+    )]
+    Namespace,
+    /// It cannot name an instance.
+    #[error(
+        "an instance's name has up to {NAME_LIMIT} lower case letters, digits, '-' and '.', and each part between \
+         dots begins and ends with a letter or digit"
+    )]
+    Instance,
+}
+
+/// Checks the name of a namespace: a label of RFC 1123.
+///
+/// ```
+/// use kudo_api::names::{NameError, check_namespace_name};
+/// assert_eq!(check_namespace_name("kudo-system"), Ok(()));
+/// assert_eq!(check_namespace_name("a.b"), Err(NameError::Namespace));
+/// ```
+pub fn check_namespace_name(name: &str) -> Result<(), NameError> {
+    if name.len() <= NAME_LIMIT && is_label(name) {
+        Ok(())
+    } else {
+        Err(NameError::Namespace)
+    }
+}
+
+/// Checks the name of an instance: a subdomain of RFC 1123, and short enough for the value of the label
+/// [`INSTANCE_LABEL`] that all its objects get.
+///
+/// ```
+/// use kudo_api::names::{NameError, check_instance_name};
+/// assert_eq!(check_instance_name("zk-3.4"), Ok(()));
+/// assert_eq!(check_instance_name("Zk"), Err(NameError::Instance));
+/// ```
+pub fn check_instance_name(name: &str) -> Result<(), NameError> {
+    if name.len() <= NAME_LIMIT && name.split('.').all(is_label) {
+        Ok(())
+    } else {
+        Err(NameError::Instance)
+    }
+}
+
+fn is_label(text: &str) -> bool {
+    let allowed = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
+    !text.is_empty() && text.bytes().all(allowed) && !text.starts_with('-') && !text.ends_with('-')
+}
+
 /// Name of the `OperatorVersion` resource: `operator[-appVersion]-operatorVersion`.
 ///
 /// ```
@@ -83,4 +139,34 @@ pub fn operator_version_name(
 /// Name an instance gets when the user gives none.
 pub fn default_instance_name(operator: &str) -> String {
     format!("{operator}-instance")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{check_instance_name, check_namespace_name};
+
+    #[test]
+    fn names_are_what_kubernetes_takes() {
+        let long = "a".repeat(63);
+        let too_long = "a".repeat(64);
+        for (name, namespace, instance) in [
+            ("a", true, true),
+            ("0-9", true, true),
+            (long.as_str(), true, true),
+            (too_long.as_str(), false, false),
+            ("a.b", false, true),
+            ("", false, false),
+            ("A", false, false),
+            ("a_b", false, false),
+            ("-a", false, false),
+            ("a-", false, false),
+            ("a..b", false, false),
+            ("a.-b", false, false),
+            ("a b", false, false),
+            ("\u{e4}", false, false),
+        ] {
+            assert_eq!(check_namespace_name(name).is_ok(), namespace, "{name:?}");
+            assert_eq!(check_instance_name(name).is_ok(), instance, "{name:?}");
+        }
+    }
 }

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use kudo_api::names::{NameError, check_namespace_name};
 
 use crate::Rules;
 use crate::cluster::Session;
@@ -63,14 +64,8 @@ pub(crate) struct Cli {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
-    /// Directory of KUDO's own configuration [default: ~/.kudo]
-    #[arg(
-        long,
-        global = true,
-        env = "KUDO_HOME",
-        hide_env_values = true,
-        value_name = "DIR"
-    )]
+    /// Directory of KUDO's own configuration [default: $KUDO_HOME, or ~/.kudo]
+    #[arg(long, global = true, value_name = "DIR")]
     pub(crate) home: Option<PathBuf>,
 
     /// Kubeconfig file; otherwise the files of $KUBECONFIG, or ~/.kube/config
@@ -82,7 +77,7 @@ pub(crate) struct Global {
     pub(crate) context: Option<String>,
 
     /// Namespace; otherwise that of the context, or `default`
-    #[arg(short, long, global = true, value_name = "NAMESPACE")]
+    #[arg(short, long, global = true, value_name = "NAMESPACE", value_parser = namespace_name)]
     pub(crate) namespace: Option<String>,
 
     /// How long to wait for one answer of the server, as in `30` or `30s`; 0 waits for ever
@@ -325,6 +320,15 @@ impl WaitArgs {
     pub(crate) fn limit(self) -> Option<Duration> {
         (!self.wait_time.is_zero()).then_some(self.wait_time)
     }
+}
+
+/// Reads the name of a namespace, or none.
+pub(crate) fn namespace_name(text: &str) -> Result<String, NameError> {
+    let name = text.trim();
+    if !name.is_empty() {
+        check_namespace_name(name)?;
+    }
+    Ok(name.to_owned())
 }
 
 /// Reads a duration: plain seconds, or numbers with the units `ms`, `s`, `m` and `h`.

@@ -14,6 +14,7 @@ mod error;
 mod exit;
 mod follow;
 mod home;
+mod instance_name;
 mod kinds;
 mod listing;
 mod output;

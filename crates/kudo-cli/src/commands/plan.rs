@@ -114,8 +114,13 @@ async fn status(arguments: &StatusArgs, global: &Global, output: &Output) -> Res
     let structured = Structured::from_format(format);
     let version = match session.operator_version_of(&instance).await {
         Ok(version) => version,
-        // The recorded status needs no operator version to be printed.
-        Err(Error::NoOperatorVersion { .. }) if structured.is_some() => OperatorVersion::default(),
+        // What is recorded can be printed without it.
+        Err(error @ Error::NoOperatorVersion { .. }) => {
+            output.warn(&format!(
+                "{error}: only what the instance recorded is shown"
+            ));
+            OperatorVersion::default()
+        }
         Err(error) => return Err(error),
     };
     let mut ended = Ok(());

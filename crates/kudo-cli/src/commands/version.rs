@@ -25,18 +25,15 @@ pub(crate) fn run(_: &VersionArgs, output: &Output) -> Result<(), Error> {
     let format = output.format("version", &[Format::Yaml, Format::Json])?;
     let platform = format!("{}/{}", std::env::consts::OS, std::env::consts::ARCH);
     // Set by whoever builds a release; other builds do not claim to know.
-    let commit = option_env!("KUDO_GIT_COMMIT").unwrap_or("unknown");
-    match Structured::from_format(format) {
-        Some(structured) => output.value(
-            structured,
-            &json!({ "clientVersion": {
-                "gitVersion": VERSION,
-                "gitCommit": commit,
-                "platform": platform,
-            } }),
-        ),
-        None => output.data(&format!(
-            "KUDO Version: {VERSION} ({platform}, commit {commit})"
-        )),
+    let commit = option_env!("KUDO_GIT_COMMIT").filter(|commit| !commit.is_empty());
+    let Some(structured) = Structured::from_format(format) else {
+        let commit = commit.map(|commit| format!(", commit {commit}"));
+        let commit = commit.unwrap_or_default();
+        return output.data(&format!("KUDO Version: {VERSION} ({platform}{commit})"));
+    };
+    let mut version = json!({ "gitVersion": VERSION, "platform": platform });
+    if let Some(commit) = commit {
+        version["gitCommit"] = commit.into();
     }
+    output.value(structured, &json!({ "clientVersion": version }))
 }

@@ -12,13 +12,13 @@ use kudo_package::suggest;
 use kudo_simcluster::cluster::StateError;
 use kudo_template::RenderTaskError;
 
-use super::{did_you_mean, hint, nearest_of, verify_command};
+use super::{did_you_mean, hint, nearest_of, or_else_hint, verify_command};
 use crate::exit::ExitStatus;
 use crate::parameters::ParameterInputError;
 
 /// What a parameter file is.
 const PARAMETER_FILE: &str =
-    "a parameter file is YAML with a line `NAME: value` for each parameter";
+    "a parameter file is YAML, in UTF-8, with a line `NAME: value` for each parameter";
 
 pub(super) fn parameter_input(error: &ParameterInputError) -> (ExitStatus, Vec<String>) {
     match error {
@@ -26,7 +26,17 @@ pub(super) fn parameter_input(error: &ParameterInputError) -> (ExitStatus, Vec<S
             ExitStatus::NotFound,
             hint("-P takes the path of a file, from the current directory on"),
         ),
-        ParameterInputError::Unreadable { .. } => (ExitStatus::Failed, vec![]),
+        ParameterInputError::Unreadable { source, .. }
+            if matches!(
+                source.kind(),
+                ErrorKind::InvalidData | ErrorKind::IsADirectory
+            ) =>
+        {
+            (ExitStatus::Usage, hint(PARAMETER_FILE))
+        }
+        ParameterInputError::Unreadable { .. } => {
+            (ExitStatus::Failed, hint("make it a file that you may read"))
+        }
         ParameterInputError::Argument { .. } => (
             ExitStatus::Usage,
             hint("write -p NAME=VALUE, for example -p NODE_COUNT=3"),
@@ -172,9 +182,12 @@ pub(super) fn render(error: &RenderTaskError) -> (ExitStatus, Vec<String>) {
 
 pub(super) fn connect(error: &ConnectError) -> (ExitStatus, Vec<String>) {
     match error {
-        ConnectError::UnknownContext { nearest, .. } => {
-            (ExitStatus::NotFound, did_you_mean(nearest.as_deref()))
-        }
+        ConnectError::UnknownContext { nearest, .. } => (
+            ExitStatus::NotFound,
+            or_else_hint(nearest.as_deref(), || {
+                "list them with: kubectl config get-contexts".to_owned()
+            }),
+        ),
         ConnectError::NoCurrentContext { .. } => (
             ExitStatus::Unreachable,
             hint("choose one with --context, or with: kubectl config use-context NAME"),

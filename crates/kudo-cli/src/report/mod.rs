@@ -199,6 +199,13 @@ fn judge(error: &Error) -> (ExitStatus, Vec<String>) {
             Exit::Failed,
             hint("see the text with: kubectl kudo package render PACKAGE --raw, and the same parameters"),
         ),
+        Error::File { doing, source, .. } if source.kind() == ErrorKind::NotFound => (
+            Exit::NotFound,
+            hint(match *doing {
+                "read" => "name a file that is there; a path goes from the current directory on",
+                _ => "name a folder that is there",
+            }),
+        ),
         Error::OperatorVersionInvalid { .. }
         | Error::NamespaceManifest { .. }
         | Error::File { .. }
@@ -353,7 +360,8 @@ fn judge(error: &Error) -> (ExitStatus, Vec<String>) {
             Exit::PlanFailed,
             hint("the instance runs on as it was before the change"),
         ),
-        Error::Vanished { .. } | Error::NotADirectory { .. } => (Exit::NotFound, vec![]),
+        Error::Vanished { .. } => (Exit::NotFound, vec![]),
+        Error::NotADirectory { .. } => (Exit::NotFound, hint("name a folder that is there")),
         Error::TimedOut { follow, .. } => (
             Exit::TimedOut,
             follow

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser};
+use kudo_api::names::{NameError, check_namespace_name};
 use kudo_template::pipe_pod::WAITER_IMAGE;
 
 use crate::election::{Timing, TimingError};
@@ -30,9 +31,10 @@ pub(super) struct Arguments {
         long,
         env = "KUDO_NAMESPACES",
         value_delimiter = ',',
-        value_name = "NAMESPACE"
+        value_name = "NAMESPACE",
+        value_parser = namespace_name
     )]
-    pub(super) namespaces: Vec<String>,
+    namespaces: Vec<String>,
     /// How many requests to the API server may be under way at a time
     #[arg(long, env = "KUDO_WORKERS", default_value_t = 64, value_parser = workers)]
     pub(super) workers: usize,
@@ -116,6 +118,17 @@ pub(super) struct ElectionArguments {
         value_name = "NAMESPACE"
     )]
     pub(super) resource_namespace: Option<String>,
+}
+
+impl Arguments {
+    /// The namespaces to look after, each once; none means all.
+    pub(super) fn namespaces(&self) -> Vec<String> {
+        let mut namespaces = self.namespaces.clone();
+        namespaces.retain(|name| !name.is_empty());
+        namespaces.sort();
+        namespaces.dedup();
+        namespaces
+    }
 }
 
 impl ElectionArguments {
@@ -208,6 +221,15 @@ fn address(text: &str) -> Result<Address, String> {
     let parsed = full.as_deref().unwrap_or(text).parse();
     let hint = |_| "must be an address and a port, such as 127.0.0.1:8080".to_owned();
     parsed.map(|address| Address(Some(address))).map_err(hint)
+}
+
+/// Reads the name of a namespace, or none.
+fn namespace_name(text: &str) -> Result<String, NameError> {
+    let name = text.trim();
+    if !name.is_empty() {
+        check_namespace_name(name)?;
+    }
+    Ok(name.to_owned())
 }
 
 fn url(text: &str) -> Result<WebhookUrl, String> {

@@ -14,7 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::election::TimingError;
-use crate::logging;
+use crate::logging::{self, LogLevelError};
 use crate::server::ListenError;
 use crate::webhook::server::WebhookError;
 use arguments::Arguments;
@@ -56,7 +56,7 @@ impl From<Exit> for ExitCode {
 #[derive(Debug, thiserror::Error)]
 enum StartError {
     #[error("--log-level: {0}")]
-    Log(#[from] tracing_subscriber::filter::ParseError),
+    Log(#[from] LogLevelError),
     #[error(transparent)]
     Connect(#[from] ConnectError),
     #[error("{0}")]

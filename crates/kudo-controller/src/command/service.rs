@@ -96,7 +96,7 @@ impl Service {
             let router = desk::router(Lookups {
                 standing: self.standing.clone(),
                 client: self.client.clone(),
-                namespaces: self.arguments.namespaces.clone(),
+                namespaces: self.arguments.namespaces(),
             });
             let served = server::serve(address, router, identity.clone(), self.end.clone()).await?;
             tracing::info!(address = %served, "answering the API server's questions");
@@ -135,7 +135,7 @@ impl Service {
         let manager = Manager::new(
             self.client.clone(),
             ManagerOptions {
-                namespaces: self.arguments.namespaces.clone(),
+                namespaces: self.arguments.namespaces(),
                 workers: self.arguments.workers,
                 waiter_image: Some(self.arguments.pipe_image.clone()),
                 meter: Some(self.meter.clone()),

@@ -219,6 +219,7 @@ async fn from_kubeconfig(
             name: wanted,
         });
     }
+    check_user(&kubeconfig, &wanted)?;
     let options = KubeConfigOptions {
         context: Some(wanted),
         ..KubeConfigOptions::default()
@@ -228,6 +229,23 @@ async fn from_kubeconfig(
         .map_err(|source| ConnectError::Unusable {
             message: source.to_string(),
         })
+}
+
+/// A context may have no user, but none that is not there: requests would go out without a credential.
+fn check_user(kubeconfig: &Kubeconfig, context: &str) -> Result<(), ConnectError> {
+    let mut contexts = kubeconfig.contexts.iter();
+    let context = contexts.find(|named| named.name == context);
+    let user = context
+        .and_then(|named| named.context.as_ref()?.user.as_deref())
+        .filter(|user| !user.is_empty());
+    match user {
+        Some(user) if !kubeconfig.auth_infos.iter().any(|named| named.name == user) => {
+            Err(ConnectError::Unusable {
+                message: format!("it has no user {user:?}, which the context names"),
+            })
+        }
+        _ => Ok(()),
+    }
 }
 
 fn in_cluster(options: &ConnectOptions) -> Result<Config, ConnectError> {

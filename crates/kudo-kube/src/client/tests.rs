@@ -144,6 +144,12 @@ async fn the_cluster_is_chosen_as_kubectl_chooses() {
     for (options, environment, expected) in cases {
         assert_eq!(chosen(options, &environment).await, expected);
     }
+    let text = fs::read_to_string(&one).unwrap();
+    fs::write(&one, text.replace(r#""name":"u""#, r#""name":"v""#)).unwrap();
+    assert_eq!(
+        chosen(&options(Some(&one), None), &environment(None)).await,
+        "the kubeconfig cannot be used: it has no user \"u\", which the context names"
+    );
     for (path, said) in [(&absent, "No such file"), (&broken, "")] {
         let text = chosen(&options(Some(path), None), &environment(None)).await;
         let start = format!("cannot read the kubeconfig {}: ", path.display());

@@ -8,12 +8,14 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
 
 use super::folder::{Folder, failed};
 use super::what_is_left;
+use crate::arguments::Format;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::output::Output;
+use crate::output::{Output, Structured};
 
 /// How long the other process may take to begin or to end.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -112,18 +114,20 @@ pub(super) fn stop(folder: &Folder, output: &Output) -> Result<(), Error> {
 
 /// Tells whether a cluster runs.
 pub(super) fn status(folder: &Folder, output: &Output) -> Result<(), Error> {
-    match folder.pid() {
-        Some(pid) if folder.is_taken() => {
-            let kept = folder.state().map(|path| path.display().to_string());
-            let kept = kept.map(|path| format!("\nIts objects are kept in {path}"));
-            output.data(&format!(
-                "The embedded cluster runs in process {pid}: export KUBECONFIG={}{}",
-                folder.kubeconfig().display(),
-                kept.unwrap_or_default()
-            ))
-        }
-        _ => Err(Error::DevAbsent),
+    let format = output.format("dev status", &[Format::Yaml, Format::Json])?;
+    let pid = folder.pid().filter(|_| folder.is_taken());
+    let pid = pid.ok_or(Error::DevAbsent)?;
+    let (kubeconfig, state) = (folder.kubeconfig(), folder.state());
+    if let Some(structured) = Structured::from_format(format) {
+        let status = json!({ "pid": pid, "kubeconfig": kubeconfig, "state": state });
+        return output.value(structured, &status);
     }
+    let kept = state.map(|path| format!("\nIts objects are kept in {}", path.display()));
+    output.data(&format!(
+        "The embedded cluster runs in process {pid}: export KUBECONFIG={}{}",
+        kubeconfig.display(),
+        kept.unwrap_or_default()
+    ))
 }
 
 #[cfg(test)]

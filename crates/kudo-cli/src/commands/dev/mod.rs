@@ -92,7 +92,9 @@ enum DevCommand {
     #[command(after_help = "Examples:\n  # End it\n  kubectl kudo dev stop")]
     Stop,
     /// Tell whether a cluster runs, and where
-    #[command(after_help = "Examples:\n  # Is there one?\n  kubectl kudo dev status")]
+    #[command(
+        after_help = "Examples:\n  # Is there one?\n  kubectl kudo dev status\n\n  # For scripts\n  kubectl kudo dev status -o json"
+    )]
     Status,
 }
 
@@ -102,11 +104,13 @@ pub(crate) fn run(
     output: &Output,
     manager: Manager,
 ) -> Result<(), Error> {
-    output.format("dev", &[])?;
     let folder = Folder::in_home(home::find(global)?.path());
+    if let Some(DevCommand::Status) = arguments.command {
+        return detached::status(&folder, output);
+    }
+    output.format("dev", &[])?;
     match arguments.command {
-        Some(DevCommand::Stop) => detached::stop(&folder, output),
-        Some(DevCommand::Status) => detached::status(&folder, output),
+        Some(_) => detached::stop(&folder, output),
         None if arguments.detach => detached::start(&folder, output),
         None => foreground(arguments, &folder, output, manager),
     }

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::arguments::{Format, Global, duration};
+use crate::arguments::{Format, Global, duration, namespace_name};
 use crate::cluster::Session;
 use crate::commands::block_on;
 use crate::error::Error;
@@ -110,7 +110,7 @@ pub(crate) struct InitArgs {
 
     /// Namespaces that the manager looks after, separated by commas; it may act in them alone,
     /// by a Role in each. Without it, all
-    #[arg(long, value_name = "NAMESPACE", value_delimiter = ',')]
+    #[arg(long, value_name = "NAMESPACE", value_delimiter = ',', value_parser = namespace_name)]
     namespaces: Vec<String>,
 
     /// Who makes the certificate of the admission webhook, or `none` for no webhook
@@ -127,9 +127,9 @@ impl InitArgs {
     /// The namespaces asked for, each once.
     fn namespaces(&self) -> Vec<String> {
         let mut namespaces: Vec<String> = Vec::new();
-        for namespace in self.namespaces.iter().map(|name| name.trim()) {
-            if !namespace.is_empty() && !namespaces.iter().any(|known| known == namespace) {
-                namespaces.push(namespace.to_owned());
+        for namespace in self.namespaces.iter().filter(|name| !name.is_empty()) {
+            if !namespaces.contains(namespace) {
+                namespaces.push(namespace.clone());
             }
         }
         namespaces

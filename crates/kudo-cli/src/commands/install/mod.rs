@@ -26,10 +26,7 @@ use crate::follow::{Awaited, Change, Follow, follow};
 use crate::listing::print_objects;
 use crate::output::Output;
 use crate::simulate::SimulateArgs;
-use crate::{parameters, source};
-
-/// What the value of a label may hold.
-const LONGEST_NAME: usize = 63;
+use crate::{instance_name, parameters, source};
 
 /// Install an operator: a package's operator, its version, and an instance of it
 #[derive(Debug, Args)]
@@ -206,36 +203,10 @@ fn instance_name(
     arguments: &InstallArgs,
     definition: &OperatorDefinition,
 ) -> Result<String, Error> {
-    let name = match &arguments.instance {
-        Some(name) => name.clone(),
-        None => names::default_instance_name(&definition.operator_name),
-    };
-    if !arguments.skip_instance {
-        check_instance_name(&name)?;
+    if arguments.skip_instance {
+        return Ok(names::default_instance_name(&definition.operator_name));
     }
-    Ok(name)
-}
-
-/// A name that the server would refuse, or that cannot be the value of the label which all objects of
-/// the instance have, is found out before anything is written.
-fn check_instance_name(name: &str) -> Result<(), Error> {
-    let part = |part: &str| {
-        let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        !part.is_empty()
-            && part.chars().all(inner)
-            && !part.starts_with('-')
-            && !part.ends_with('-')
-    };
-    if name.len() <= LONGEST_NAME && name.split('.').all(part) {
-        return Ok(());
-    }
-    Err(Error::Invalid {
-        what: "the instance's name",
-        problem: format!(
-            "{name:?} must be lower case letters, digits, '-' and '.', begin and end with a letter or \
-             digit, and have at most {LONGEST_NAME} characters"
-        ),
-    })
+    instance_name::choose(arguments.instance.as_deref(), definition)
 }
 
 async fn refuse_existing(session: &Session, name: &str, version: &str) -> Result<(), Error> {

@@ -1,13 +1,16 @@
 //! `package list parameters|plans|tasks`: what a package offers.
 
 use clap::{Args, Subcommand};
+use kudo_api::convert;
+use kudo_api::operator_version::OperatorVersionSpec;
 use kudo_package::{OperatorDefinition, Parameter, Plan, Strategy, Task, TaskSpec};
+use serde_json::{Value, json};
 
 use super::add::package_here;
-use crate::arguments::{Global, VersionChoice};
+use crate::arguments::{Format, Global, VersionChoice};
 use crate::error::Error;
 use crate::listing::table;
-use crate::output::Output;
+use crate::output::{Output, Structured};
 use crate::source;
 use crate::tree::Tree;
 
@@ -19,7 +22,10 @@ Examples:
   kubectl kudo package list parameters ./operators/galera
 
   # The plans
-  kubectl kudo package list plans ./operators/galera")]
+  kubectl kudo package list plans ./operators/galera
+
+  # For scripts
+  kubectl kudo package list parameters ./operators/galera -o json")]
 pub(crate) enum ListCommand {
     Parameters(ParametersArgs),
     Plans(PlansArgs),
@@ -110,16 +116,41 @@ pub(super) fn run(command: &ListCommand, global: &Global, output: &Output) -> Re
             ("package list tasks", package.clone(), choice)
         }
     };
-    output.format(name, &[])?;
-    let definition = source::load_local(&package, choice, global)?
-        .package
-        .definition;
+    let format = output.format(name, &[Format::Table, Format::Yaml, Format::Json])?;
+    let package = source::load_local(&package, choice, global)?.package;
+    let definition = &package.definition;
+    if let Some(structured) = Structured::from_format(format) {
+        let spec = convert::operator_version(&package, "").spec;
+        return output.value(structured, &structured_list(command, spec));
+    }
     let text = match command {
-        ListCommand::Parameters(arguments) => parameters(&definition, arguments),
-        ListCommand::Plans(arguments) => plans(&definition, arguments.with_tasks),
-        ListCommand::Tasks(_) => tasks(&definition),
+        ListCommand::Parameters(arguments) => parameters(definition, arguments),
+        ListCommand::Plans(arguments) => plans(definition, arguments.with_tasks),
+        ListCommand::Tasks(_) => tasks(definition),
     };
     output.data(&text)
+}
+
+/// What is listed, as the operator version in a cluster has it.
+fn structured_list(command: &ListCommand, spec: OperatorVersionSpec) -> Value {
+    match command {
+        ListCommand::Parameters(arguments) => {
+            let mut all = spec.parameters;
+            all.sort_by(|a, b| a.name.cmp(&b.name));
+            if arguments.required {
+                all.retain(|parameter| {
+                    parameter.required == Some(true) && parameter.default.is_none()
+                });
+            }
+            if arguments.names {
+                let names: Vec<String> = all.into_iter().map(|parameter| parameter.name).collect();
+                return json!(names);
+            }
+            json!(all)
+        }
+        ListCommand::Plans(_) => json!(spec.plans),
+        ListCommand::Tasks(_) => json!(spec.tasks),
+    }
 }
 
 fn parameters(definition: &OperatorDefinition, arguments: &ParametersArgs) -> String {

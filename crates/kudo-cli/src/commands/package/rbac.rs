@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
 use kudo_api::convert::definition_name;
-use kudo_api::names;
 use kudo_package::OperatorDefinition;
 use kudo_template::{Action, InstanceIdentity, Limits, RenderedTask, Renderer, render_plan};
 use serde_json::Value;
@@ -16,7 +15,7 @@ use crate::dependencies::{self, Tree};
 use crate::error::Error;
 use crate::output::{Output, Structured};
 use crate::rbac::{Account, Needs, Rules, SYSTEM_ROLE, cluster_role, role};
-use crate::{parameters, source};
+use crate::{instance_name, parameters, source};
 
 /// Print the least rights that a manager needs for instances of a package
 #[derive(Debug, Args)]
@@ -66,9 +65,12 @@ pub(super) fn run(arguments: &RbacArgs, global: &Global, output: &Output) -> Res
     let definition = &tree.root.definition;
     let values = check_parameters(definition, &BTreeMap::new(), &given)?;
     let namespace = global.namespace.as_deref().unwrap_or("default");
-    let mut instances = arguments.instance.clone();
+    let mut instances = Vec::new();
+    for name in &arguments.instance {
+        instances.push(instance_name::choose(Some(name), definition)?);
+    }
     if instances.is_empty() {
-        instances.push(names::default_instance_name(&definition.operator_name));
+        instances.push(instance_name::choose(None, definition)?);
     }
     let mut survey = Survey::default();
     for name in &instances {

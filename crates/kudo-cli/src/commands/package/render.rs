@@ -5,7 +5,6 @@ mod applied;
 use std::collections::BTreeMap;
 
 use clap::Args;
-use kudo_api::names::default_instance_name;
 use kudo_package::{OperatorDefinition, Task, TaskSpec, suggest, yaml};
 use kudo_template::pipe_pod::{self, WAITER_IMAGE};
 use kudo_template::{
@@ -18,7 +17,7 @@ use crate::arguments::{Format, Global, ParameterArgs, VersionChoice};
 use crate::commands::operator_version::check_parameters;
 use crate::error::Error;
 use crate::output::{Output, Structured};
-use crate::{dependencies, parameters, source};
+use crate::{dependencies, instance_name, parameters, source};
 
 /// Print what each step of a package's plans would apply, with no cluster
 #[derive(Debug, Args)]
@@ -92,10 +91,7 @@ pub(super) fn run(arguments: &RenderArgs, global: &Global, output: &Output) -> R
     dependencies::fill_in_local(&mut loaded, &resolver);
     let definition = &loaded.package.definition;
     let values = check_parameters(definition, &BTreeMap::new(), &given)?;
-    let name = match &arguments.instance {
-        Some(name) => name.clone(),
-        None => default_instance_name(&definition.operator_name),
-    };
+    let name = instance_name::choose(arguments.instance.as_deref(), definition)?;
     let instance = InstanceIdentity {
         name: &name,
         namespace: global.namespace.as_deref().unwrap_or("default"),
