@@ -64,7 +64,7 @@ pub(crate) struct Cli {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
-    /// Directory of KUDO's own configuration [default: $KUDO_HOME, or ~/.kudo]
+    /// Directory of KUDO's own configuration [default: `$KUDO_HOME`, or ~/.kudo]
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) home: Option<PathBuf>,
 
