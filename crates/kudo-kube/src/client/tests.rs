@@ -144,17 +144,27 @@ async fn the_cluster_is_chosen_as_kubectl_chooses() {
     for (options, environment, expected) in cases {
         assert_eq!(chosen(options, &environment).await, expected);
     }
-    let text = fs::read_to_string(&one).unwrap();
-    fs::write(&one, text.replace(r#""name":"u""#, r#""name":"v""#)).unwrap();
-    assert_eq!(
-        chosen(&options(Some(&one), None), &environment(None)).await,
-        "the kubeconfig cannot be used: it has no user \"u\", which the context names"
-    );
     for (path, said) in [(&absent, "No such file"), (&broken, "")] {
         let text = chosen(&options(Some(path), None), &environment(None)).await;
         let start = format!("cannot read the kubeconfig {}: ", path.display());
         assert!(text.starts_with(&start) && text.contains(said), "{text}");
     }
+}
+
+#[tokio::test]
+async fn a_context_without_its_user_is_no_way_to_a_cluster() {
+    let folder = TempDir::new().unwrap();
+    let path = file(&folder, "config", "a", &[("a", "ns-a")]);
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace(r#""name":"u""#, r#""name":"v""#)).unwrap();
+    let options = ConnectOptions {
+        kubeconfig: Some(path),
+        ..ConnectOptions::default()
+    };
+    assert_eq!(
+        chosen(&options, &Environment::current()).await,
+        "the kubeconfig cannot be used: it has no user \"u\", which the context names"
+    );
 }
 
 #[tokio::test]
