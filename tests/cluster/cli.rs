@@ -10,6 +10,7 @@ mod fake_server;
 pub(crate) mod packages;
 
 mod access;
+mod children;
 mod following;
 mod init;
 mod repositories;

@@ -5,6 +5,7 @@
 //! `package: ../child` becomes `package: child` with its versions.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use kudo_api::convert::definition_name;
 use kudo_api::dependencies::Cycle;
@@ -12,6 +13,7 @@ use kudo_package::package::operator_address;
 use kudo_package::{Diagnostic, Location, OperatorDefinition, Package, PackageErrors, TaskSpec};
 use kudo_repository::{Base, Request, ResolveError, Resolved, Resolver};
 
+use crate::definitions::{Definitions, InCluster, definition_of};
 use crate::error::Error;
 use crate::source;
 
@@ -21,8 +23,10 @@ pub(crate) struct Tree {
     pub(crate) root: Package,
     /// What it depends on; each comes after what it depends on itself.
     pub(crate) dependencies: Vec<Package>,
-    /// Where those came from of which the repository's index has no digest.
-    pub(crate) unverified: Vec<String>,
+    /// What it depends on and is in the cluster already.
+    installed: Definitions,
+    /// What is worth a warning about where all this came from.
+    pub(crate) warnings: Vec<String>,
 }
 
 impl Tree {
@@ -31,55 +35,74 @@ impl Tree {
         self.dependencies.iter().chain([&self.root])
     }
 
-    /// The definition of an operator version, as a filled-in task names it.
-    pub(crate) fn definition(
-        &self,
-        operator: &str,
-        app_version: Option<&str>,
-        operator_version: Option<&str>,
-    ) -> Option<&OperatorDefinition> {
-        let definitions = self.packages().map(|package| &package.definition);
-        definitions.into_iter().find(|definition| {
-            definition.operator_name == operator
-                && definition.app_version.as_deref() == app_version
-                && Some(definition.operator_version.as_str()) == operator_version
-        })
+    /// What it depends on, be it a package or in the cluster already.
+    pub(crate) fn children(&self) -> Definitions {
+        let mut all = Definitions::default();
+        for package in &self.dependencies {
+            all.add(Arc::new(package.definition.clone()));
+        }
+        all.extend(self.installed.clone());
+        all
     }
 }
 
 /// Resolves all dependencies of a package that is verified already. Dependencies that break rules, that
-/// cannot be had, or that depend on each other in a circle, are refused.
-pub(crate) fn resolve(root: Resolved, resolver: &Resolver) -> Result<Tree, Error> {
+/// cannot be had, or that depend on each other in a circle, are refused. What the repository does not have
+/// or cannot be asked for may be in the cluster, where that is given.
+pub(crate) fn resolve(
+    root: Resolved,
+    resolver: &Resolver,
+    cluster: Option<&InCluster>,
+) -> Result<Tree, Error> {
     let mut walk = Walk {
         resolver,
+        cluster,
+        cut_off: None,
         way: Vec::new(),
         found: Vec::new(),
-        unverified: Vec::new(),
+        installed: Definitions::default(),
+        warnings: Vec::new(),
     };
-    let Resolved {
-        package,
-        base,
-        origin,
-        unverified,
-    } = root;
-    if unverified {
-        walk.unverified.push(origin);
-    }
-    let root = walk.visit(package, &base)?;
-    let dependencies = walk.found.into_iter().map(|found| found.filled).collect();
-    Ok(Tree {
+    walk.warn_of(&root);
+    let root = walk.visit(root.package, &root.base)?;
+    let tree = Tree {
         root,
-        dependencies,
-        unverified: walk.unverified,
-    })
+        dependencies: walk.found.into_iter().map(|found| found.filled).collect(),
+        installed: walk.installed,
+        warnings: walk.warnings,
+    };
+    // A circle of packages would have had no end; one may still go through the cluster.
+    tree.children().refuse_circle(&tree.root.definition)?;
+    Ok(tree)
+}
+
+/// Whether a tree could not be resolved because of a package that its repository does not have, or could
+/// not be asked for.
+pub(crate) fn lacks_a_package(error: &Error) -> bool {
+    match error {
+        Error::Dependency { source, .. } => lacks_a_package(source),
+        Error::Resolve(error) => is_not_had(error),
+        _ => false,
+    }
+}
+
+fn is_not_had(error: &ResolveError) -> bool {
+    matches!(
+        error,
+        ResolveError::Find { .. } | ResolveError::IndexFetch { .. }
+    )
 }
 
 struct Walk<'a> {
     resolver: &'a Resolver,
+    cluster: Option<&'a InCluster>,
+    /// Why the repository could not be asked. It is not asked again for what the cluster has.
+    cut_off: Option<(&'a InCluster, String)>,
     /// Names of the operator versions from the root to here.
     way: Vec<String>,
     found: Vec<Found>,
-    unverified: Vec<String>,
+    installed: Definitions,
+    warnings: Vec<String>,
 }
 
 /// A dependency as it was written, and with its tasks filled in.
@@ -124,11 +147,17 @@ impl Walk<'_> {
         request: &Request<'_>,
         base: &Base,
     ) -> Result<OperatorDefinition, Error> {
-        let resolved = self.resolver.resolve(request, base)?;
-        resolved.must_fit(request)?;
-        if resolved.unverified {
-            self.unverified.push(resolved.origin.clone());
+        if let Some((cluster, why)) = self.cut_off.clone()
+            && let Ok(found) = self.take_installed(cluster, request, &why)
+        {
+            return Ok(found);
         }
+        let resolved = match self.resolver.resolve(request, base) {
+            Err(error) if is_not_had(&error) => return self.instead(request, error),
+            resolved => resolved?,
+        };
+        resolved.must_fit(request)?;
+        self.warn_of(&resolved);
         let definition = resolved.package.definition.clone();
         let name = definition_name(&definition);
         if let Some(start) = self.way.iter().position(|known| *known == name) {
@@ -152,6 +181,56 @@ impl Walk<'_> {
             }
         }
         Ok(definition)
+    }
+
+    /// What the cluster has instead of what a repository does not have.
+    fn instead(
+        &mut self,
+        request: &Request<'_>,
+        error: ResolveError,
+    ) -> Result<OperatorDefinition, Error> {
+        let Some(cluster) = self.cluster else {
+            return Err(error.into());
+        };
+        let why = error.to_string();
+        match self.take_installed(cluster, request, &why) {
+            Ok(found) => {
+                if matches!(error, ResolveError::IndexFetch { .. }) {
+                    self.cut_off = Some((cluster, why));
+                }
+                Ok(found)
+            }
+            Err(cluster) => Err(Error::Nowhere {
+                repository: Box::new(error.into()),
+                cluster: Box::new(cluster),
+            }),
+        }
+    }
+
+    /// The newest operator version of the cluster that fits, with all that it installs.
+    fn take_installed(
+        &mut self,
+        cluster: &InCluster,
+        request: &Request<'_>,
+        why: &str,
+    ) -> Result<OperatorDefinition, Error> {
+        let definition = definition_of(cluster.choose(request)?)?;
+        self.installed.extend(cluster.below(&definition)?);
+        self.installed.add(Arc::new(definition.clone()));
+        self.warnings.push(format!(
+            "{why}; {}, which is in the cluster, is taken",
+            definition_name(&definition)
+        ));
+        Ok(definition)
+    }
+
+    fn warn_of(&mut self, resolved: &Resolved) {
+        if resolved.unverified {
+            self.warnings.push(format!(
+                "the repository's index has no digest of {}: it was not verified",
+                resolved.origin
+            ));
+        }
     }
 }
 

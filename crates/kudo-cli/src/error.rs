@@ -140,6 +140,12 @@ pub(crate) enum Error {
         parent: String,
         source: Box<Error>,
     },
+    /// Neither a repository nor the cluster has a package.
+    #[error("{repository}; nor does the cluster give it: {cluster}")]
+    Nowhere {
+        repository: Box<Error>,
+        cluster: Box<Error>,
+    },
     /// Packages depend on each other.
     #[error("operators install each other in a circle: {}", circle.join(" -> "))]
     DependencyCycle { circle: Vec<String> },

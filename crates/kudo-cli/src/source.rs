@@ -8,6 +8,8 @@ use kudo_package::{Diagnostic, Package, Plan};
 use kudo_repository::{Base, Fetcher, Limits, RepositoryChoice, Request, Resolved, Resolver};
 
 use crate::arguments::{Global, VersionChoice};
+use crate::cluster::Session;
+use crate::definitions::InCluster;
 use crate::dependencies::{self, Tree};
 use crate::error::Error;
 use crate::home;
@@ -124,8 +126,9 @@ pub(crate) fn broken_rules(package: &Package) -> Vec<Diagnostic> {
     found
 }
 
-/// Loads a package as [`load_verified`] does, and all that it depends on.
-pub(crate) fn load_tree(
+/// Loads a package as [`load_verified`] does, and all that it depends on. The cluster is asked only for
+/// what cannot be had otherwise.
+pub(crate) async fn load_tree(
     argument: &str,
     choice: &VersionChoice,
     global: &Global,
@@ -134,13 +137,25 @@ pub(crate) fn load_tree(
 ) -> Result<Tree, Error> {
     let root = load_verified(argument, choice, global, purpose)?;
     let resolver = resolver(choice.repo.as_deref(), global)?;
-    let tree = dependencies::resolve(root, &resolver)?;
-    for origin in &tree.unverified {
-        output.warn(&format!(
-            "the repository's index has no digest of {origin}: it was not verified"
-        ));
+    let tree = match dependencies::resolve(root.clone(), &resolver, None) {
+        Err(error) if dependencies::lacks_a_package(&error) => {
+            let cluster = in_cluster(global).await;
+            let cluster = cluster.map_err(|cluster| Error::Nowhere {
+                repository: Box::new(error),
+                cluster: Box::new(cluster),
+            });
+            dependencies::resolve(root, &resolver, Some(&cluster?))?
+        }
+        tree => tree?,
+    };
+    for warning in &tree.warnings {
+        output.warn(warning);
     }
     Ok(tree)
+}
+
+async fn in_cluster(global: &Global) -> Result<InCluster, Error> {
+    InCluster::read(&Session::open(global).await?).await
 }
 
 #[cfg(test)]

@@ -665,32 +665,3 @@ async fn what_the_manager_would_refuse_is_not_written() {
     )
     .await;
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_instance_of_somebody_else_does_not_become_a_child() {
-    let setting = Setting::new().await;
-    let child = "- name: config\n  kind: KudoOperator\n  spec: {package: ../small, instanceName: small-instance, parameterFile: child.yaml}\n";
-    let (start, rest) = OPERATOR.split_once("- name: config\n").unwrap();
-    let (_, plans) = rest.split_once("plans:\n").unwrap();
-    let operator =
-        format!("{start}{child}plans:\n{plans}").replace("name: small\n", "name: parent\n");
-    let environment = &setting.environment;
-    environment.write("parent/operator.yaml", &operator);
-    environment.write(
-        "parent/params.yaml",
-        "apiVersion: kudo.dev/v1beta1\nparameters: []\n",
-    );
-    environment.write("parent/templates/child.yaml", "SECRET: other\n");
-    setting.install();
-    let refused = setting.run("install ./parent").expect_code(6);
-    let said = "instance $NAMESPACE/small-instance exists already, and is not a child of $NAMESPACE/parent-instance";
-    assert!(refused.stderr.contains(said), "{refused}");
-    assert_eq!(
-        everything(&setting).await,
-        ["small", "small-0.1.0", "small-instance"]
-    );
-    assert_eq!(
-        json!(setting.instance().await.spec.parameters),
-        json!({ "SECRET": "x" })
-    );
-}

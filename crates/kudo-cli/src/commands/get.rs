@@ -9,9 +9,9 @@ use kudo_package::parameter::{value_of_text, values_file};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::operator_version::definition_of;
 use crate::arguments::{Format, Global};
 use crate::cluster::Session;
+use crate::definitions::definition_of;
 use crate::error::Error;
 use crate::listing::{resource_name, table};
 use crate::output::{Output, Structured};

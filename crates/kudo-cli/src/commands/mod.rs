@@ -1,5 +1,6 @@
 //! The commands. Each has its arguments and its `run`; those that need no cluster are not async.
 
+pub(crate) mod children;
 pub(crate) mod completion;
 pub(crate) mod dev;
 pub(crate) mod diagnostics;

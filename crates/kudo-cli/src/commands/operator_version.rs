@@ -4,18 +4,17 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use kube::ResourceExt;
-use kudo_api::convert::definition_name;
 use kudo_api::names::{DEPLOY_PLAN, UPDATE_PLAN, UPGRADE_PLAN};
-use kudo_api::{Instance, Operator, OperatorVersion, convert};
+use kudo_api::{Operator, OperatorVersion, convert};
 use kudo_package::parameter::{self, ParameterError};
 use kudo_package::{OperatorDefinition, Package};
-use kudo_template::{Action, InstanceIdentity, Limits, Renderer, render_plan};
+use kudo_template::{InstanceIdentity, Limits, Renderer, render_plan};
 use serde_json::Value;
 
 use crate::arguments::VersionChoice;
 use crate::cluster::Session;
 use crate::dependencies::Tree;
-use crate::error::{Error, Named};
+use crate::error::Error;
 use crate::kinds;
 use crate::output::Output;
 use crate::versions::kubernetes_fits;
@@ -113,14 +112,6 @@ fn tolerate_existing<T>(created: Result<T, Error>) -> Result<(), Error> {
     }
 }
 
-/// The engine's view of an operator version in the cluster.
-pub(crate) fn definition_of(version: &OperatorVersion) -> Result<OperatorDefinition, Error> {
-    OperatorDefinition::try_from(version).map_err(|error| Error::OperatorVersionInvalid {
-        version: Named::new(version.namespace().unwrap_or_default(), version.name_any()),
-        message: error.to_string(),
-    })
-}
-
 /// Checks the values an instance would have: those it has and those given now. What it has of
 /// parameters that the operator no longer knows is no fault of whoever runs the command.
 pub(crate) fn check_parameters(
@@ -165,74 +156,6 @@ pub(crate) async fn check_plan(
     kinds::check(session, &steps).await
 }
 
-/// Renders a plan as the manager will, and those of the children that it installs: their parameters are
-/// checked before the parent begins to install them. Children that are among `existing` keep the
-/// values they have, and run what an upgrade runs; one that is somebody else's is refused.
-pub(crate) fn check_tree(
-    tree: &Tree,
-    definition: &OperatorDefinition,
-    instance: InstanceIdentity<'_>,
-    plan: &str,
-    values: &BTreeMap<String, Value>,
-    existing: &[Instance],
-) -> Result<(), Error> {
-    if !definition.plans.contains_key(plan) {
-        return Ok(());
-    }
-    let renderer = Renderer::new(Limits::default());
-    let steps = render_plan(&renderer, definition, instance, plan, values)?;
-    for task in steps.into_iter().flat_map(|step| step.tasks) {
-        let Action::Operator {
-            package,
-            instance: name,
-            app_version,
-            operator_version,
-            parameters,
-        } = &task.action
-        else {
-            continue;
-        };
-        let app_version = app_version.as_deref();
-        let Some(child) = tree.definition(package, app_version, operator_version.as_deref()) else {
-            continue;
-        };
-        let identity = InstanceIdentity {
-            name,
-            namespace: instance.namespace,
-        };
-        let found = existing.iter().find(|found| found.name_any() == *name);
-        let plan = found.map_or(DEPLOY_PLAN, |_| upgrade_plan(child));
-        let current = found.map(|found| found.spec.parameters.clone());
-        check_owner(found, instance)
-            .and_then(|()| check_parameters(child, &current.unwrap_or_default(), parameters))
-            .and_then(|values| check_tree(tree, child, identity, plan, &values, existing))
-            .map_err(|error| {
-                let parent = definition_name(definition);
-                error.of_dependency(package, &task.task, &parent)
-            })?;
-    }
-    Ok(())
-}
-
-/// Refuses to make a child of an instance that somebody else has made.
-fn check_owner(found: Option<&Instance>, parent: InstanceIdentity<'_>) -> Result<(), Error> {
-    let Some(found) = found else {
-        return Ok(());
-    };
-    let owned = found
-        .owner_references()
-        .iter()
-        .any(|owner| owner.kind == "Instance" && owner.name == parent.name);
-    if owned {
-        return Ok(());
-    }
-    let named = |name: &str| Named::new(parent.namespace, name);
-    Err(Error::ForeignChild {
-        child: named(&found.name_any()),
-        parent: named(parent.name),
-    })
-}
-
 /// The plan that an upgrade to this version runs.
 pub(crate) fn upgrade_plan(definition: &OperatorDefinition) -> &'static str {
     let exists = |plan: &&str| definition.plans.contains_key(*plan);
@@ -243,9 +166,9 @@ pub(crate) fn upgrade_plan(definition: &OperatorDefinition) -> &'static str {
 }
 
 /// The plans that a change of these parameters may run; the manager refuses more than one.
-pub(crate) fn update_plans<'a>(
+pub(crate) fn update_plans<'a, 'n>(
     definition: &'a OperatorDefinition,
-    changed: impl Iterator<Item = &'a String>,
+    changed: impl Iterator<Item = &'n String>,
 ) -> BTreeSet<&'a str> {
     let otherwise = if definition.plans.contains_key(UPDATE_PLAN) {
         UPDATE_PLAN

@@ -8,11 +8,11 @@ use kudo_api::{Instance, InstanceSpec, OperatorVersion};
 use kudo_package::suggest;
 use serde_json::json;
 
-use super::operator_version::definition_of;
 use super::rules::check_change;
 use super::update::change;
 use crate::arguments::{Format, Global, WaitArgs};
 use crate::cluster::Session;
+use crate::definitions::definition_of;
 use crate::error::Error;
 use crate::follow::{Awaited, Change, Follow, answer, follow};
 use crate::output::{Output, Structured};

@@ -5,9 +5,9 @@ use kudo_api::{Instance, OperatorVersion};
 use kudo_package::OperatorDefinition;
 use serde_json::{Value, json};
 
-use super::operator_version::definition_of;
 use crate::Rules;
 use crate::cluster::Session;
+use crate::definitions::definition_of;
 use crate::error::Error;
 
 /// Refuses a change, given as a merge patch of the spec, that the manager would refuse. `wanted` is what

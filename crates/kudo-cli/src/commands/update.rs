@@ -8,10 +8,12 @@ use kudo_package::OperatorDefinition;
 use kudo_template::InstanceIdentity;
 use serde_json::{Value, json};
 
-use super::operator_version::{check_parameters, check_plan, definition_of, update_plans};
+use super::children::Family;
+use super::operator_version::{check_parameters, check_plan, update_plans};
 use super::rules::check_change;
 use crate::arguments::{Format, Global, ParameterArgs, WaitArgs};
 use crate::cluster::Session;
+use crate::definitions::definition_of;
 use crate::error::Error;
 use crate::follow::{Awaited, Change, Follow, answer, follow};
 use crate::listing::print_objects;
@@ -71,8 +73,10 @@ pub(crate) async fn run(
         name,
         namespace: &session.namespace,
     };
+    let family = Family::in_cluster(&session, &definition).await?;
     for plan in update_plans(&definition, changed.keys()) {
         check_plan(&session, &definition, identity, plan, &values).await?;
+        family.check(&definition, identity, plan, &values)?;
     }
 
     let named = session.named(name);

@@ -4,20 +4,21 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 use kube::ResourceExt;
-use kudo_api::{Instance, OperatorVersion, convert};
+use kudo_api::{OperatorVersion, convert};
 use kudo_package::OperatorDefinition;
 use kudo_template::InstanceIdentity;
 use serde_json::{Value, json};
 
+use super::children::Family;
 use super::in_cluster::Installed;
 use super::operator_version::{
-    Provision, check_kubernetes_of, check_parameters, check_plan, check_tree, definition_of,
-    upgrade_plan, warn_of_choice,
+    Provision, check_kubernetes_of, check_parameters, check_plan, upgrade_plan, warn_of_choice,
 };
 use super::rules::check_change;
 use super::update::{change, changes};
 use crate::arguments::{Format, Global, ParameterArgs, VersionChoice, WaitArgs};
 use crate::cluster::Session;
+use crate::definitions::definition_of;
 use crate::dependencies::Tree;
 use crate::error::Error;
 use crate::follow::{Awaited, Change, Follow, answer, follow};
@@ -88,7 +89,8 @@ pub(crate) async fn run(
             global,
             output,
             Purpose::Upgrade,
-        )?;
+        )
+        .await?;
         warn_of_choice(&arguments.choice, &tree.root, output);
         Some(tree)
     };
@@ -189,12 +191,14 @@ impl Target {
         match self {
             Self::Packages(tree) => {
                 check_kubernetes_of(session, tree).await?;
-                let children: Vec<Instance> = session.list().await?;
-                check_tree(tree, self.definition(), instance, plan, values, &children)?;
+                let family = Family::new(session, tree.children()).await?;
+                family.check(self.definition(), instance, plan, values)?;
                 Provision::plan_tree(session, tree).await
             }
             Self::Installed(installed) => {
-                installed.check(session).await?;
+                let children = installed.check(session).await?;
+                let family = Family::new(session, children).await?;
+                family.check(self.definition(), instance, plan, values)?;
                 Ok(Vec::new())
             }
         }

@@ -43,7 +43,7 @@ fn tree(root: &Path, package: &str) -> Result<Tree, Error> {
         RepositoryChoice::Current(None),
     );
     let path = root.join(package);
-    resolve(Resolver::resolve_path(&path)?, &resolver)
+    resolve(Resolver::resolve_path(&path)?, &resolver, None)
 }
 
 fn refusal(root: &Path, package: &str) -> String {
@@ -87,11 +87,13 @@ fn tasks_are_filled_in_and_children_come_first() {
     assert_eq!(package, "right");
     assert_eq!(app_version.as_deref(), Some("3.2.1"));
     assert_eq!(operator_version.as_deref(), Some("0.3.0"));
+    let children = tree.children();
     assert!(
-        tree.definition("leaf", Some("3.2.1"), Some("0.0.1"))
+        children
+            .of_task("leaf", Some("3.2.1"), Some("0.0.1"))
             .is_some()
     );
-    assert!(tree.definition("leaf", None, Some("0.0.1")).is_none());
+    assert!(children.of_task("leaf", None, Some("0.0.1")).is_none());
 }
 
 #[test]

@@ -74,6 +74,13 @@ fn message(error: &Error) -> String {
                 "package {package:?}, which task {task:?} of {parent} installs: {inner}"
             );
         }
+        Error::Nowhere {
+            repository,
+            cluster,
+        } => {
+            let (repository, cluster) = (message(repository), message(cluster));
+            return format!("{repository}; nor does the cluster give it: {cluster}");
+        }
         Error::Package {
             path,
             source: PackageErrors::Archive(cause),
@@ -127,6 +134,11 @@ fn judge(error: &Error) -> (ExitStatus, Vec<String>) {
         Error::Flags { hint: text, .. } => (Exit::Usage, hint(*text)),
         Error::Resolve(error) => repository::resolve(error),
         Error::Dependency { source, .. } => judge(source),
+        Error::Nowhere { repository, cluster } => {
+            let (exit, mut hints) = judge(repository);
+            hints.extend(judge(cluster).1);
+            (exit, hints)
+        }
         Error::Simulated(error) => simulated(error),
         Error::DevRuns { .. } => (Exit::Conflict, hint("end it with: kubectl kudo dev stop")),
         Error::DevDetached { hints, exit, .. } => (*exit, hints.clone()),

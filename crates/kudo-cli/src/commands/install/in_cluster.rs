@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::{InstallArgs, create_instance, instance_name, refuse_existing, wait};
 use crate::arguments::{Format, Global};
 use crate::cluster::Session;
+use crate::commands::children::Family;
 use crate::commands::in_cluster::Installed;
 use crate::commands::operator_version::{check_parameters, check_plan};
 use crate::error::Error;
@@ -34,8 +35,10 @@ pub(super) async fn install(
         name: &name,
         namespace: &session.namespace,
     };
-    installed.check(&session).await?;
+    let children = installed.check(&session).await?;
     check_plan(&session, definition, identity, DEPLOY_PLAN, &values).await?;
+    let family = Family::new(&session, children).await?;
+    family.check(definition, identity, DEPLOY_PLAN, &values)?;
     let version = &installed.version;
     refuse_existing(&session, &name, &version.name_any()).await?;
 

@@ -16,8 +16,9 @@ use kudo_api::{Instance, convert};
 use kudo_package::OperatorDefinition;
 use kudo_template::InstanceIdentity;
 
+use super::children::Family;
 use super::operator_version::{
-    Provision, check_kubernetes_of, check_parameters, check_plan, check_tree, warn_of_choice,
+    Provision, check_kubernetes_of, check_parameters, check_plan, warn_of_choice,
 };
 use crate::arguments::{Format, Global, ParameterArgs, VersionChoice, WaitArgs};
 use crate::cluster::Session;
@@ -101,7 +102,8 @@ pub(crate) async fn run(
         global,
         output,
         source::Purpose::Install,
-    )?;
+    )
+    .await?;
     let package = &tree.root;
     warn_of_choice(&arguments.choice, package, output);
     let instance_name = instance_name(arguments, &package.definition)?;
@@ -127,19 +129,8 @@ pub(crate) async fn run(
             &values,
         )
         .await?;
-        let existing: Vec<Instance> = if tree.dependencies.is_empty() {
-            Vec::new()
-        } else {
-            session.list().await?
-        };
-        check_tree(
-            &tree,
-            &package.definition,
-            identity,
-            DEPLOY_PLAN,
-            &values,
-            &existing,
-        )?;
+        let family = Family::new(&session, tree.children()).await?;
+        family.check(&package.definition, identity, DEPLOY_PLAN, &values)?;
     }
     let namespace = if arguments.create_namespace {
         namespace::missing(&session, package, &instance_name, &values).await?

@@ -11,7 +11,8 @@ use serde_json::Value;
 use crate::arguments::{Format, Global, ParameterArgs, VersionChoice};
 use crate::commands::init::{NAMESPACE, SERVICE_ACCOUNT};
 use crate::commands::operator_version::check_parameters;
-use crate::dependencies::{self, Tree};
+use crate::definitions::Definitions;
+use crate::dependencies;
 use crate::error::Error;
 use crate::output::{Output, Structured};
 use crate::rbac::{Account, Needs, Rules, SYSTEM_ROLE, cluster_role, role};
@@ -61,7 +62,8 @@ pub(super) fn run(arguments: &RbacArgs, global: &Global, output: &Output) -> Res
     let given = parameters::read(&arguments.parameters)?;
     let package = source::load_local(&arguments.package, &arguments.choice, global)?;
     let resolver = source::resolver(arguments.choice.repo.as_deref(), global)?;
-    let tree = dependencies::resolve(package, &resolver)?;
+    let tree = dependencies::resolve(package, &resolver, None)?;
+    let children = tree.children();
     let definition = &tree.root.definition;
     let values = check_parameters(definition, &BTreeMap::new(), &given)?;
     let namespace = global.namespace.as_deref().unwrap_or("default");
@@ -75,7 +77,7 @@ pub(super) fn run(arguments: &RbacArgs, global: &Global, output: &Output) -> Res
     let mut survey = Survey::default();
     for name in &instances {
         let instance = InstanceIdentity { name, namespace };
-        survey.visit(&tree, definition, instance, &values)?;
+        survey.visit(&children, definition, instance, &values)?;
     }
     let needs = survey.needs();
     if !needs.guessed.is_empty() {
@@ -114,7 +116,7 @@ struct Survey {
 impl Survey {
     fn visit(
         &mut self,
-        tree: &Tree,
+        children: &Definitions,
         definition: &OperatorDefinition,
         instance: InstanceIdentity<'_>,
         values: &BTreeMap<String, Value>,
@@ -130,7 +132,7 @@ impl Survey {
                         }
                         Action::Pipe { .. } => self.pipes = true,
                         Action::Operator { .. } => {
-                            self.child(tree, definition, instance.namespace, &task)?;
+                            self.child(children, definition, instance.namespace, &task)?;
                         }
                         Action::Dummy { .. } => {}
                     }
@@ -143,7 +145,7 @@ impl Survey {
     /// The same manager runs the plans of the children.
     fn child(
         &mut self,
-        tree: &Tree,
+        children: &Definitions,
         parent: &OperatorDefinition,
         namespace: &str,
         task: &RenderedTask,
@@ -158,13 +160,13 @@ impl Survey {
         else {
             return Ok(());
         };
-        let child = tree.definition(package, app_version.as_deref(), operator_version.as_deref());
+        let child = children.of_task(package, app_version.as_deref(), operator_version.as_deref());
         let Some(child) = child.filter(|_| self.children.insert(name.clone())) else {
             return Ok(());
         };
         let identity = InstanceIdentity { name, namespace };
-        check_parameters(child, &BTreeMap::new(), parameters)
-            .and_then(|values| self.visit(tree, child, identity, &values))
+        check_parameters(&child, &BTreeMap::new(), parameters)
+            .and_then(|values| self.visit(children, &child, identity, &values))
             .map_err(|error| error.of_dependency(package, &task.task, &definition_name(parent)))
     }
 
