@@ -389,3 +389,22 @@ fn only_the_roles_that_a_package_binds_may_be_bound() {
         r#"["clusterroles"] ["view"], ["roles"] ["a-own","b-own"]"#
     );
 }
+
+#[test]
+fn a_package_for_a_newer_kudo_is_told_of_and_installed() {
+    let environment = TestEnvironment::new();
+    environment.package("small", SMALL);
+    let said = "kudoVersion is 1.0.0: packages run here as KUDO 0.19.0 runs them, and what is newer may not work";
+    for (version, warned) in [("0.20.0", false), ("1.0.0", true)] {
+        let operator = format!("{OPERATOR}kudoVersion: {version}\n");
+        environment.write("small/operator.yaml", &operator);
+        let verified = environment.run(&["package", "verify", "./small"]);
+        let verified = verified.expect_code(0);
+        let shown = format!("{}{}", verified.stdout, verified.stderr);
+        assert_eq!(shown.contains(said), warned, "{verified}");
+        let install = ["install", "./small", "--skip-instance", "--simulate"];
+        let installed = environment.run(&install).expect_code(0);
+        let said = format!("Warning: operator \"small\": {said}\n");
+        assert_eq!(installed.stderr.contains(&said), warned, "{installed}");
+    }
+}

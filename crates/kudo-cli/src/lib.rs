@@ -23,6 +23,7 @@ mod parameters;
 mod plan_tree;
 mod prompt;
 mod rbac;
+mod refused;
 mod report;
 mod simulate;
 mod source;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use kudo_api::names::{DEPLOY_PLAN, UPDATE_PLAN, UPGRADE_PLAN};
-use kudo_package::{Diagnostic, Package, Plan};
+use kudo_package::{Diagnostic, Package, Plan, version};
 use kudo_repository::{Base, Fetcher, Limits, RepositoryChoice, Request, Resolved, Resolver};
 
 use crate::arguments::{Global, VersionChoice};
@@ -148,8 +148,16 @@ pub(crate) async fn load_tree(
         }
         tree => tree?,
     };
-    for warning in &tree.warnings {
-        output.warn(warning);
+    let newer = tree.packages().filter_map(|package| {
+        let needed = package.manifest.kudo_version.as_deref();
+        let newer = needed.and_then(version::newer_kudo)?;
+        Some(format!(
+            "operator {:?}: {newer}",
+            package.definition.operator_name
+        ))
+    });
+    for warning in tree.warnings.iter().cloned().chain(newer) {
+        output.warn(&warning);
     }
     Ok(tree)
 }

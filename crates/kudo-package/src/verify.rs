@@ -36,6 +36,7 @@ pub const RULES: &[Rule] = &[
     DECODING,
     manifest::NAMES,
     manifest::VERSIONS,
+    manifest::KUDO_VERSION,
     parameters::DUPLICATE,
     parameters::NAME,
     parameters::IMMUTABLE,

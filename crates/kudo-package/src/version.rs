@@ -5,6 +5,9 @@ use std::fmt;
 
 use semver::{BuildMetadata, Prerelease, Version};
 
+/// The version of KUDO whose packages these are.
+pub const KUDO: &str = "0.19.0";
+
 /// A text that is not a version.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not a semantic version such as 1.2.3")]
@@ -66,6 +69,15 @@ pub fn newest_first(a: Versions<'_>, b: Versions<'_>) -> Ordering {
 /// Whether two texts mean the same version: `1.2` is `1.2.0`.
 pub fn same(a: &str, b: &str) -> bool {
     a == b || matches!((parse(a), parse(b)), (Ok(a), Ok(b)) if a == b)
+}
+
+/// What to say of a package whose `kudoVersion`, the oldest KUDO that runs it, is newer than any there was.
+/// Every 0.x runs: upstream never looked at it.
+pub fn newer_kudo(needed: &str) -> Option<String> {
+    let newer = parse(needed).is_ok_and(|needed| needed.major > 0);
+    newer.then(|| {
+        format!("kudoVersion is {needed}: packages run here as KUDO {KUDO} runs them, and what is newer may not work")
+    })
 }
 
 /// Reads `1.2.3-rc.1+build`, and also `1.2`, `1` and a leading `v`, as upstream does.

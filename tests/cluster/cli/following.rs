@@ -147,8 +147,39 @@ async fn a_refusal_is_told_with_and_without_waiting() {
             .expect_code(0);
         assert_eq!(
             outcome.stderr,
-            "Warning: the last change was refused: two plans would run\n"
+            "Warning: the last change was refused: two plans would run; COUNT keeps its former value\n"
         );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_runs_is_shown_where_a_change_was_refused() {
+    let setting = Setting::new().await;
+    setting.install();
+    setting.record(deploy("COMPLETE", "a", "")).await;
+    let change = Patch::Merge(json!({ "spec": {
+        "operatorVersion": { "name": "small-9.9.9" }, "parameters": { "COUNT": "lots" } } }));
+    let instances = setting.namespace.api::<Instance>();
+    let ours = PatchParams::default();
+    let patched = instances.patch("small-instance", &ours, &change).await;
+    assert!(patched.is_ok());
+    let refused = json!({ "conditions": [{ "type": "Accepted", "status": "False",
+        "reason": "InvalidParams", "message": "no number",
+        "lastTransitionTime": "2020-06-23T14:10:39Z" }] });
+    setting.record_only(&refused).await;
+    let told = "Warning: the last change was refused: no number; small-0.1.0 runs, not small-9.9.9; COUNT \
+                keeps its former value\n";
+    for (command, shown) in [
+        ("plan status", "Operator-Version: \"small-0.1.0\""),
+        ("get parameters", "SECRET: x\n"),
+        ("get parameters -o name", "SECRET\n"),
+        ("plan status -o json", "COMPLETE"),
+    ] {
+        let outcome = setting.run(&format!("{command} --instance small-instance"));
+        let outcome = outcome.expect_code(0);
+        assert!(outcome.stdout.contains(shown), "{command}: {outcome}");
+        assert!(!outcome.stdout.contains("lots"), "{command}: {outcome}");
+        assert_eq!(outcome.stderr, told, "{command}");
     }
 }
 

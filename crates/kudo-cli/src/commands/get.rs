@@ -15,6 +15,7 @@ use crate::definitions::definition_of;
 use crate::error::Error;
 use crate::listing::{resource_name, table};
 use crate::output::{Output, Structured};
+use crate::refused::running;
 use crate::tree::Tree;
 
 /// List the instances, operators and operator versions of a namespace
@@ -120,14 +121,18 @@ pub(crate) async fn run(
     }
 }
 
-/// Prints the parameters of an instance: a values file with comments, or only what was given.
+/// Prints the parameters that an instance runs with: a values file with comments, or only what was given.
 async fn parameters(
     session: &Session,
     name: &str,
     format: Option<Format>,
     output: &Output,
 ) -> Result<(), Error> {
-    let instance = session.instance(name).await?;
+    let mut instance = session.instance(name).await?;
+    if let Some((running, told)) = running(&instance) {
+        output.warn(&told);
+        instance = running;
+    }
     let definition = definition_of(&session.operator_version_of(&instance).await?)?;
     let given = &instance.spec.parameters;
     match format {

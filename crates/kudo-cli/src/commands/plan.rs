@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use jiff::tz::TimeZone;
 use kube::ResourceExt;
-use kudo_api::names::{ACCEPTED_CONDITION, CLEANUP_PLAN};
+use kudo_api::names::CLEANUP_PLAN;
 use kudo_api::{Instance, InstanceSpec, OperatorVersion};
 use kudo_package::suggest;
 use serde_json::json;
@@ -17,6 +17,7 @@ use crate::error::Error;
 use crate::follow::{Awaited, Change, Follow, answer, follow};
 use crate::output::{Output, Structured};
 use crate::plan_tree::{history_tree, status_tree};
+use crate::refused::running;
 use crate::simulate::SimulateArgs;
 use crate::tree;
 
@@ -112,7 +113,8 @@ async fn status(arguments: &StatusArgs, global: &Global, output: &Output) -> Res
     let name = &arguments.instance;
     let mut instance = session.instance(name).await?;
     let structured = Structured::from_format(format);
-    let version = match session.operator_version_of(&instance).await {
+    let runs = running(&instance).map_or_else(|| instance.clone(), |(running, _)| running);
+    let version = match session.operator_version_of(&runs).await {
         Ok(version) => version,
         // What is recorded can be printed without it.
         Err(error @ Error::NoOperatorVersion { .. }) => {
@@ -141,9 +143,14 @@ async fn status(arguments: &StatusArgs, global: &Global, output: &Output) -> Res
             Err(error) => return Err(error),
         }
     }
-    match structured {
-        Some(structured) => output.value(structured, &json!(instance.status))?,
-        None => print_status(&session, &instance, &version, output)?,
+    let refused = running(&instance);
+    match (structured, &refused) {
+        (Some(structured), _) => output.value(structured, &json!(instance.status))?,
+        (None, Some((running, _))) => print_status(&session, running, &version, output)?,
+        (None, None) => print_status(&session, &instance, &version, output)?,
+    }
+    if let Some((_, told)) = refused {
+        output.warn(&told);
     }
     ended
 }
@@ -166,17 +173,6 @@ fn print_status(
         None => output.data(&format!(
             "No plan ever run for instance - nothing to show for instance {name}"
         ))?,
-    }
-    let refused = instance
-        .status
-        .as_ref()
-        .and_then(|status| status.condition(ACCEPTED_CONDITION))
-        .filter(|condition| condition.status == "False");
-    if let Some(condition) = refused {
-        output.warn(&format!(
-            "the last change was refused: {}",
-            condition.message
-        ));
     }
     Ok(())
 }

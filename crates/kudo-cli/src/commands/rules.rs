@@ -9,6 +9,7 @@ use crate::Rules;
 use crate::cluster::Session;
 use crate::definitions::definition_of;
 use crate::error::Error;
+use crate::refused::place;
 
 /// Refuses a change, given as a merge patch of the spec, that the manager would refuse. `wanted` is what
 /// the operator version holds that the instance is to have.
@@ -50,9 +51,8 @@ async fn find_recorded(
     session: &Session,
     version: &str,
 ) -> Result<Option<OperatorDefinition>, Error> {
-    let elsewhere = version.split_once('/');
-    let (namespace, name) = elsewhere.unwrap_or((&session.namespace, version));
-    let session = session.in_namespace(namespace);
+    let (namespace, name) = place(version);
+    let session = session.in_namespace(namespace.unwrap_or(&session.namespace));
     let found: Option<OperatorVersion> = session.find(name).await?;
     Ok(found.and_then(|version| definition_of(&version).ok()))
 }

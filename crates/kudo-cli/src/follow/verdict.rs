@@ -7,6 +7,8 @@ use kudo_api::instance::{Accepted, PlanStatus, StepStatus};
 use kudo_api::names::ACCEPTED_CONDITION;
 use kudo_api::{Instance, InstanceSpec, InstanceStatus};
 
+use crate::refused::{place, waits};
+
 /// What is waited for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Awaited {
@@ -172,8 +174,7 @@ fn refusal(status: &InstanceStatus, awaited: &Awaited) -> Option<Verdict> {
         return None;
     }
     let message = condition.message.clone();
-    // The reasons for which the manager waits: ParameterChangeWhileRunning and the like.
-    Some(if condition.reason.ends_with("WhileRunning") {
+    Some(if waits(condition) {
         Verdict::Deferred { message }
     } else {
         Verdict::Refused { message }
@@ -184,9 +185,8 @@ fn refusal(status: &InstanceStatus, awaited: &Awaited) -> Option<Verdict> {
 /// as the defaults of immutable ones.
 fn is_accepted(spec: &InstanceSpec, status: &InstanceStatus) -> bool {
     let matches = |accepted: &Accepted| {
-        // A version in another namespace is recorded with it: `namespace/name`.
-        let accepted_name = accepted.operator_version.rsplit('/').next();
-        spec.operator_version.name.as_deref() == accepted_name
+        let (_, name) = place(&accepted.operator_version);
+        spec.operator_version.name.as_deref() == Some(name)
             && spec
                 .parameters
                 .iter()

@@ -12,6 +12,20 @@ pub(super) const VERSIONS: Rule = Rule {
     check: versions,
 };
 
+pub(super) const KUDO_VERSION: Rule = Rule {
+    name: "kudo-version",
+    summary: "kudoVersion, the oldest KUDO that runs the package, is not newer than what this one does.",
+    check: kudo_version,
+};
+
+fn kudo_version(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
+    let needed = package.manifest.kudo_version.as_deref();
+    if let Some(message) = needed.and_then(version::newer_kudo) {
+        let location = package.locations.find(&operator_address("kudoVersion"));
+        diagnostics.push(Diagnostic::warning(KUDO_VERSION.name, message).at(location));
+    }
+}
+
 /// Longest name of an operator: it is the value of a label on all that it makes.
 const LONGEST_NAME: usize = 63;
 

@@ -95,6 +95,32 @@ fn names_are_those_of_resources() {
 }
 
 #[test]
+fn every_kudo_there_was_is_old_enough() {
+    let cases = [
+        ("0.10.0", ""),
+        ("0.11", ""),
+        ("0.19.0", ""),
+        ("0.20.1", ""),
+        (
+            "1.0.0-rc1",
+            "operator.yaml:3:1: warning: kudoVersion is 1.0.0-rc1: packages run here as KUDO 0.19.0 runs them, and what is newer may not work",
+        ),
+        ("v2", "kudoVersion is v2"),
+        ("newest", ""),
+    ];
+    for (version, expected) in cases {
+        let operator = format!("name: x\noperatorVersion: 1.0.0\nkudoVersion: {version}\n");
+        let found = findings(
+            "kudo-version",
+            &[("operator.yaml", &operator), ("params.yaml", PARAMS)],
+        );
+        let found = found.join("\n");
+        assert_eq!(found.is_empty(), expected.is_empty(), "{version} {found}");
+        assert!(found.contains(expected), "{version} {found}");
+    }
+}
+
+#[test]
 fn a_good_package_breaks_no_rule() {
     let package = Package::from_files(files(&[
         ("operator.yaml", OPERATOR),

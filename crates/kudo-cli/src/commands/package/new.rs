@@ -15,8 +15,6 @@ use crate::prompt::{Prompt, PromptError, not_empty};
 
 /// Where the package goes unless another place is given.
 const DIRECTORY: &str = "operator";
-/// The version of KUDO whose packages these are.
-const KUDO_VERSION: &str = "0.19.0";
 /// The oldest Kubernetes that these packages are for.
 const KUBERNETES_VERSION: &str = "1.16.0";
 /// The only template of a new package.
@@ -84,7 +82,7 @@ pub(super) fn run(arguments: &NewArgs, output: &Output) -> Result<(), Error> {
             name: name.to_owned(),
             operator_version: "0.1.0".to_owned(),
             app_version: "0.1.0".to_owned(),
-            kudo_version: KUDO_VERSION.to_owned(),
+            kudo_version: version::KUDO.to_owned(),
             kubernetes_version: KUBERNETES_VERSION.to_owned(),
             url: String::new(),
             maintainer: json!({ "name": "My Name", "email": "MyEmail@invalid" }),
@@ -135,7 +133,7 @@ fn ask(name: &str, overwrite: bool) -> Result<New, PromptError> {
         directory: prompt.text("Operator directory", DIRECTORY, free)?.into(),
         operator_version: prompt.text("Operator Version", "0.1.0", semantic)?,
         app_version: prompt.text("Application Version", "", optional)?,
-        kudo_version: prompt.text("Required KUDO Version", KUDO_VERSION, optional)?,
+        kudo_version: prompt.text("Required KUDO Version", version::KUDO, optional)?,
         kubernetes_version: prompt.text(
             "Required Kubernetes Version",
             KUBERNETES_VERSION,
