@@ -46,6 +46,31 @@ pub struct RenderError {
     pub nearest: Option<String>,
 }
 
+/// Why a template has no tree.
+#[derive(Debug)]
+pub(crate) struct Unparsed {
+    /// Functions and variables that there are not, found before the reading stopped.
+    pub(crate) undefined: Vec<RenderError>,
+    /// Why the reading stopped.
+    pub(crate) syntax: RenderError,
+}
+
+impl Unparsed {
+    /// What comes first in the template.
+    pub(crate) fn first(self) -> RenderError {
+        self.undefined.into_iter().next().unwrap_or(self.syntax)
+    }
+}
+
+impl From<RenderError> for Box<Unparsed> {
+    fn from(syntax: RenderError) -> Self {
+        Box::new(Unparsed {
+            undefined: Vec::new(),
+            syntax,
+        })
+    }
+}
+
 impl fmt::Display for RenderError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.template)?;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::cache::Parsed;
+use crate::error::RenderError;
 use crate::go::{self, Place};
 use crate::handlebars;
 
@@ -22,6 +23,9 @@ pub(crate) struct References {
     pub(crate) optional_params: BTreeSet<String>,
     /// Whether all parameters are used as a whole, so that none can be said to be unused.
     pub(crate) all_params: bool,
+    /// Functions, helpers, partials and templates that there are not, whether or not a render comes
+    /// to them.
+    pub(crate) undefined: Vec<RenderError>,
 }
 
 /// A name and where it is used.

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use crate::budget::Failure;
 use crate::cache::{Cache, Parsed};
-use crate::error::{RenderError, RenderErrorKind};
+use crate::error::{RenderError, RenderErrorKind, Unparsed};
 use crate::functions::Context;
 use crate::limits::Limits;
 use crate::value::{Numbers, Value, from_json, lossy};
@@ -52,18 +52,15 @@ impl Renderer {
         })
     }
 
-    /// Parses a template, and keeps it for the next render.
-    pub fn check(&self, name: &str, text: &str) -> Result<(), RenderError> {
-        self.parsed(name, text).map(|_| ())
-    }
-
     fn render_with(
         &self,
         name: &str,
         text: &str,
         data: impl FnOnce(&Context) -> Result<Value, Failure>,
     ) -> Result<String, RenderError> {
-        let parsed = self.parsed(name, text)?;
+        let parsed = self
+            .parsed(name, text)
+            .map_err(|unparsed| unparsed.first())?;
         let context = Context::new(self.limits);
         let data = data(&context).map_err(|failure| whole_template(name, failure))?;
         let bytes = match parsed.as_ref() {
@@ -73,17 +70,19 @@ impl Renderer {
         Ok(String::from_utf8(bytes).unwrap_or_else(|error| lossy(error.as_bytes()).into_owned()))
     }
 
-    pub(crate) fn parsed(&self, name: &str, text: &str) -> Result<Arc<Parsed>, RenderError> {
+    /// Parses a template, and keeps it for the next render.
+    pub(crate) fn parsed(&self, name: &str, text: &str) -> Result<Arc<Parsed>, Box<Unparsed>> {
         if text.len() > self.limits.max_output_bytes {
             let message = format!(
                 "template longer than {} bytes",
                 self.limits.max_output_bytes
             );
-            return Err(whole_template(name, Failure::Limit(message)));
+            return Err(whole_template(name, Failure::Limit(message)).into());
         }
         self.cache.get_or_parse(name, text, || {
             if is_handlebars(name) {
-                handlebars::parse(name, text, self.limits.max_depth).map(Parsed::Handlebars)
+                let parsed = handlebars::parse(name, text, self.limits.max_depth);
+                Ok(Parsed::Handlebars(parsed?))
             } else {
                 go::parse(name, text, self.limits.max_depth).map(Parsed::Go)
             }

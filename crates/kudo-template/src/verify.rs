@@ -24,6 +24,7 @@ use crate::values::{INSTANCE_NAMES, STEP_NAMES, Values};
 /// The rules that need the template engine.
 pub const RULES: &[Rule] = &[
     SYNTAX,
+    UNDEFINED_FUNCTION,
     UNDEFINED_PARAMETER,
     UNDEFINED_VALUE,
     UNDEFINED_PIPE,
@@ -35,6 +36,13 @@ const SYNTAX: Rule = Rule {
     name: "template-syntax",
     summary: "Every template can be parsed.",
     check: syntax,
+};
+
+const UNDEFINED_FUNCTION: Rule = Rule {
+    name: "undefined-function",
+    summary: "The functions, helpers, variables, partials and templates that a template names are \
+              there, whether or not the defaults lead to them.",
+    check: undefined_functions,
 };
 
 const UNDEFINED_PARAMETER: Rule = Rule {
@@ -103,9 +111,21 @@ fn render_failure(rule: &'static str, error: &RenderError) -> Diagnostic {
 fn syntax(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
     let renderer = renderer();
     for (name, text) in &package.definition.templates {
-        if let Err(error) = renderer.check(name, text) {
-            diagnostics.push(render_failure(SYNTAX.name, &error));
+        if let Err(unparsed) = renderer.parsed(name, text) {
+            diagnostics.push(render_failure(SYNTAX.name, &unparsed.syntax));
         }
+    }
+}
+
+fn undefined_functions(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
+    let renderer = renderer();
+    for (name, text) in &package.definition.templates {
+        let undefined = match renderer.parsed(name, text) {
+            Ok(parsed) => References::of(&parsed).undefined,
+            Err(unparsed) => unparsed.undefined,
+        };
+        let failures = undefined.iter();
+        diagnostics.extend(failures.map(|error| render_failure(UNDEFINED_FUNCTION.name, error)));
     }
 }
 
@@ -272,7 +292,13 @@ fn renders(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
     let renderer = renderer();
     let params = default_params(package);
     let mut found = Vec::new();
-    for rule in [UNDEFINED_PARAMETER, UNDEFINED_VALUE, UNDEFINED_PIPE] {
+    let undefined = [
+        UNDEFINED_FUNCTION,
+        UNDEFINED_PARAMETER,
+        UNDEFINED_VALUE,
+        UNDEFINED_PIPE,
+    ];
+    for rule in undefined {
         (rule.check)(package, &mut found);
     }
     for (template, text) in &package.definition.templates {

@@ -241,6 +241,9 @@ const fn variadic(
     }
 }
 
+/// What stands in a tree for a function that there is not; such a tree is never executed.
+pub(crate) static UNDEFINED: Function = fixed("", &[], |_, _| Err(Failure::new("not defined")));
+
 /// All families. A later one overrides functions of the same name, as Sprig's `slice` does.
 const FAMILIES: &[&[Function]] = &[
     builtin::FUNCTIONS,

@@ -3,11 +3,13 @@
 use std::fmt::Display;
 use std::sync::Arc;
 
-use super::node::{Arm, Branch, Choice, Node, Pipeline, Template, call_expression};
+use super::node::{
+    Arm, Branch, Choice, Node, Pipeline, Template, call_expression, undefined_template,
+};
 use super::place::Place;
 use crate::budget::Failure;
 use crate::error::{RenderError, RenderErrorKind};
-use crate::format::{quote, sprint};
+use crate::format::sprint;
 use crate::functions::Context;
 use crate::value::{Text, Value, is_true};
 
@@ -17,6 +19,10 @@ pub(crate) fn execute(
     context: &Context,
     data: &Value,
 ) -> Result<Vec<u8>, RenderError> {
+    let refused = |error: &&RenderError| error.kind == RenderErrorKind::Parse;
+    if let Some(error) = template.undefined.iter().find(refused) {
+        return Err(error.clone());
+    }
     let mut state = State {
         template,
         context,
@@ -282,11 +288,10 @@ impl State<'_> {
     ) -> Run<()> {
         let expression = || call_expression(name, argument);
         let Some(nodes) = self.template.defined.get(name) else {
-            let message = format!("template {} not defined", quote(name.as_bytes(), false));
+            let (message, nearest) = undefined_template(name, &self.template.defined);
             let mut stop = self.error(position, &expression(), message);
             if let Stop::Error(error) = &mut stop {
-                let known = self.template.defined.keys().map(String::as_str);
-                error.nearest = kudo_package::suggest::nearest(name, known).map(str::to_owned);
+                error.nearest = nearest;
             }
             return Err(stop);
         };

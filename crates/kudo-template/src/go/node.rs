@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::literal::Number;
+use crate::error::RenderError;
 use crate::format::quote;
 use crate::functions::Function;
 use crate::value::Text;
@@ -20,6 +21,9 @@ pub(crate) struct Template {
     pub(crate) root: Arc<[Node]>,
     /// Templates by name: those of `define` and `block`, and the file itself.
     pub(crate) defined: HashMap<String, Arc<[Node]>>,
+    /// What the template names that there is not, in the order of the text: functions and variables,
+    /// for which Go refuses the template whole, and templates, which fail only where they are called.
+    pub(crate) undefined: Vec<RenderError>,
 }
 
 /// A part of a template that does something when executed.
@@ -171,6 +175,16 @@ fn write_fields(f: &mut fmt::Formatter<'_>, fields: &[String]) -> fmt::Result {
         write!(f, ".{field}")?;
     }
     Ok(())
+}
+
+/// The message of a call of a template that is not there, and the nearest name of one that is.
+pub(super) fn undefined_template(
+    name: &str,
+    defined: &HashMap<String, Arc<[Node]>>,
+) -> (String, Option<String>) {
+    let message = format!("template {} not defined", quote(name.as_bytes(), false));
+    let nearest = kudo_package::suggest::nearest(name, defined.keys().map(String::as_str));
+    (message, nearest.map(str::to_owned))
 }
 
 /// The expression of a `template` action, for errors.

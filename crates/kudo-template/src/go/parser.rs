@@ -1,20 +1,22 @@
 //! Tokens to the tree.
 
+mod pipelines;
+
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::lexer::{Kind, Token, tokens};
-use super::literal::Number;
-use super::node::{Arm, Branch, Choice, Command, Node, Operand, OperandKind, Pipeline, Template};
+use super::node::{Arm, Branch, Choice, Node, Template, undefined_template};
 use super::place::Place;
-use crate::error::{RenderError, RenderErrorKind};
+use crate::error::{RenderError, RenderErrorKind, Unparsed};
 use crate::format::{quote, unquote};
-use crate::functions;
 use crate::value::Text;
 
 /// Parses a template. `max_depth` bounds the nesting of actions and parentheses.
-pub(crate) fn parse(name: &str, text: &str, max_depth: usize) -> Result<Template, RenderError> {
+///
+/// Functions and variables that there are not do not stop the reading: all of them are told.
+pub(crate) fn parse(name: &str, text: &str, max_depth: usize) -> Result<Template, Box<Unparsed>> {
     let mut parser = Parser {
         text,
         tokens: tokens(text),
@@ -25,27 +27,47 @@ pub(crate) fn parse(name: &str, text: &str, max_depth: usize) -> Result<Template
         ranges: 0,
         action: None,
         defined: HashMap::new(),
+        undefined: Vec::new(),
+        calls: Vec::new(),
     };
-    match parser.file(name) {
+    let root = parser.file(name);
+    let mut undefined = parser.undefined;
+    if root.is_ok() {
+        undefined.extend(undefined_calls(&parser.calls, &parser.defined));
+        undefined.sort_by_key(|error| error.position);
+    }
+    let told = undefined.into_iter().map(|error| error.told(name, text));
+    let undefined = told.collect();
+    match root {
         Ok(root) => Ok(Template {
             name: name.to_owned(),
             text: text.to_owned(),
             root,
             defined: parser.defined,
+            undefined,
         }),
-        Err(error) => {
-            let place = Place::of(text, error.position);
-            Err(RenderError {
-                kind: error.kind,
-                template: name.to_owned(),
-                line: place.line,
-                column: place.column,
-                expression: None,
-                message: error.message,
-                nearest: error.nearest,
-            })
-        }
+        Err(error) => Err(Box::new(Unparsed {
+            undefined,
+            syntax: error.told(name, text),
+        })),
     }
+}
+
+/// The calls of templates that are defined nowhere.
+fn undefined_calls(
+    calls: &[(usize, String)],
+    defined: &HashMap<String, Arc<[Node]>>,
+) -> impl Iterator<Item = ParseError> {
+    let undefined = calls.iter().filter(|(_, name)| !defined.contains_key(name));
+    undefined.map(|(position, name)| {
+        let (message, nearest) = undefined_template(name, defined);
+        ParseError {
+            kind: RenderErrorKind::Exec,
+            position: *position,
+            message,
+            nearest,
+        }
+    })
 }
 
 /// What is wrong with the text, and where.
@@ -54,6 +76,22 @@ struct ParseError {
     position: usize,
     message: String,
     nearest: Option<String>,
+}
+
+impl ParseError {
+    /// The error of the template with this name and text.
+    fn told(self, name: &str, text: &str) -> RenderError {
+        let place = Place::of(text, self.position);
+        RenderError {
+            kind: self.kind,
+            template: name.to_owned(),
+            line: place.line,
+            column: place.column,
+            expression: None,
+            message: self.message,
+            nearest: self.nearest,
+        }
+    }
 }
 
 /// How a list of nodes ended.
@@ -77,6 +115,10 @@ struct Parser<'a> {
     /// Where the action being read began.
     action: Option<usize>,
     defined: HashMap<String, Arc<[Node]>>,
+    /// Functions and variables that there are not.
+    undefined: Vec<ParseError>,
+    /// Where templates are called, and their names.
+    calls: Vec<(usize, String)>,
 }
 
 type Parsed<T> = Result<T, ParseError>;
@@ -385,6 +427,7 @@ impl Parser<'_> {
         let context = "template clause";
         let token = self.take_word();
         let name = self.template_name(&token, context)?;
+        self.calls.push((token.position, name.clone()));
         let argument = if self.peek_word() == Kind::RightDelim {
             self.next += 1;
             None
@@ -405,234 +448,10 @@ impl Parser<'_> {
         let name = unquoted(token)?;
         Ok(Text::from(name).to_str().into_owned())
     }
-
-    // Pipelines.
-
-    fn pipeline(&mut self, context: &str, end: Kind) -> Parsed<Pipeline> {
-        self.skip_space();
-        let mut pipeline = Pipeline {
-            position: self.peek().position,
-            assigns: false,
-            variables: Vec::new(),
-            commands: Vec::new(),
-        };
-        self.declarations(context, &mut pipeline)?;
-        loop {
-            self.skip_space();
-            match self.peek().kind {
-                kind if kind == end => {
-                    self.next += 1;
-                    self.check(&pipeline, context)?;
-                    return Ok(pipeline);
-                }
-                Kind::Bool
-                | Kind::CharConstant
-                | Kind::Complex
-                | Kind::Dot
-                | Kind::Field
-                | Kind::Identifier
-                | Kind::Number
-                | Kind::Nil
-                | Kind::RawString
-                | Kind::String
-                | Kind::Variable
-                | Kind::LeftParen => pipeline.commands.push(self.command()?),
-                _ => {
-                    let token = self.take();
-                    return Err(self.unexpected(&token, context));
-                }
-            }
-        }
-    }
-
-    /// Reads `$x :=`, `$x =` and, in a range, `$i, $x :=`.
-    fn declarations(&mut self, context: &str, pipeline: &mut Pipeline) -> Parsed<()> {
-        while self.peek_word() == Kind::Variable {
-            let start = self.next;
-            let variable = self.take();
-            self.skip_space();
-            match (self.peek().kind, self.peek().text.as_str()) {
-                (kind @ (Kind::Assign | Kind::Declare), _) => {
-                    self.next += 1;
-                    pipeline.assigns = kind == Kind::Assign;
-                    self.declare(variable.text, pipeline);
-                    return Ok(());
-                }
-                (Kind::Char, ",") => {
-                    self.next += 1;
-                    self.declare(variable.text, pipeline);
-                    if context != "range" || pipeline.variables.len() >= 2 {
-                        return Err(self.error(format!("too many declarations in {context}")));
-                    }
-                    let next = self.peek_word();
-                    if !matches!(next, Kind::Variable | Kind::RightDelim | Kind::RightParen) {
-                        return Err(self.error("range can only initialize variables"));
-                    }
-                }
-                _ => {
-                    self.next = start;
-                    return Ok(());
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn declare(&mut self, name: String, pipeline: &mut Pipeline) {
-        pipeline.variables.push(name.clone());
-        self.variables.push(name);
-    }
-
-    fn check(&self, pipeline: &Pipeline, context: &str) -> Parsed<()> {
-        if pipeline.commands.is_empty() {
-            return Err(self.error(format!("missing value for {context}")));
-        }
-        for (index, command) in pipeline.commands.iter().enumerate().skip(1) {
-            let first = command.operands.first().map(|operand| &operand.kind);
-            if matches!(
-                first,
-                Some(
-                    OperandKind::Bool(_)
-                        | OperandKind::Dot
-                        | OperandKind::Nil
-                        | OperandKind::Number(_)
-                        | OperandKind::Text { .. }
-                )
-            ) {
-                return Err(self.error(format!(
-                    "non executable command in pipeline stage {}",
-                    index + 1
-                )));
-            }
-        }
-        Ok(())
-    }
-
-    fn command(&mut self) -> Parsed<Command> {
-        let mut operands = Vec::new();
-        loop {
-            self.skip_space();
-            operands.extend(self.operand()?);
-            let token = self.take();
-            match token.kind {
-                Kind::Space => {}
-                Kind::RightDelim | Kind::RightParen => {
-                    self.next -= 1;
-                    break;
-                }
-                Kind::Pipe => break,
-                _ => return Err(self.unexpected(&token, "operand")),
-            }
-        }
-        if operands.is_empty() {
-            return Err(self.error("empty command"));
-        }
-        Ok(Command { operands })
-    }
-
-    fn operand(&mut self) -> Parsed<Option<Operand>> {
-        let Some(mut operand) = self.term()? else {
-            return Ok(None);
-        };
-        if self.peek().kind != Kind::Field {
-            return Ok(Some(operand));
-        }
-        let position = self.peek().position;
-        let mut chain = Vec::new();
-        while self.peek().kind == Kind::Field {
-            chain.push(self.take().text[1..].to_owned());
-        }
-        match &mut operand.kind {
-            OperandKind::Field(fields) | OperandKind::Variable { fields, .. } => {
-                fields.append(&mut chain);
-                operand.position = position;
-            }
-            OperandKind::Bool(_)
-            | OperandKind::Text { .. }
-            | OperandKind::Number(_)
-            | OperandKind::Nil
-            | OperandKind::Dot => {
-                let term = quote(operand.to_string().as_bytes(), false);
-                return Err(self.error(format!("unexpected . after term {term}")));
-            }
-            OperandKind::Function(_) | OperandKind::Pipeline(_) | OperandKind::Chain { .. } => {
-                operand = Operand {
-                    position,
-                    kind: OperandKind::Chain {
-                        base: Box::new(operand),
-                        fields: chain,
-                    },
-                };
-            }
-        }
-        Ok(Some(operand))
-    }
-
-    fn term(&mut self) -> Parsed<Option<Operand>> {
-        self.skip_space();
-        let start = self.next;
-        let token = self.take();
-        let number = |number: Result<Number, String>| match number {
-            Ok(number) => Ok(OperandKind::Number(number)),
-            Err(message) => Err(error_at(token.position, message)),
-        };
-        let kind = match token.kind {
-            Kind::Identifier => OperandKind::Function(function(&token)?),
-            Kind::Dot => OperandKind::Dot,
-            Kind::Nil => OperandKind::Nil,
-            Kind::Variable => {
-                if !self.variables.contains(&token.text) {
-                    let mut error = error_at(
-                        token.position,
-                        format!("undefined variable {:?}", token.text),
-                    );
-                    error.nearest = nearest(&token.text, self.variables.iter().map(String::as_str));
-                    return Err(error);
-                }
-                OperandKind::Variable {
-                    name: token.text.clone(),
-                    fields: Vec::new(),
-                }
-            }
-            Kind::Field => OperandKind::Field(vec![token.text[1..].to_owned()]),
-            Kind::Bool => OperandKind::Bool(token.text == "true"),
-            Kind::CharConstant => number(Number::from_char(&token.text))?,
-            Kind::Complex => number(Number::from_complex(&token.text))?,
-            Kind::Number => number(Number::from_text(&token.text))?,
-            Kind::LeftParen => OperandKind::Pipeline(
-                self.deeper(|parser| parser.pipeline("parenthesized pipeline", Kind::RightParen))?,
-            ),
-            Kind::String | Kind::RawString => OperandKind::Text {
-                value: Text::from(unquoted(&token)?),
-                source: token.text.clone(),
-            },
-            _ => {
-                self.next = start;
-                return Ok(None);
-            }
-        };
-        Ok(Some(Operand {
-            position: token.position,
-            kind,
-        }))
-    }
 }
 
 fn unquoted(token: &Token) -> Parsed<Vec<u8>> {
     unquote(&token.text).ok_or_else(|| error_at(token.position, "invalid syntax"))
-}
-
-fn function(token: &Token) -> Parsed<&'static functions::Function> {
-    functions::find(&token.text).ok_or_else(|| {
-        let name = quote(token.text.as_bytes(), false);
-        let mut error = error_at(token.position, format!("function {name} not defined"));
-        error.nearest = nearest(&token.text, functions::names());
-        error
-    })
-}
-
-fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
-    kudo_package::suggest::nearest(name, known).map(str::to_owned)
 }
 
 fn error_at(position: usize, message: impl Into<String>) -> ParseError {

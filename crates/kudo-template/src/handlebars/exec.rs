@@ -6,10 +6,9 @@ use std::fmt::Display;
 use super::node::{Block, Expression, ExpressionKind, Node, Partial, Template};
 use super::resolve::Scope;
 use crate::budget::Failure;
-use crate::error::{RenderError, RenderErrorKind};
+use crate::error::RenderError;
 use crate::format::{float, sprint};
 use crate::functions::Context;
-use crate::go::Place;
 use crate::value::{Map, Text, Value};
 
 /// Executes a template with `data` as its root; gives the bytes of the output.
@@ -33,9 +32,19 @@ pub(crate) fn execute(
 
 /// Why an expression has no value.
 #[derive(Debug)]
-pub(super) struct Fault {
+pub(crate) struct Fault {
     pub(super) failure: Failure,
     pub(super) nearest: Option<String>,
+}
+
+/// The fault of using a partial that is not among those that are known.
+pub(crate) fn undefined_partial<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Fault {
+    let message =
+        format!("there is no partial {name:?}: a template can use only those that it defines");
+    Fault {
+        failure: Failure::new(message),
+        nearest: kudo_package::suggest::nearest(name, known).map(str::to_owned),
+    }
 }
 
 impl From<Failure> for Fault {
@@ -83,21 +92,8 @@ impl<'a> State<'a> {
         expression: &dyn Display,
         fault: impl Into<Fault>,
     ) -> RenderError {
-        let Fault { failure, nearest } = fault.into();
-        let (kind, message) = match failure {
-            Failure::Message(message) => (RenderErrorKind::Exec, message),
-            Failure::Limit(message) => (RenderErrorKind::Limit, message),
-        };
-        let place = Place::of(&self.template.text, position);
-        RenderError {
-            kind,
-            template: self.template.name.clone(),
-            line: place.line,
-            column: place.column,
-            expression: Some(expression.to_string()),
-            message,
-            nearest,
-        }
+        self.template
+            .error(position, Some(expression), fault.into())
     }
 
     fn nodes(&mut self, nodes: &'a [Node]) -> Result<(), RenderError> {
@@ -199,15 +195,7 @@ impl<'a> State<'a> {
     fn partial(&mut self, partial: &'a Partial) -> Result<(), RenderError> {
         let name = self.partial_name(partial)?;
         let Some(nodes) = self.partials.get(name.as_str()).copied() else {
-            let known = self.partials.keys().copied();
-            let nearest = kudo_package::suggest::nearest(&name, known).map(str::to_owned);
-            let message = format!(
-                "there is no partial {name:?}: a template can use only those that it defines"
-            );
-            let fault = Fault {
-                failure: Failure::new(message),
-                nearest,
-            };
+            let fault = undefined_partial(&name, self.partials.keys().copied());
             return Err(self.error(partial.position, &name, fault));
         };
         let mut context = match &partial.context {

@@ -10,6 +10,44 @@ use crate::value::{IntType, UintType, Value, go_equal, go_less, is_true};
 
 type Named = [(String, Expression)];
 
+/// Helpers that need a body.
+const BLOCKS: [&str; 4] = ["if", "unless", "each", "with"];
+
+/// Handlebars' comparisons.
+const COMPARISONS: [&str; 8] = ["eq", "ne", "lt", "lte", "le", "gt", "gte", "ge"];
+
+/// What a name with arguments stands for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Helper<'a> {
+    Comparison(&'a str),
+    Lookup,
+    Function(&'static Function),
+}
+
+impl<'a> Helper<'a> {
+    /// Finds the helper; the fault is one whatever the values of the arguments are.
+    pub(crate) fn find(name: &'a Path, named: &Named) -> Result<Self, Fault> {
+        let Some(helper) = name.simple_name() else {
+            let message = format!("{} is not a helper and takes no arguments", name.source);
+            return Err(message.into());
+        };
+        if let Some((key, _)) = named.first() {
+            return Err(format!("{helper} takes no argument {key:?}").into());
+        }
+        match helper {
+            "lookup" => Ok(Self::Lookup),
+            _ if COMPARISONS.contains(&helper) => Ok(Self::Comparison(helper)),
+            _ if BLOCKS.contains(&helper) => {
+                Err(format!("{helper} is a block: {{{{#{helper} …}}}}").into())
+            }
+            _ => match functions::find(helper) {
+                Some(function) => Ok(Self::Function(function)),
+                None => Err(unknown(helper)),
+            },
+        }
+    }
+}
+
 impl<'a> State<'a> {
     /// A function that a name without arguments stands for: one that needs none, unless the
     /// context has a value of that name.
@@ -27,37 +65,20 @@ impl<'a> State<'a> {
         arguments: &[Expression],
         named: &Named,
     ) -> Result<Value, RenderError> {
-        let position = expression.position;
-        let Some(helper) = name.simple_name() else {
-            let message = format!("{} is not a helper and takes no arguments", name.source);
-            return Err(self.error(position, expression, message));
-        };
-        if let Some((key, _)) = named.first() {
-            let message = format!("{helper} takes no argument {key:?}");
-            return Err(self.error(position, expression, message));
-        }
+        let fail = |fault| self.error(expression.position, expression, fault);
+        let helper = Helper::find(name, named).map_err(fail)?;
         let mut values = Vec::with_capacity(arguments.len());
         for argument in arguments {
             values.push(self.deeper(argument, |state| state.evaluate(argument))?);
         }
-        if let Some(result) = comparison(helper, &values) {
-            return result.map_err(|failure| self.error(position, expression, failure));
-        }
+        let fail = |failure| self.error(expression.position, expression, failure);
         match helper {
-            "lookup" => {
-                let [container, key] = values.as_slice() else {
-                    return Err(self.error(position, expression, "lookup takes two arguments"));
-                };
-                Ok(lookup(container, key))
-            }
-            "if" | "unless" | "each" | "with" => {
-                let message = format!("{helper} is a block: {{{{#{helper} …}}}}");
-                Err(self.error(position, expression, message))
-            }
-            _ => match functions::find(helper) {
-                Some(function) => self.call(function, values, expression),
-                None => Err(self.error(position, expression, unknown(helper))),
+            Helper::Comparison(helper) => compare(helper, &values).map_err(fail),
+            Helper::Lookup => match values.as_slice() {
+                [container, key] => Ok(lookup(container, key)),
+                _ => Err(fail(Failure::new("lookup takes two arguments"))),
             },
+            Helper::Function(function) => self.call(function, values, expression),
         }
     }
 
@@ -123,7 +144,7 @@ impl<'a> State<'a> {
             }
         };
         let helper = name.simple_name().unwrap_or("");
-        if !matches!(helper, "if" | "unless" | "each" | "with") || arguments.is_empty() {
+        if !BLOCKS.contains(&helper) || arguments.is_empty() {
             return self.value_block(block);
         }
         let [argument] = arguments else {
@@ -230,9 +251,8 @@ impl<'a> State<'a> {
 }
 
 fn unknown(helper: &str) -> Fault {
-    let blocks = ["if", "unless", "each", "with", "lookup"];
-    let known = functions::names().chain(blocks);
-    let nearest = kudo_package::suggest::nearest(helper, known);
+    let own = BLOCKS.into_iter().chain(COMPARISONS).chain(["lookup"]);
+    let nearest = kudo_package::suggest::nearest(helper, functions::names().chain(own));
     Fault {
         failure: Failure::new(format!("helper {helper:?} not defined")),
         nearest: nearest.map(str::to_owned),
@@ -241,16 +261,13 @@ fn unknown(helper: &str) -> Fault {
 
 /// Handlebars' comparisons, which know neither types of integers nor errors: values that can't be
 /// compared are not equal.
-fn comparison(helper: &str, values: &[Value]) -> Option<Result<Value, Failure>> {
-    let order = matches!(helper, "lt" | "lte" | "le" | "gt" | "gte" | "ge");
-    if !order && !matches!(helper, "eq" | "ne") {
-        return None;
-    }
+fn compare(helper: &str, values: &[Value]) -> Result<Value, Failure> {
+    let wrong_number = || Failure::new(format!("{helper} takes two arguments"));
     let [a, b, others @ ..] = values else {
-        return Some(Err(Failure::new(format!("{helper} takes two arguments"))));
+        return Err(wrong_number());
     };
     if helper != "eq" && !others.is_empty() {
-        return Some(Err(Failure::new(format!("{helper} takes two arguments"))));
+        return Err(wrong_number());
     }
     let less = |a: &Value, b: &Value| match (number(a), number(b)) {
         (Some(a), Some(b)) => Ok(a < b),
@@ -264,7 +281,7 @@ fn comparison(helper: &str, values: &[Value]) -> Option<Result<Value, Failure>> 
         "le" | "lte" => less(b, a).map(|less| !less),
         _ => less(a, b).map(|less| !less),
     };
-    Some(result.map(Value::Bool))
+    result.map(Value::Bool)
 }
 
 #[expect(clippy::float_cmp, reason = "equality of numbers is meant to be exact")]

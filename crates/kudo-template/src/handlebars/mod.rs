@@ -16,7 +16,8 @@ mod resolve;
 mod tags;
 mod whitespace;
 
-pub(crate) use exec::execute;
+pub(crate) use exec::{execute, undefined_partial};
+pub(crate) use helpers::Helper;
 pub(crate) use node::{
     Block, Expression, ExpressionKind, Literal, Node, Partial, Path, Root, Template,
 };

@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+use super::exec::Fault;
+use crate::budget::Failure;
+use crate::error::{RenderError, RenderErrorKind};
+use crate::go::Place;
 use crate::value::{Text, Value};
 
 /// A parsed template.
@@ -12,6 +16,31 @@ pub(crate) struct Template {
     /// The text, for finding lines and columns.
     pub(crate) text: String,
     pub(crate) nodes: Vec<Node>,
+}
+
+impl Template {
+    /// The error of an expression at a place.
+    pub(crate) fn error(
+        &self,
+        position: usize,
+        expression: Option<&dyn fmt::Display>,
+        fault: Fault,
+    ) -> RenderError {
+        let (kind, message) = match fault.failure {
+            Failure::Message(message) => (RenderErrorKind::Exec, message),
+            Failure::Limit(message) => (RenderErrorKind::Limit, message),
+        };
+        let place = Place::of(&self.text, position);
+        RenderError {
+            kind,
+            template: self.name.clone(),
+            line: place.line,
+            column: place.column,
+            expression: expression.map(ToString::to_string),
+            message,
+            nearest: fault.nearest,
+        }
+    }
 }
 
 /// A part of a template.

@@ -12,7 +12,10 @@ use crate::go::{Node, Operand, OperandKind, Pipeline, Place};
 pub(super) fn references(template: &GoTemplate) -> References {
     let mut walk = Walk {
         template,
-        references: References::default(),
+        references: References {
+            undefined: template.undefined.clone(),
+            ..References::default()
+        },
         called: HashSet::new(),
     };
     let root = Roots {

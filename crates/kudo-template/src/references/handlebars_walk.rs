@@ -1,9 +1,15 @@
 //! References of Handlebars templates.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
 use super::{HandlebarsTemplate, References, takes_map_and_key};
 use crate::functions;
 use crate::go::Place;
-use crate::handlebars::{Block, Expression, ExpressionKind, Literal, Node, Partial, Path, Root};
+use crate::handlebars::{
+    Block, Expression, ExpressionKind, Helper, Literal, Node, Partial, Path, Root,
+    undefined_partial,
+};
 
 /// Collects the references of a Handlebars template.
 ///
@@ -15,8 +21,11 @@ pub(super) fn references(template: &HandlebarsTemplate) -> References {
         references: References::default(),
         contexts: 0,
         params: Vec::new(),
+        partials: Vec::new(),
+        inlines: BTreeSet::new(),
     };
     walk.nodes(&template.nodes);
+    walk.undefined_partials();
     walk.references
 }
 
@@ -27,6 +36,10 @@ struct Walk<'a> {
     contexts: usize,
     /// Block parameters known at this place.
     params: Vec<&'a str>,
+    /// Where partials are used that have a fixed name.
+    partials: Vec<(usize, Cow<'a, str>)>,
+    /// Partials that are defined somewhere.
+    inlines: BTreeSet<&'a str>,
 }
 
 impl<'a> Walk<'a> {
@@ -36,7 +49,8 @@ impl<'a> Walk<'a> {
                 Node::Text(_) => {}
                 Node::Output(expression) => self.expression(expression),
                 Node::Block(block) => self.block(block),
-                Node::Inline { nodes, .. } => {
+                Node::Inline { name, nodes } => {
+                    self.inlines.insert(name);
                     // The context is whatever the partial is used with.
                     self.contexts += 1000;
                     self.nodes(nodes);
@@ -48,8 +62,11 @@ impl<'a> Walk<'a> {
     }
 
     fn partial(&mut self, partial: &'a Partial) {
-        if !matches!(partial.name.kind, ExpressionKind::Path(_)) {
-            self.expression(&partial.name);
+        let mut use_of = |name| self.partials.push((partial.position, name));
+        match &partial.name.kind {
+            ExpressionKind::Path(path) => use_of(Cow::Borrowed(&path.source)),
+            ExpressionKind::Literal(Literal::Text(name)) => use_of(name.to_str()),
+            _ => self.expression(&partial.name),
         }
         match &partial.context {
             Some(context) => self.expression(context),
@@ -58,6 +75,16 @@ impl<'a> Walk<'a> {
         }
         for (_, expression) in &partial.named {
             self.expression(expression);
+        }
+    }
+
+    fn undefined_partials(&mut self) {
+        for (position, name) in &self.partials {
+            if !self.inlines.contains(name.as_ref()) {
+                let fault = undefined_partial(name, self.inlines.iter().copied());
+                let error = self.template.error(*position, None, fault);
+                self.references.undefined.push(error);
+            }
         }
     }
 
@@ -104,6 +131,10 @@ impl<'a> Walk<'a> {
                 arguments,
                 named,
             } => {
+                if let Err(fault) = Helper::find(name, named) {
+                    let error = self.template.error(expression.position, None, fault);
+                    self.references.undefined.push(error);
+                }
                 let rest = if self.asks_for_key(name, arguments) {
                     arguments.get(2..).unwrap_or_default()
                 } else {

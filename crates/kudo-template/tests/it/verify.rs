@@ -150,7 +150,7 @@ fn what_go_templates_do_wrong() {
         ),
         (
             "a: {{ uper .Name }}",
-            "template-syntax: templates/t.yaml:5:7: error: function \"uper\" not defined\n  hint: did you mean \"upper\"?",
+            "undefined-function: templates/t.yaml:5:7: error: function \"uper\" not defined\n  hint: did you mean \"upper\"?",
         ),
         (
             "a: {{ fail \"boom\" }}",
@@ -185,6 +185,150 @@ fn what_go_templates_do_wrong() {
             matches && only,
             "{template}\n  expected {expected}\n  found {found:#?}"
         );
+    }
+}
+
+/// Each finding as its place and its name are shown, without the rest.
+fn undefined_functions(file: &str, text: &str) -> Vec<String> {
+    let found = findings("", &[(file, text)]);
+    let prefix = format!("undefined-function: {file}:");
+    let ours = found.iter().filter_map(|found| found.strip_prefix(&prefix));
+    ours.map(|found| found.replace(" error: ", " ").replace("\n  hint: ", "; "))
+        .collect()
+}
+
+#[test]
+fn all_that_go_templates_name_and_is_not_there_wherever_it_stands() {
+    let table: [(&str, &[&str]); 9] = [
+        (
+            "a: {{ uper .Name }}\nb: {{ .Name | lowr | quot }}",
+            &[
+                "1:7: function \"uper\" not defined; did you mean \"upper\"?",
+                "2:15: function \"lowr\" not defined; did you mean \"lower\"?",
+                "2:22: function \"quot\" not defined; did you mean \"quote\"?",
+            ],
+        ),
+        (
+            "{{ if false }}{{ uper .Name }}{{ else if (lowr 1) }}{{ else }}{{ nopenope }}{{ end }}",
+            &[
+                "1:18: function \"uper\" not defined; did you mean \"upper\"?",
+                "1:43: function \"lowr\" not defined; did you mean \"lower\"?",
+                "1:66: function \"nopenope\" not defined",
+            ],
+        ),
+        (
+            "{{ if false }}{{ template \"nope\" }}{{ end }}",
+            &["1:27: template \"nope\" not defined"],
+        ),
+        (
+            "{{ define \"label\" }}{{ template \"inner\" . }}{{ end }}{{ range list }}{{ template \"lable\" . }}{{ end }}",
+            &[
+                "1:33: template \"inner\" not defined",
+                "1:82: template \"lable\" not defined; did you mean \"label\"?",
+            ],
+        ),
+        (
+            "{{ template \"nope\" uper }}",
+            &[
+                "1:13: template \"nope\" not defined",
+                "1:20: function \"uper\" not defined; did you mean \"upper\"?",
+            ],
+        ),
+        (
+            "{{ if false }}{{ $nmae }}{{ $naem := 1 }}{{ $name }}{{ end }}",
+            &[
+                "1:18: undefined variable \"$nmae\"",
+                "1:45: undefined variable \"$name\"; did you mean \"$naem\"?",
+            ],
+        ),
+        // What stands before a mistake in the syntax is told with it.
+        (
+            "{{ uper 1 }}{{ lowr 2 }}{{ end }}",
+            &[
+                "1:4: function \"uper\" not defined; did you mean \"upper\"?",
+                "1:16: function \"lowr\" not defined; did you mean \"lower\"?",
+            ],
+        ),
+        (
+            "{{ block \"b\" . }}{{ end }}{{ template \"b\" . }}{{ template \"c\" . }}{{ define \"c\" }}{{ end }}",
+            &[],
+        ),
+        (
+            "{{ template \"templates.yaml\" }}{{/* nope */}}",
+            &["1:13: template \"templates.yaml\" not defined"],
+        ),
+    ];
+    for (text, expected) in table {
+        let found = undefined_functions("templates/t.yaml", text);
+        assert_eq!(found, expected, "{text}");
+    }
+}
+
+#[test]
+fn all_that_handlebars_templates_name_and_is_not_there_wherever_it_stands() {
+    let table: [(&str, &[&str]); 10] = [
+        (
+            "{{#if false}}{{uper Name}}{{else}}{{/if}}{{quot (lowr Name)}}",
+            &[
+                "1:16: helper \"uper\" not defined; did you mean \"upper\"?",
+                "1:44: helper \"quot\" not defined; did you mean \"quote\"?",
+                "1:49: helper \"lowr\" not defined; did you mean \"lower\"?",
+            ],
+        ),
+        (
+            "{{#each (list)}}\n{{#if (gtee this 1)}}{{/if}}\n{{/each}}",
+            &["2:7: helper \"gtee\" not defined; did you mean \"gte\"?"],
+        ),
+        (
+            "{{#unless true}}{{#foo Name}}{{/foo}}{{/unless}}",
+            &["1:20: helper \"foo\" not defined"],
+        ),
+        (
+            "{{#if false}}{{> nope}}{{> \"nope\"}}{{/if}}",
+            &[
+                "1:14: there is no partial \"nope\": a template can use only those that it defines",
+                "1:24: there is no partial \"nope\": a template can use only those that it defines",
+            ],
+        ),
+        (
+            "{{#*inline \"label\"}}{{bar 1}}{{> inner}}{{/inline}}{{#if false}}{{> lable}}{{/if}}",
+            &[
+                "1:23: helper \"bar\" not defined",
+                "1:30: there is no partial \"inner\": a template can use only those that it defines",
+                "1:65: there is no partial \"lable\": a template can use only those that it defines; did you mean \"label\"?",
+            ],
+        ),
+        (
+            "{{#if false}}{{Params.COUNT 1}}{{upper Name x=1}}{{each Name}}{{/if}}",
+            &[
+                "1:16: Params.COUNT is not a helper and takes no arguments",
+                "1:34: upper takes no argument \"x\"",
+                "1:52: each is a block: {{#each …}}",
+            ],
+        ),
+        (
+            "{{> (uper Name)}}",
+            &["1:5: helper \"uper\" not defined; did you mean \"upper\"?"],
+        ),
+        (
+            "{{> p (foo 1) a=(bar 2)}}{{#*inline \"p\"}}{{/inline}}",
+            &[
+                "1:7: helper \"foo\" not defined",
+                "1:17: helper \"bar\" not defined",
+            ],
+        ),
+        (
+            "{{lookup Params \"COUNT\"}}{{#if (lte 1 (add1 2))}}{{/if}}{{#if (eq 1 2)}}{{/if}}",
+            &[],
+        ),
+        (
+            "{{#*inline \"a\"}}{{/inline}}{{#if false}}{{> a}}{{> (lower \"A\")}}{{/if}}",
+            &[],
+        ),
+    ];
+    for (text, expected) in table {
+        let found = undefined_functions("templates/t.yaml.hbs", text);
+        assert_eq!(found, expected, "{text}");
     }
 }
 
