@@ -202,6 +202,22 @@ fn parameter_files() {
 }
 
 #[test]
+fn an_empty_text_must_be_allowed_like_any_other() {
+    let environment = TestEnvironment::new();
+    environment.package("small", SMALL);
+    environment.write("empty.yaml", "SECRET: x\nMODE: ''\n");
+    let install = ["install", "./small", "--simulate", "-P", "empty.yaml"];
+    for (allowed, code) in [("fast, safe", 2), ("fast, safe, ''", 0)] {
+        let mode = format!("- name: MODE\n  required: false\n  enum: [{allowed}]\n");
+        environment.write("small/params.yaml", &format!("{PARAMS}{mode}"));
+        let outcome = environment.run(&install).expect_code(code);
+        let said =
+            "Error: parameter \"MODE\": \"\" is not allowed, must be one of \"fast\", \"safe\"\n";
+        assert_eq!(outcome.stderr.contains(said), code == 2, "{outcome}");
+    }
+}
+
+#[test]
 fn names_that_kubernetes_does_not_take() {
     let long = "a".repeat(64);
     for arguments in [

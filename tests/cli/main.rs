@@ -19,4 +19,5 @@ mod package;
 mod packages;
 mod repositories;
 mod simulate;
+mod suites;
 mod unhappy_servers;

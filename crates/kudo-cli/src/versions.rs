@@ -9,10 +9,10 @@ pub(crate) use kudo_package::version::{Versions, newest_first};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NotAnUpgrade {
     /// Nothing is newer.
-    #[error("the instance has version {version} already")]
+    #[error("the instance has version {version} already -> not upgrading")]
     Same { version: String },
     /// Something is older.
-    #[error("{what} {to} is older than {from}, which the instance has")]
+    #[error("{what} {to} is older than {from}, which the instance has -> not upgrading")]
     Downgrade {
         what: &'static str,
         from: String,
@@ -94,35 +94,39 @@ mod tests {
         let cases = [
             ("0.1.0", "0.2.0", "ok"),
             ("0.9.0", "0.10.0", "ok"),
-            ("0.1.0", "0.1.0", "the instance has version 0.1.0 already"),
+            (
+                "0.1.0",
+                "0.1.0",
+                "the instance has version 0.1.0 already -> not upgrading",
+            ),
             (
                 "0.2.0",
                 "0.1.0",
-                "operator version 0.1.0 is older than 0.2.0, which the instance has",
+                "operator version 0.1.0 is older than 0.2.0, which the instance has -> not upgrading",
             ),
             ("0.1.0-rc1", "0.1.0", "ok"),
             ("0.1.0/1.0", "0.1.0/1.1", "ok"),
             (
                 "0.1.0/1.0",
                 "0.1.0/1.0.0",
-                "the instance has version 0.1.0 (app version 1.0) already",
+                "the instance has version 0.1.0 (app version 1.0) already -> not upgrading",
             ),
             (
                 "0.1.0/1.1",
                 "0.2.0/1.0",
-                "app version 1.0 is older than 1.1, which the instance has",
+                "app version 1.0 is older than 1.1, which the instance has -> not upgrading",
             ),
             (
                 "0.2.0/1.0",
                 "0.1.0/1.1",
-                "operator version 0.1.0 is older than 0.2.0, which the instance has",
+                "operator version 0.1.0 is older than 0.2.0, which the instance has -> not upgrading",
             ),
             ("0.1.0", "0.1.0/1.0", "ok"),
             ("0.1.0/bionic", "0.1.0/focal", "ok"),
             (
                 "0.1.0/bionic",
                 "0.1.0/bionic",
-                "the instance has version 0.1.0 (app version bionic) already",
+                "the instance has version 0.1.0 (app version bionic) already -> not upgrading",
             ),
         ];
         for (from, to, expected) in cases {

@@ -170,6 +170,11 @@ impl Surroundings {
         };
         let status = match (ended, limit) {
             (Ok(status), _) => status,
+            // As with kuttl: what was ended for its time has failed, too.
+            (Err(_), _) if command.ignore_failure => {
+                log("ended, as its time was up; its failure is ignored");
+                return Ok(None);
+            }
             (Err(_), limit) => {
                 return Err(CommandError::TimedOut {
                     command: describe(command),

@@ -21,6 +21,7 @@ pub mod report;
 mod run;
 mod settings;
 mod watched;
+mod webhooks;
 pub mod words;
 
 pub use load::{Case, Document, LoadOptions, Step, load_cases, load_suite};

@@ -138,10 +138,50 @@ async fn what_differs_is_told_and_mended(client: &kube::Client, run: &impl Fn(&s
         .patch(WEBHOOK, &PatchParams::default(), &patch)
         .await
         .unwrap();
+    for (group, kind, name, path, value) in [
+        (
+            "apiextensions.k8s.io",
+            "CustomResourceDefinition",
+            "instances.kudo.dev",
+            "/spec/names/shortNames",
+            json!(["inst"]),
+        ),
+        (
+            "",
+            "Service",
+            "kudo-controller-manager-service",
+            "/spec/selector/app",
+            json!("other"),
+        ),
+        (
+            "apps",
+            "StatefulSet",
+            "kudo-controller-manager",
+            "/spec/template/spec/containers/0/args/0",
+            json!("--leader-elect=false"),
+        ),
+    ] {
+        let kind = kube::core::ApiResource::from_gvk(&GroupVersionKind::gvk(group, "v1", kind));
+        let api: Api<DynamicObject> = match kind.kind.as_str() {
+            "CustomResourceDefinition" => Api::all_with(client.clone(), &kind),
+            _ => Api::namespaced_with(client.clone(), "kudo-system", &kind),
+        };
+        let patch = json!([{ "op": "replace", "path": path, "value": value }]);
+        let patch = Patch::Json::<()>(serde_json::from_value(patch).unwrap());
+        api.patch(name, &PatchParams::default(), &patch)
+            .await
+            .unwrap();
+    }
     let outcome = run("init --verify --kudo-image other:1").expect_code(1);
     for problem in [
         "clusterrolebinding.rbac.authorization.k8s.io/kudo-manager-rolebinding does not exist",
-        "webhook-config is not as it should be at /webhooks/0/failurePolicy",
+        "webhook-config is not as it should be at /webhooks/0/failurePolicy: \"Ignore\" instead of \"Fail\"",
+        "customresourcedefinition.apiextensions.k8s.io/instances.kudo.dev is not as it should be at \
+         /spec/names/shortNames",
+        "service/kudo-controller-manager-service in namespace kudo-system is not as it should be at \
+         /spec/selector/app: \"other\" instead of \"kudo-manager\"",
+        "statefulset.apps/kudo-controller-manager in namespace kudo-system is not as it should be at \
+         /spec/template/spec/containers/0/args/0: \"--leader-elect=false\" instead of \"--leader-elect\"",
     ] {
         assert!(outcome.stderr.contains(problem), "{outcome}");
     }

@@ -474,12 +474,12 @@ async fn upgrades_go_up() {
     refused(
         "upgrade ./small --instance small-instance",
         6,
-        "Error: the instance has version 0.1.0 already\n",
+        "Error: the instance has version 0.1.0 already -> not upgrading\n",
     );
     refused(
         "upgrade ./older --instance small-instance",
         6,
-        "Error: operator version 0.0.9 is older than 0.1.0, which the instance has\n",
+        "Error: operator version 0.0.9 is older than 0.1.0, which the instance has -> not upgrading\n",
     );
     setting.environment.package("other", super::packages::SMALL);
     setting.environment.write(
@@ -523,7 +523,7 @@ async fn an_upgrade_takes_a_version_that_is_in_the_cluster_already() {
     assert!(
         outcome
             .stderr
-            .starts_with("Error: the instance has version 0.1.0 already\n"),
+            .starts_with("Error: the instance has version 0.1.0 already -> not upgrading\n"),
         "{outcome}"
     );
     for version in ["0.9.0", "0.10.0"] {

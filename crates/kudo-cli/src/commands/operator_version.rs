@@ -138,6 +138,29 @@ pub(crate) fn check_parameters(
         .map_err(|errors| parameter_errors(definition, errors))
 }
 
+/// Checks what a user gives as [`check_parameters`] does, and more: an empty text must be among the
+/// values allowed. In an instance it means no value, as with upstream.
+pub(crate) fn check_given(
+    definition: &OperatorDefinition,
+    current: &BTreeMap<String, String>,
+    given: &BTreeMap<String, String>,
+) -> Result<BTreeMap<String, Value>, Error> {
+    let empty = definition.parameters.iter().filter(|parameter| {
+        let optional = parameter.enum_values.is_some() && !parameter.needs_value();
+        optional && given.get(&parameter.name).is_some_and(String::is_empty)
+    });
+    let mut errors: Vec<ParameterError> = empty
+        .filter_map(|parameter| parameter::check_value(parameter, "").err())
+        .collect();
+    match check_parameters(definition, current, given) {
+        Ok(values) if errors.is_empty() => return Ok(values),
+        Err(Error::Parameters { errors: others, .. }) => errors.extend(others),
+        Ok(_) => {}
+        Err(error) => return Err(error),
+    }
+    Err(parameter_errors(definition, errors))
+}
+
 /// Renders a plan as the manager will, so that a value or a template that breaks it is refused
 /// before anything is written, and so is a kind that the cluster does not serve. A plan that does
 /// not exist is not this function's to refuse.

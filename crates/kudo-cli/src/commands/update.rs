@@ -9,7 +9,7 @@ use kudo_template::InstanceIdentity;
 use serde_json::{Value, json};
 
 use super::children::Family;
-use super::operator_version::{check_parameters, check_plan, update_plans};
+use super::operator_version::{check_given, check_plan, update_plans};
 use super::rules::check_change;
 use crate::arguments::{Format, Global, ParameterArgs, WaitArgs};
 use crate::cluster::Session;
@@ -66,7 +66,7 @@ pub(crate) async fn run(
     let instance = session.instance(name).await?;
     let version = session.operator_version_of(&instance).await?;
     let definition = definition_of(&version)?;
-    let values = check_parameters(&definition, &instance.spec.parameters, &given)?;
+    let values = check_given(&definition, &instance.spec.parameters, &given)?;
     check_immutable(&definition, &instance, &given)?;
     let changed = changes(&instance, &given);
     let identity = InstanceIdentity {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::children::Family;
 use super::in_cluster::Installed;
 use super::operator_version::{
-    Provision, check_kubernetes_of, check_parameters, check_plan, upgrade_plan, warn_of_choice,
+    Provision, check_given, check_kubernetes_of, check_plan, upgrade_plan, warn_of_choice,
 };
 use super::rules::check_change;
 use super::update::{change, changes};
@@ -108,7 +108,7 @@ pub(crate) async fn run(
     };
     let definition = target.definition();
     check_versions(&session, name, &definition_of(&from)?, definition)?;
-    let values = check_parameters(definition, &instance.spec.parameters, &given)?;
+    let values = check_given(definition, &instance.spec.parameters, &given)?;
     let identity = InstanceIdentity {
         name,
         namespace: &session.namespace,

@@ -166,6 +166,7 @@ async fn steps(shared: &Shared<'_>, case: &Case, made: &Made) -> Vec<StepResult>
                     scope: format!("{}/{}", case.name, step.title()),
                     timeout: shared.settings.timeout,
                     observer: shared.observer,
+                    webhooks: &shared.webhooks,
                     made,
                 };
                 run_step(&context, step).await

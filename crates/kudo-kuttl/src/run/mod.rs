@@ -18,6 +18,7 @@ use crate::load::Case;
 use crate::objects::Cluster;
 use crate::report::{Results, TestResult};
 use crate::settings::Settings;
+use crate::webhooks::Webhooks;
 
 /// Who wants to know how a run goes on.
 pub trait Observer: Send + Sync {
@@ -63,6 +64,8 @@ pub(crate) struct Shared<'a> {
     path: OsString,
     cancel: CancellationToken,
     observer: &'a dyn Observer,
+    /// What the suite's manifests have installed.
+    webhooks: Webhooks,
 }
 
 /// Sets the suite up and runs its tests, as many at once as it says.
@@ -77,13 +80,14 @@ pub async fn run(
     let folder = tempfile::Builder::new().prefix("kudo-test-").tempdir();
     let folder = folder.map_err(RunError::Folder)?;
     let (kubeconfig, path) = setup::programs(folder.path(), &options).map_err(RunError::Folder)?;
-    let shared = Shared {
+    let mut shared = Shared {
         settings: options.settings,
         cluster: Cluster::new(options.client),
         kubeconfig,
         path,
         cancel: options.cancel,
         observer,
+        webhooks: Webhooks::default(),
     };
     let name = shared.settings.name.clone();
     let prepared = shared
@@ -92,7 +96,11 @@ pub async fn run(
         .await;
     let _background = match prepared {
         None => Vec::new(),
-        Some(background) => background?,
+        Some(prepared) => {
+            let (background, webhooks) = prepared?;
+            shared.webhooks = webhooks;
+            background
+        }
     };
     let mut tests: Vec<TestResult> = stream::iter(&cases)
         .take_while(|_| std::future::ready(!shared.cancel.is_cancelled()))

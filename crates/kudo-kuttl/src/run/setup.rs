@@ -12,7 +12,8 @@ use kube::runtime::wait::{await_condition, conditions::is_crd_established};
 
 use super::{RunError, RunOptions, Shared};
 use crate::command::{Background, Surroundings, is_program};
-use crate::load::load_manifests;
+use crate::load::{Document, load_manifests};
+use crate::webhooks::Webhooks;
 
 /// How long a definition may take to be served.
 const ESTABLISHED: Duration = Duration::from_secs(30);
@@ -62,14 +63,16 @@ echo \"install it as https://kubernetes.io/docs/tasks/tools/ says\" >&2
 exit 127
 ";
 
-/// Definitions, manifests and commands of the suite; gives back what goes on in the background.
-pub(super) async fn suite(shared: &Shared<'_>) -> Result<Vec<Background>, RunError> {
+/// Definitions, manifests and commands of the suite; gives back what goes on in the background, and the
+/// webhooks that were installed.
+pub(super) async fn suite(shared: &Shared<'_>) -> Result<(Vec<Background>, Webhooks), RunError> {
     let settings = &shared.settings;
     let mut definitions = Vec::new();
+    let mut webhooks = Webhooks::default();
     if let Some(dir) = &settings.crd_dir {
         for document in load_manifests(dir)? {
             if document.value["kind"] == "CustomResourceDefinition" {
-                definitions.push(apply(shared, &document.value).await?);
+                definitions.push(apply(shared, &document, &webhooks).await?);
             }
         }
     }
@@ -87,17 +90,28 @@ pub(super) async fn suite(shared: &Shared<'_>) -> Result<Vec<Background>, RunErr
     }
     for dir in &settings.manifest_dirs {
         for document in load_manifests(dir)? {
-            apply(shared, &document.value).await?;
+            apply(shared, &document, &webhooks).await?;
+            webhooks.note(&document);
         }
     }
-    commands(shared).await
+    Ok((commands(shared).await?, webhooks))
 }
 
-async fn apply(shared: &Shared<'_>, value: &serde_json::Value) -> Result<String, RunError> {
-    let placed = shared.cluster.place(value, NAMESPACE).await;
-    let mut placed = placed.map_err(|error| RunError::Setup(error.to_string()))?;
+async fn apply(
+    shared: &Shared<'_>,
+    document: &Document,
+    webhooks: &Webhooks,
+) -> Result<String, RunError> {
+    let failed = |error: &dyn std::fmt::Display| {
+        let (file, line) = (document.file.display(), document.mark.line);
+        let said = format!("{file}:{line}: {error}");
+        let explained = webhooks.explain(&said).map(|text| format!("; {text}"));
+        RunError::Setup(said + &explained.unwrap_or_default())
+    };
+    let placed = shared.cluster.place(&document.value, NAMESPACE).await;
+    let mut placed = placed.map_err(|error| failed(&error))?;
     let created = shared.cluster.create_or_update(&mut placed).await;
-    let created = created.map_err(|error| RunError::Setup(error.to_string()))?;
+    let created = created.map_err(|error| failed(&error))?;
     let action = if created { "created" } else { "updated" };
     shared
         .observer

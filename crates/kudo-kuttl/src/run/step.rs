@@ -1,5 +1,6 @@
 //! One step: delete, run commands, apply, then wait until everything is as asserted.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::json;
@@ -13,6 +14,7 @@ use crate::load::Step;
 use crate::objects::{Cluster, ObjectError};
 use crate::report::Failure;
 use crate::watched::Watched;
+use crate::webhooks::Webhooks;
 
 /// Pause between two looks for a kind that is not served yet.
 const KIND_PAUSE: Duration = Duration::from_millis(250);
@@ -27,6 +29,7 @@ pub(super) struct StepContext<'a> {
     pub(super) scope: String,
     pub(super) timeout: Duration,
     pub(super) observer: &'a dyn Observer,
+    pub(super) webhooks: &'a Webhooks,
     pub(super) made: &'a Made,
 }
 
@@ -37,11 +40,38 @@ impl StepContext<'_> {
 
     async fn command(&self, command: &Command, timeout: Duration) -> Result<(), CommandError> {
         let log = |line: &str| self.log(line);
-        let started = self.surroundings.run(command, Some(timeout), &log).await?;
+        self.run(command, timeout, &log).await
+    }
+
+    async fn run(
+        &self,
+        command: &Command,
+        timeout: Duration,
+        log: &(dyn Fn(&str) + Sync),
+    ) -> Result<(), CommandError> {
+        let started = self.surroundings.run(command, Some(timeout), log).await?;
         if let Some(background) = started {
             self.made.keep(background);
         }
         Ok(())
+    }
+
+    /// Runs a command of the step. If it fails and has said that a webhook could not be asked, the failure
+    /// says where that comes from.
+    async fn step_command(&self, command: &Command) -> Result<(), Failure> {
+        let explained = Mutex::new(None);
+        let log = |line: &str| {
+            self.log(line);
+            if let Some(text) = self.webhooks.explain(line) {
+                *explained.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+            }
+        };
+        let ran = self.run(command, self.timeout, &log).await;
+        let explained = explained
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        ran.map_err(|error| failure(error.to_string(), explained))
     }
 }
 
@@ -56,8 +86,8 @@ pub(super) async fn run_step(context: &StepContext<'_>, step: &Step) -> Vec<Fail
     }
     let mut failures = Vec::new();
     for command in &step.step.commands {
-        if let Err(error) = context.command(command, context.timeout).await {
-            failures.push(Failure::new(error.to_string()));
+        if let Err(failure) = context.step_command(command).await {
+            failures.push(failure);
             break;
         }
     }
@@ -69,6 +99,13 @@ pub(super) async fn run_step(context: &StepContext<'_>, step: &Step) -> Vec<Fail
         collect(context, &step.assert.collectors).await;
     }
     failures
+}
+
+fn failure(message: String, hint: Option<String>) -> Failure {
+    Failure {
+        message,
+        detail: hint.map(|hint| format!("Hint: {hint}")).unwrap_or_default(),
+    }
 }
 
 /// Deletes what the step names, and waits until it is gone.
@@ -129,7 +166,8 @@ async fn apply(context: &StepContext<'_>, step: &Step) -> Vec<Failure> {
                 .file_name()
                 .unwrap_or_default()
                 .to_string_lossy();
-            Failure::new(format!("{file}:{}: {error}", document.mark.line))
+            let explained = context.webhooks.explain(&error);
+            failure(format!("{file}:{}: {error}", document.mark.line), explained)
         };
         match tokio::time::timeout(context.timeout, applied).await {
             Ok(Ok((placed, created))) => {

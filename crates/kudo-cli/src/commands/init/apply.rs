@@ -18,7 +18,7 @@ use kudo_kube::error::{Cause, cause};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::compare::difference;
+use super::compare::differences;
 use super::excess;
 use super::manifests::{
     CONTROLLER, Choices, MANAGER, NAMESPACE, SERVICE_ACCOUNT, parts, stateful_set,
@@ -133,7 +133,7 @@ pub(super) async fn prepare_upgrade(
     refuse_missing_namespace(session, choices).await?;
     let wanted = stateful_set(choices);
     let present = read(session, &wanted).await?;
-    if present.is_some_and(|present| difference(&wanted, &present).is_none()) {
+    if present.is_some_and(|present| differences(&wanted, &present).is_empty()) {
         output.note("The manager is the one that is asked for already");
         return Ok(());
     }
@@ -226,7 +226,7 @@ async fn apply_object(session: &Session, object: &Value) -> Result<(), Error> {
         Some(present) => webhook::over(object.clone(), present),
         None => object.clone(),
     };
-    if present.is_some_and(|present| difference(&object, &present).is_none()) {
+    if present.is_some_and(|present| differences(&object, &present).is_empty()) {
         return Ok(());
     }
     let parameters = PatchParams::apply(FIELD_MANAGER).force();

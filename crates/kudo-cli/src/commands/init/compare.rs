@@ -1,36 +1,77 @@
-//! Whether an object in the cluster is as it should be. Pure.
+//! How an object in the cluster differs from what it should be. Pure.
+
+use std::fmt;
 
 use serde_json::Value;
 
-/// The place, as in `/spec/replicas`, of the first thing that is not as wanted; `None` if all is. What the
-/// server or others have added to maps does not matter; lists must have the same length.
-pub(super) fn difference(wanted: &Value, present: &Value) -> Option<String> {
-    match (wanted, present) {
-        (Value::Object(wanted), Value::Object(present)) => {
-            wanted.iter().find_map(|(name, value)| {
-                let inner = match present.get(name) {
-                    Some(present) => difference(value, present),
-                    // What is empty need not be stored.
-                    None if is_empty(value) => None,
-                    None => Some(String::new()),
-                };
-                inner.map(|place| format!("/{name}{place}"))
-            })
-        }
-        (Value::Array(wanted), Value::Array(present)) if wanted.len() == present.len() => {
-            let both = wanted.iter().zip(present).enumerate();
-            both.map(|(index, (wanted, present))| {
-                difference(wanted, present).map(|place| format!("/{index}{place}"))
-            })
-            .find_map(|place| place)
-        }
-        // A schema's `0.0` comes back as `0`.
-        (Value::Number(wanted), Value::Number(present)) => {
-            let same = wanted == present || wanted.as_f64() == present.as_f64();
-            (!same).then(String::new)
-        }
-        (wanted, present) => (wanted != present).then(String::new),
+/// Characters of a value that are shown.
+const SHOWN: usize = 80;
+
+/// One thing that is not as wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Difference {
+    /// Where it is, as in `/spec/replicas`.
+    pub(super) place: String,
+    wanted: String,
+    present: String,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}: {} instead of {}",
+            self.place, self.present, self.wanted
+        )
     }
+}
+
+/// All that is not as wanted. What the server or others have added to maps does not matter; lists must have the
+/// same length.
+pub(super) fn differences(wanted: &Value, present: &Value) -> Vec<Difference> {
+    let mut found = Vec::new();
+    compare(wanted, Some(present), "", &mut found);
+    found
+}
+
+fn compare(wanted: &Value, present: Option<&Value>, place: &str, found: &mut Vec<Difference>) {
+    let same = match (wanted, present) {
+        (Value::Object(wanted), Some(Value::Object(present))) => {
+            for (name, value) in wanted {
+                compare(value, present.get(name), &format!("{place}/{name}"), found);
+            }
+            return;
+        }
+        (Value::Array(wanted), Some(Value::Array(present))) if wanted.len() == present.len() => {
+            for (index, (wanted, present)) in wanted.iter().zip(present).enumerate() {
+                compare(wanted, Some(present), &format!("{place}/{index}"), found);
+            }
+            return;
+        }
+        // What is empty need not be stored.
+        (wanted, None) => is_empty(wanted),
+        // A schema's `0.0` comes back as `0`.
+        (Value::Number(wanted), Some(Value::Number(present))) => {
+            wanted == present || wanted.as_f64() == present.as_f64()
+        }
+        (wanted, Some(present)) => wanted == present,
+    };
+    if !same {
+        found.push(Difference {
+            place: place.to_owned(),
+            wanted: shown(wanted),
+            present: present.map_or_else(|| "nothing".to_owned(), shown),
+        });
+    }
+}
+
+fn shown(value: &Value) -> String {
+    let mut text = value.to_string();
+    if let Some((end, _)) = text.char_indices().nth(SHOWN) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }
 
 fn is_empty(value: &Value) -> bool {
@@ -48,34 +89,42 @@ mod tests {
 
     use super::*;
 
+    fn told(wanted: &Value, present: &Value) -> Vec<String> {
+        let found = differences(wanted, present);
+        found.iter().map(ToString::to_string).collect()
+    }
+
     #[test]
     fn where_objects_differ() {
         let wanted = json!({ "a": { "b": [1, { "c": 2 }] }, "e": {}, "d": "x" });
-        let place = |present: Value| difference(&wanted, &present);
-        assert_eq!(
-            difference(&json!({ "minimum": 0.0 }), &json!({ "minimum": 0 })),
-            None
-        );
-        assert_eq!(
-            place(json!({ "a": { "b": [1, { "c": 2, "more": 3 }] }, "d": "x", "f": 1 })),
-            None
-        );
         let cases = [
             (
-                json!({ "a": { "b": [1, { "c": 3 }] }, "d": "x" }),
-                "/a/b/1/c",
+                json!({ "a": { "b": [1, { "c": 2, "more": 3 }] }, "d": "x", "f": 1 }),
+                vec![],
             ),
-            (json!({ "a": { "b": [1] }, "d": "x" }), "/a/b"),
-            (json!({ "a": {}, "d": "x" }), "/a/b"),
-            (json!({ "a": { "b": [1, { "c": 2 }] } }), "/d"),
-            (json!("text"), ""),
+            (
+                json!({ "a": { "b": [1, { "c": 3 }] }, "d": "y" }),
+                vec!["/a/b/1/c: 3 instead of 2", "/d: \"y\" instead of \"x\""],
+            ),
+            (
+                json!({ "a": { "b": [1] }, "d": "x" }),
+                vec!["/a/b: [1] instead of [1,{\"c\":2}]"],
+            ),
+            (
+                json!({ "a": {}, "d": "x" }),
+                vec!["/a/b: nothing instead of [1,{\"c\":2}]"],
+            ),
+            (
+                json!({ "a": { "b": [1, { "c": 2 }] } }),
+                vec!["/d: nothing instead of \"x\""],
+            ),
         ];
         for (present, expected) in cases {
-            assert_eq!(
-                place(present.clone()).as_deref(),
-                Some(expected),
-                "{present}"
-            );
+            assert_eq!(told(&wanted, &present), expected, "{present}");
         }
+        let number = told(&json!({ "minimum": 0.0 }), &json!({ "minimum": 0 }));
+        assert!(number.is_empty(), "{number:?}");
+        let long = told(&json!("x".repeat(100)), &json!(1));
+        assert_eq!(long, [format!(": 1 instead of \"{}…", "x".repeat(79))]);
     }
 }

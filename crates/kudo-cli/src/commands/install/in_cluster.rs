@@ -13,7 +13,7 @@ use crate::arguments::{Format, Global};
 use crate::cluster::Session;
 use crate::commands::children::Family;
 use crate::commands::in_cluster::Installed;
-use crate::commands::operator_version::{check_parameters, check_plan};
+use crate::commands::operator_version::{check_given, check_plan};
 use crate::error::Error;
 use crate::listing::print_objects;
 use crate::output::Output;
@@ -29,7 +29,7 @@ pub(super) async fn install(
     let session = Session::open(global).await?;
     let installed = Installed::choose(&session, &arguments.package, &arguments.choice).await?;
     let definition = &installed.definition;
-    let values = check_parameters(definition, &BTreeMap::new(), &given)?;
+    let values = check_given(definition, &BTreeMap::new(), &given)?;
     let name = instance_name(arguments, definition)?;
     let identity = InstanceIdentity {
         name: &name,

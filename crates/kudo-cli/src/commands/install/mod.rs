@@ -18,7 +18,7 @@ use kudo_template::InstanceIdentity;
 
 use super::children::Family;
 use super::operator_version::{
-    Provision, check_kubernetes_of, check_parameters, check_plan, warn_of_choice,
+    Provision, check_given, check_kubernetes_of, check_plan, warn_of_choice,
 };
 use crate::arguments::{Format, Global, ParameterArgs, VersionChoice, WaitArgs};
 use crate::cluster::Session;
@@ -111,7 +111,7 @@ pub(crate) async fn run(
         // With no instance there is nothing that would need the required parameters.
         BTreeMap::new()
     } else {
-        check_parameters(&package.definition, &BTreeMap::new(), &given)?
+        check_given(&package.definition, &BTreeMap::new(), &given)?
     };
 
     let session = Session::open(global).await?;

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::arguments::{Format, Global, ParameterArgs, VersionChoice};
 use crate::commands::init::{NAMESPACE, SERVICE_ACCOUNT};
-use crate::commands::operator_version::check_parameters;
+use crate::commands::operator_version::{check_given, check_parameters};
 use crate::definitions::Definitions;
 use crate::dependencies;
 use crate::error::Error;
@@ -65,7 +65,7 @@ pub(super) fn run(arguments: &RbacArgs, global: &Global, output: &Output) -> Res
     let tree = dependencies::resolve(package, &resolver, None)?;
     let children = tree.children();
     let definition = &tree.root.definition;
-    let values = check_parameters(definition, &BTreeMap::new(), &given)?;
+    let values = check_given(definition, &BTreeMap::new(), &given)?;
     let namespace = global.namespace.as_deref().unwrap_or("default");
     let mut instances = Vec::new();
     for name in &arguments.instance {

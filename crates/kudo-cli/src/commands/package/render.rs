@@ -14,7 +14,7 @@ use kudo_template::{
 use serde_json::{Value, json};
 
 use crate::arguments::{Format, Global, ParameterArgs, VersionChoice};
-use crate::commands::operator_version::check_parameters;
+use crate::commands::operator_version::check_given;
 use crate::error::Error;
 use crate::output::{Output, Structured};
 use crate::{dependencies, instance_name, parameters, source};
@@ -90,7 +90,7 @@ pub(super) fn run(arguments: &RenderArgs, global: &Global, output: &Output) -> R
     let resolver = source::resolver(arguments.choice.repo.as_deref(), global)?;
     dependencies::fill_in_local(&mut loaded, &resolver);
     let definition = &loaded.package.definition;
-    let values = check_parameters(definition, &BTreeMap::new(), &given)?;
+    let values = check_given(definition, &BTreeMap::new(), &given)?;
     let name = instance_name::choose(arguments.instance.as_deref(), definition)?;
     let instance = InstanceIdentity {
         name: &name,
