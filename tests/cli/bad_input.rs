@@ -28,6 +28,27 @@ fn wrong_yaml() {
 }
 
 #[test]
+fn a_second_document_is_not_passed_over() {
+    let environment = TestEnvironment::new();
+    environment.package("small", SMALL);
+    environment.write("values.yaml", "SECRET: x\n---\nCOUNT: 3\n");
+    environment.write(
+        "small/operator.yaml",
+        &format!("{OPERATOR}---\nname: other\n"),
+    );
+    environment.write("small/params.yaml", &format!("{PARAMS}---\n# nothing\n"));
+    insta::assert_snapshot!(
+        "second_document_of_a_package",
+        environment.run(&["package", "verify", "small"])
+    );
+    environment.write("small/operator.yaml", OPERATOR);
+    insta::assert_snapshot!(
+        "second_document_of_a_values_file",
+        environment.run(&["package", "render", "small", "-P", "values.yaml"])
+    );
+}
+
+#[test]
 fn wrong_types() {
     let text = OPERATOR.replace("resources: [config.yaml]", "resources: config.yaml");
     insta::assert_snapshot!(install_with("operator.yaml", &text));

@@ -209,6 +209,19 @@ pub fn parse_node(text: &str) -> Result<Node, YamlError> {
     decode::decode(&compose::compose(text)?)
 }
 
+/// Reads the one document of a file: as [`parse_node`] does, but a second document is an error.
+pub fn parse_file(text: &str) -> Result<Node, YamlError> {
+    let node = parse_node(text)?;
+    refuse_more(text)?;
+    Ok(node)
+}
+
+/// Refuses anything behind the first document that [`parse`] would pass over; empty documents and
+/// comments may stand there.
+pub fn refuse_more(text: &str) -> Result<(), YamlError> {
+    compose::refuse_more(text)
+}
+
 /// Reads a stream of documents, split at `---` lines as Kubernetes' YAML reader splits it; empty
 /// ones are dropped.
 pub fn parse_documents(text: &str) -> Result<Vec<Document>, YamlError> {

@@ -9,7 +9,7 @@ use super::fields::{Field, Fields, Path, Sorted, is_null, sort};
 use super::params_file::scalar_text;
 use crate::diagnostic::{Diagnostic, Location};
 use crate::suggest::nearest;
-use crate::yaml::{Entry, Mark, Node, NodeKind};
+use crate::yaml::{self, Entry, Mark, Node, NodeKind, YamlError};
 
 /// Rule name of what can't be read as YAML.
 pub(super) const SYNTAX: &str = "yaml";
@@ -41,22 +41,30 @@ impl Decoder<'_> {
                 return None;
             }
         };
-        match crate::yaml::parse_node(text) {
+        match yaml::parse_node(text) {
             Ok(node) => {
                 self.locations
                     .insert(self.address(&root), self.file, node.mark);
+                if let Err(error) = yaml::refuse_more(text) {
+                    self.syntax(error);
+                }
                 Some(node)
             }
             Err(error) => {
-                let location = Location::at(self.file, error.mark);
-                self.diagnostics.push(Diagnostic {
-                    hint: error.hint(),
-                    ..Diagnostic::error(SYNTAX, error.message).at(location)
-                });
+                self.syntax(error);
                 self.unread(&root);
                 None
             }
         }
+    }
+
+    fn syntax(&mut self, error: YamlError) {
+        let hint = error.hint();
+        let location = Location::at(self.file, error.mark);
+        self.diagnostics.push(Diagnostic {
+            hint,
+            ..Diagnostic::error(SYNTAX, error.message).at(location)
+        });
     }
 
     fn address(&self, path: &Path) -> String {

@@ -37,7 +37,7 @@ pub enum ValuesError {
 /// # Ok::<(), kudo_package::parameter::ValuesError>(())
 /// ```
 pub fn values_from_yaml(text: &str) -> Result<BTreeMap<String, String>, ValuesError> {
-    let found = match yaml::parse(text)? {
+    let found = match Value::from(yaml::parse_file(text)?) {
         Value::Null => return Ok(BTreeMap::new()),
         Value::Object(map) => {
             return map

@@ -79,7 +79,7 @@ pub enum FindError {
 impl Index {
     /// Reads an index and sorts it.
     pub fn parse(text: &str) -> Result<Self, RepositoryFileError> {
-        let node = yaml::parse_node(text)?;
+        let node = yaml::parse_file(text)?;
         let root = Field::root(&node, "index").map()?;
         let version = root.required("apiVersion")?;
         if version != API_VERSION {

@@ -82,7 +82,7 @@ impl Default for Repositories {
 impl Repositories {
     /// Reads the list.
     pub fn parse(text: &str) -> Result<Self, RepositoryFileError> {
-        let node = yaml::parse_node(text)?;
+        let node = yaml::parse_file(text)?;
         let root = Field::root(&node, "repositories").map()?;
         if let Some(version) = root.optional("repoVersion")?
             && version != REPO_VERSION

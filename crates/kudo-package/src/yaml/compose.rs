@@ -40,20 +40,19 @@ pub(super) enum RawKind {
 
 /// Reads the first document of a text; what follows it is not looked at.
 pub(super) fn compose(text: &str) -> Result<Tree, YamlError> {
-    let mut composer = Composer {
-        scanner: Scanner::new(text)?,
-        nodes: Vec::new(),
-        anchors: HashMap::new(),
-        tag_prefixes: Vec::new(),
-        depth: 0,
-        last_end: Position::default(),
-        open: Vec::new(),
-    };
+    let mut composer = Composer::new(text)?;
     let root = composer.document()?;
     Ok(Tree {
         nodes: composer.nodes,
         root,
     })
+}
+
+/// Reads past the first document of a text; anything but empty documents is the error.
+pub(super) fn refuse_more(text: &str) -> Result<(), YamlError> {
+    let mut composer = Composer::new(text)?;
+    composer.document()?;
+    composer.nothing_more()
 }
 
 pub(super) struct Composer<'a> {
@@ -123,7 +122,19 @@ pub(super) enum Next {
     Scalar,
 }
 
-impl Composer<'_> {
+impl<'a> Composer<'a> {
+    fn new(text: &'a str) -> Result<Self, YamlError> {
+        Ok(Self {
+            scanner: Scanner::new(text)?,
+            nodes: Vec::new(),
+            anchors: HashMap::new(),
+            tag_prefixes: Vec::new(),
+            depth: 0,
+            last_end: Position::default(),
+            open: Vec::new(),
+        })
+    }
+
     fn document(&mut self) -> Result<Option<NodeId>, YamlError> {
         let root = match self.next()? {
             Next::StreamEnd => return Ok(None),
@@ -149,6 +160,24 @@ impl Composer<'_> {
         // What ends the document must itself be scanned without an error.
         self.next()?;
         Ok(Some(root))
+    }
+
+    fn nothing_more(&mut self) -> Result<(), YamlError> {
+        let mut begins = None;
+        loop {
+            let (next, at) = self.peek()?;
+            match next {
+                Next::StreamEnd => return Ok(()),
+                Next::DocumentStart => begins = Some(at),
+                Next::DocumentEnd | Next::Directive => {}
+                _ => {
+                    let mark = begins.unwrap_or(at).mark();
+                    let message = "a second document begins here; only one is read";
+                    return Err(YamlError::new(mark, message));
+                }
+            }
+            self.take()?;
+        }
     }
 
     fn directives(&mut self) -> Result<(), YamlError> {

@@ -180,6 +180,14 @@ fn reports_what_is_wrong_with_operators() {
             "operator.yaml:1:1: error: expected a mapping, found a list",
         ),
         (
+            "name: x\noperatorVersion: 1.0.0\n---\nnmae: y",
+            "operator.yaml:3:1: error: a second document begins here; only one is read",
+        ),
+        (
+            "nmae: x\noperatorVersion: 1.0.0\n---\na: [",
+            "operator.yaml:3:1: error: a second document begins here; only one is read\noperator.yaml:1:1: error: unknown field \"nmae\"\n  hint: did you mean \"name\"?",
+        ),
+        (
             "name: x\noperatorVersion: 1.0.0\nnmae: y",
             "operator.yaml:3:1: error: unknown field \"nmae\"\n  hint: did you mean \"name\"?",
         ),
@@ -271,6 +279,10 @@ fn reports_what_is_wrong_with_parameters() {
         (
             "parameters: {}",
             "params.yaml:1:13: error: parameters: expected a list, found a mapping",
+        ),
+        (
+            "parameters: []\n---\nparameters: []",
+            "params.yaml:2:1: error: a second document begins here; only one is read",
         ),
         (
             "parameters:\n- default: 1",

@@ -81,6 +81,43 @@ fn errors_in_streams_point_into_the_stream() {
 }
 
 #[test]
+fn a_file_holds_one_document() {
+    let table = [
+        ("a: 1\n", None),
+        ("---\na: 1\n...\n", None),
+        ("%YAML 1.1\n---\na: 1\n", None),
+        ("a: 1\n---\n", None),
+        ("a: 1\n---\n# nothing\n---\n\n---", None),
+        ("a: 1\n...\n---\n# nothing\n...\n", None),
+        ("", None),
+        ("# nothing\n", None),
+        ("---\n---\n", None),
+        ("a: 1\n---\nb: 2\n", Some((2, 1))),
+        ("a: 1\n--- {b: 2}\n", Some((2, 1))),
+        ("a: 1\n---\n---\n\n- b\n", Some((3, 1))),
+        ("a: 1\n...\nb: 2\n", Some((3, 1))),
+        ("---\n---\na: 1\n", Some((2, 1))),
+        ("{a: 1} {b: 2}\n", Some((1, 8))),
+    ];
+    for (text, second) in table {
+        let expected = second.map(|(line, column)| {
+            format!("line {line}, column {column}: a second document begins here; only one is read")
+        });
+        let found = yaml::parse_file(text).err().map(|error| error.to_string());
+        assert_eq!(found, expected, "{text:?}");
+        let first = yaml::parse_node(text);
+        assert!(first.is_ok(), "{text:?}: {first:?}");
+    }
+    let error = yaml::parse_file("a: 1\n---\nb: [c\n").unwrap_err();
+    assert_eq!(error.mark.line, 2, "{error}");
+    let error = yaml::parse_file("a: [\n---\nb: 2\n").unwrap_err();
+    assert_ne!(
+        error.message,
+        "a second document begins here; only one is read"
+    );
+}
+
+#[test]
 fn documents_tell_where_they_begin() {
     let documents = yaml::parse_documents("# c\na: 1\n---\n\n  b: 2\n--- {c: 3}\n").unwrap();
     let marks: Vec<_> = documents
