@@ -26,8 +26,8 @@ impl fmt::Display for Difference {
     }
 }
 
-/// All that is not as wanted. What the server or others have added to maps does not matter; lists must have the
-/// same length.
+/// All that is not as wanted. What the server or others have added to maps does not matter, nor does the order of
+/// items that have names; lists must have the same length.
 pub(super) fn differences(wanted: &Value, present: &Value) -> Vec<Difference> {
     let mut found = Vec::new();
     compare(wanted, Some(present), "", &mut found);
@@ -43,8 +43,9 @@ fn compare(wanted: &Value, present: Option<&Value>, place: &str, found: &mut Vec
             return;
         }
         (Value::Array(wanted), Some(Value::Array(present))) if wanted.len() == present.len() => {
-            for (index, (wanted, present)) in wanted.iter().zip(present).enumerate() {
-                compare(wanted, Some(present), &format!("{place}/{index}"), found);
+            for (index, wanted) in wanted.iter().enumerate() {
+                let present = counterpart(wanted, present).or(present.get(index));
+                compare(wanted, present, &format!("{place}/{index}"), found);
             }
             return;
         }
@@ -63,6 +64,12 @@ fn compare(wanted: &Value, present: Option<&Value>, place: &str, found: &mut Vec
             present: present.map_or_else(|| "nothing".to_owned(), shown),
         });
     }
+}
+
+/// The item of the same name: the server merges lists of named things, and keeps the order that it knew.
+fn counterpart<'a>(wanted: &Value, present: &'a [Value]) -> Option<&'a Value> {
+    let name = wanted.get("name")?;
+    present.iter().find(|item| item.get("name") == Some(name))
 }
 
 fn shown(value: &Value) -> String {
@@ -122,6 +129,9 @@ mod tests {
         for (present, expected) in cases {
             assert_eq!(told(&wanted, &present), expected, "{present}");
         }
+        let ports = json!([{ "name": "a", "port": 1 }, { "name": "b", "port": 2 }]);
+        let merged = json!([{ "name": "b", "port": 2 }, { "name": "a", "port": 3 }]);
+        assert_eq!(told(&ports, &merged), ["/0/port: 3 instead of 1"]);
         let number = told(&json!({ "minimum": 0.0 }), &json!({ "minimum": 0 }));
         assert!(number.is_empty(), "{number:?}");
         let long = told(&json!("x".repeat(100)), &json!(1));
