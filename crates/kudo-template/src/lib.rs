@@ -24,6 +24,7 @@ mod references;
 mod value;
 
 pub mod error;
+pub mod excerpt;
 pub mod limits;
 pub mod objects;
 pub mod pipe_pod;
@@ -34,12 +35,13 @@ pub mod values;
 pub mod verify;
 
 pub use error::{RenderError, RenderErrorKind};
+pub use excerpt::Excerpt;
 pub use limits::Limits;
 pub use objects::{ObjectError, objects};
 pub use renderer::Renderer;
 pub use task::{
     Action, InstanceIdentity, PipeArtifact, RenderTaskError, RenderedStep, RenderedTask,
-    RenderedTemplate, StepAddress, render_plan, render_plan_with_pipes, render_task,
-    render_task_with_pipes, step_values,
+    RenderedTemplate, StepAddress, render_namespace, render_plan, render_plan_with_pipes,
+    render_task, render_task_with_pipes, step_values,
 };
 pub use values::Values;

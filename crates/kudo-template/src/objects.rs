@@ -2,21 +2,25 @@
 
 use serde_json::Value;
 
-use kudo_package::yaml::{self, Mark, YamlError};
+use kudo_package::yaml::{self, Document, Mark, YamlError};
+
+use crate::excerpt::{Excerpt, discreet, ending};
 
 /// Why rendered text does not hold objects. Marks are places in the rendered text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ObjectError {
     /// The text is not YAML that Kubernetes would read.
-    #[error("{template}: rendered text is not valid YAML: {source}")]
+    #[error("{template}: rendered text is not valid YAML: {source}{}", ending(.excerpt.as_deref()))]
     Yaml {
         /// Name of the template.
         template: String,
         /// What is wrong and where.
         source: YamlError,
+        /// The line.
+        excerpt: Option<Box<Excerpt>>,
     },
     /// A document is not a map.
-    #[error("{template}: line {} of the rendered text: an object must be a map, found {found}", .mark.line)]
+    #[error("{template}: line {} of the rendered text: an object must be a map, found {found}{}", .mark.line, ending(.excerpt.as_deref()))]
     NotAMap {
         /// Name of the template.
         template: String,
@@ -24,6 +28,8 @@ pub enum ObjectError {
         mark: Mark,
         /// What it is instead: `a list`, `text` and so on.
         found: &'static str,
+        /// The line.
+        excerpt: Option<Box<Excerpt>>,
     },
     /// An object lacks a field that every object has.
     #[error("{template}: line {} of the rendered text: object{} has no {field}", .mark.line, described(.object.as_deref()))]
@@ -53,6 +59,18 @@ pub enum ObjectError {
     },
 }
 
+impl ObjectError {
+    /// The same with those of these parameters that stand where it is wrong.
+    pub(crate) fn naming(mut self, parameters: &[(&str, &Value)]) -> Self {
+        if let Self::Yaml { excerpt, .. } | Self::NotAMap { excerpt, .. } = &mut self {
+            *excerpt = excerpt
+                .take()
+                .map(|excerpt| Box::new(excerpt.naming(parameters)));
+        }
+        self
+    }
+}
+
 fn described(object: Option<&str>) -> String {
     object.map(|text| format!(" {text}")).unwrap_or_default()
 }
@@ -60,19 +78,25 @@ fn described(object: Option<&str>) -> String {
 /// Reads the objects in the rendered text of `template`: YAML documents, empty ones skipped, lists
 /// flattened as kubectl does. Each must have `apiVersion`, `kind` and `metadata.name`.
 pub fn objects(template: &str, text: &str) -> Result<Vec<Value>, ObjectError> {
-    let documents = yaml::parse_documents(text).map_err(|source| ObjectError::Yaml {
-        template: template.to_owned(),
-        source,
-    })?;
     let mut objects = Vec::new();
-    for document in documents {
-        collect(template, document.mark, document.value, &mut objects)?;
+    for document in documents(template, text)? {
+        collect(template, text, document.mark, document.value, &mut objects)?;
     }
     Ok(objects)
 }
 
+/// Reads the documents in the rendered text of `template`.
+pub(crate) fn documents(template: &str, text: &str) -> Result<Vec<Document>, ObjectError> {
+    yaml::parse_documents(text).map_err(|source| ObjectError::Yaml {
+        template: template.to_owned(),
+        excerpt: Excerpt::of(text, &source).map(Box::new),
+        source: discreet(text, source),
+    })
+}
+
 fn collect(
     template: &str,
+    text: &str,
     mark: Mark,
     value: Value,
     objects: &mut Vec<Value>,
@@ -85,6 +109,7 @@ fn collect(
                 template: template.to_owned(),
                 mark,
                 found: what(other),
+                excerpt: Excerpt::at(text, mark).map(Box::new),
             });
         }
     }
@@ -106,16 +131,16 @@ fn collect(
             },
         }
     };
-    let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str);
-    let kind = text("/kind").filter(|kind| !kind.is_empty());
-    let name = text("/metadata/name").filter(|name| !name.is_empty());
+    let field = |pointer: &str| value.pointer(pointer).and_then(Value::as_str);
+    let kind = field("/kind").filter(|kind| !kind.is_empty());
+    let name = field("/metadata/name").filter(|name| !name.is_empty());
     let described = match (kind, name) {
         (Some(kind), Some(name)) => Some(format!("{kind}/{name}")),
         (Some(kind), None) => Some(kind.to_owned()),
         (None, Some(name)) => Some(name.to_owned()),
         (None, None) => None,
     };
-    if text("/apiVersion").is_none_or(str::is_empty) {
+    if field("/apiVersion").is_none_or(str::is_empty) {
         return Err(absent(described, "apiVersion", "/apiVersion"));
     }
     let Some(kind) = kind else {
@@ -126,7 +151,7 @@ fn collect(
             return Ok(());
         };
         for item in items {
-            collect(template, mark, item, objects)?;
+            collect(template, text, mark, item, objects)?;
         }
         return Ok(());
     }

@@ -44,6 +44,13 @@ impl References {
         }
     }
 
+    /// Whether the template may use a parameter.
+    pub(crate) fn may_use(&self, parameter: &str) -> bool {
+        self.all_params
+            || self.params.iter().any(|used| used.name == parameter)
+            || self.optional_params.contains(parameter)
+    }
+
     /// Records a path from the root.
     fn add(&mut self, path: &[String], place: Place) {
         let reference = |name: &String| Reference {

@@ -1,5 +1,6 @@
 //! The one renderer: chooses the engine by file name and keeps parsed templates.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value as Json;
@@ -9,6 +10,7 @@ use crate::cache::{Cache, Parsed};
 use crate::error::{RenderError, RenderErrorKind, Unparsed};
 use crate::functions::Context;
 use crate::limits::Limits;
+use crate::references::References;
 use crate::value::{Numbers, Value, from_json, lossy};
 use crate::values::Values;
 use crate::{go, handlebars};
@@ -87,6 +89,23 @@ impl Renderer {
                 go::parse(name, text, self.limits.max_depth).map(Parsed::Go)
             }
         })
+    }
+
+    /// Those of these parameters that a template may use.
+    pub(crate) fn used<'p>(
+        &self,
+        name: &str,
+        text: &str,
+        parameters: &'p BTreeMap<String, Json>,
+    ) -> Vec<(&'p str, &'p Json)> {
+        let Ok(parsed) = self.parsed(name, text) else {
+            return Vec::new();
+        };
+        let references = References::of(&parsed);
+        let all = parameters
+            .iter()
+            .map(|(name, value)| (name.as_str(), value));
+        all.filter(|(name, _)| references.may_use(name)).collect()
     }
 }
 

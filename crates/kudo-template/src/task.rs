@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use kudo_package::parameter::{ValuesError, values_from_yaml};
-use kudo_package::{OperatorDefinition, PipeFile, Task, TaskSpec, suggest, yaml};
+use kudo_package::{OperatorDefinition, PipeFile, Task, TaskSpec, suggest};
 
 use crate::error::RenderError;
-use crate::objects::{ObjectError, objects};
+use crate::excerpt::{Excerpt, ending};
+use crate::objects::{ObjectError, documents, objects};
 use crate::pipe_pod::{self, PipePodProblem};
 use crate::pipes::{pipe_artifact_name, pipe_names, pipe_pod_name};
 use crate::renderer::Renderer;
@@ -193,7 +194,7 @@ pub enum RenderTaskError {
         problem: Box<PipePodProblem>,
     },
     /// The parameter file of a `KudoOperator` task does not render to parameter values.
-    #[error("task {task:?}: parameter file {template:?}: {problem}")]
+    #[error("task {task:?}: parameter file {template:?}: {problem}{}", ending(.excerpt.as_deref()))]
     ParameterFile {
         /// Name of the task.
         task: String,
@@ -201,6 +202,8 @@ pub enum RenderTaskError {
         template: String,
         /// What is wrong with it.
         problem: Box<ValuesError>,
+        /// The line, if it is not YAML.
+        excerpt: Option<Box<Excerpt>>,
     },
 }
 
@@ -260,6 +263,19 @@ pub fn step_values(
 ) -> Values {
     let pipes = pipe_names(definition, instance.name, &address.plan);
     values(definition, instance, address, params, &pipes)
+}
+
+/// Renders the manifest of a namespace, which gets this name; none if it is not exactly one Namespace.
+pub fn render_namespace(
+    renderer: &Renderer,
+    template: &str,
+    text: &str,
+    values: &Values,
+    name: &str,
+) -> Result<Option<Value>, RenderTaskError> {
+    let output = renderer.render(template, text, values)?;
+    let object = single_object(template, &output, "Namespace", name);
+    Ok(object.map_err(|error| error.naming(&renderer.used(template, text, &values.params)))?)
 }
 
 /// Renders all steps of one plan in the order of their definition.
@@ -417,7 +433,7 @@ impl Rendering<'_> {
     fn resources(&self, resources: &[String]) -> Result<Vec<RenderedTemplate>, RenderTaskError> {
         let render = |template: &String| {
             let text = self.render(template, &self.values)?;
-            let objects = objects(template, &text)?;
+            let objects = objects(template, &text).map_err(|error| self.naming(template, error))?;
             Ok(RenderedTemplate {
                 template: template.clone(),
                 text,
@@ -425,6 +441,18 @@ impl Rendering<'_> {
             })
         };
         resources.iter().map(render).collect()
+    }
+
+    /// The error with the parameters that stand where it is.
+    fn naming(&self, template: &str, error: ObjectError) -> ObjectError {
+        error.naming(&self.used(template))
+    }
+
+    /// The parameters that a template may use.
+    fn used(&self, template: &str) -> Vec<(&str, &Value)> {
+        let text = self.definition.templates.get(template);
+        let used = |text: &String| self.renderer.used(template, text, &self.values.params);
+        text.map(used).unwrap_or_default()
     }
 
     /// What a Toggle task does, as its parameter says.
@@ -462,7 +490,7 @@ impl Rendering<'_> {
             problem: Box::new(problem),
         };
         let pod = single_object(template, &text, "Pod", &pod_name)
-            .map_err(|error| problem(PipePodProblem::Unreadable(error)))?
+            .map_err(|error| problem(PipePodProblem::Unreadable(self.naming(template, error))))?
             .ok_or_else(|| problem(PipePodProblem::NotOnePod))?;
         pipe_pod::check(&pod, pipe).map_err(problem)?;
         let artifacts = pipe.iter().map(|file| PipeArtifact {
@@ -488,10 +516,16 @@ impl Rendering<'_> {
         let Some(document) = documents.first() else {
             return Ok(BTreeMap::new());
         };
-        values_from_yaml(&document.text).map_err(|problem| RenderTaskError::ParameterFile {
-            task: self.task.name.clone(),
-            template: document.template.clone(),
-            problem: Box::new(problem),
+        values_from_yaml(&document.text).map_err(|problem| {
+            let excerpt = values_excerpt(&document.text, &problem);
+            let naming =
+                |excerpt: Excerpt| Box::new(excerpt.naming(&self.used(&document.template)));
+            RenderTaskError::ParameterFile {
+                task: self.task.name.clone(),
+                template: document.template.clone(),
+                problem: Box::new(problem),
+                excerpt: excerpt.map(naming),
+            }
         })
     }
 
@@ -518,6 +552,14 @@ impl Rendering<'_> {
     }
 }
 
+/// The line of a parameter file at which it is no YAML.
+pub(crate) fn values_excerpt(text: &str, problem: &ValuesError) -> Option<Excerpt> {
+    match problem {
+        ValuesError::NotYaml(error) => Excerpt::of(text, error),
+        ValuesError::NotAMap { .. } | ValuesError::Null { .. } => None,
+    }
+}
+
 /// The one object of this kind in the rendered text, under this name; none if there is anything else.
 pub(crate) fn single_object(
     template: &str,
@@ -525,11 +567,9 @@ pub(crate) fn single_object(
     kind: &str,
     name: &str,
 ) -> Result<Option<Value>, ObjectError> {
-    let documents = yaml::parse_documents(text).map_err(|source| ObjectError::Yaml {
-        template: template.to_owned(),
-        source,
-    })?;
-    let mut values = documents.into_iter().map(|document| document.value);
+    let mut values = documents(template, text)?
+        .into_iter()
+        .map(|document| document.value);
     let mut values = values.by_ref().filter(|value| !value.is_null());
     let (Some(Value::Object(mut object)), None) = (values.next(), values.next()) else {
         return Ok(None);

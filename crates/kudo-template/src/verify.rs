@@ -11,6 +11,7 @@ use kudo_package::yaml::Mark;
 use kudo_package::{Diagnostic, Location, Package, Plan, TaskSpec, ValueType, parameter, suggest};
 
 use crate::error::{RenderError, RenderErrorKind};
+use crate::excerpt::ending;
 use crate::go::Place;
 use crate::limits::Limits;
 use crate::objects::{ObjectError, objects};
@@ -18,7 +19,7 @@ use crate::pipe_pod::{self, PipePodProblem};
 use crate::pipes::pipe_names;
 use crate::references::{Reference, References};
 use crate::renderer::Renderer;
-use crate::task::{StepAddress, single_object};
+use crate::task::{StepAddress, single_object, values_excerpt};
 use crate::values::{INSTANCE_NAMES, STEP_NAMES, Values};
 
 /// The rules that need the template engine.
@@ -312,7 +313,10 @@ fn renders(package: &Package, diagnostics: &mut Vec<Diagnostic>) {
         for address in addresses(package, template) {
             let values = values(package, template, &address, &params);
             let diagnostic = match renderer.render(template, text, &values) {
-                Ok(output) => check_objects(package, template, &output),
+                Ok(output) => {
+                    let used = renderer.used(template, text, &params);
+                    check_objects(package, template, &output, &used)
+                }
                 // These have rules of their own.
                 Err(error) if error.kind == RenderErrorKind::Parse => None,
                 Err(error) => Some(render_failure(RENDERS.name, &error)),
@@ -339,16 +343,10 @@ fn is_fit_to_render(package: &Package, template: &str, text: &str, renderer: &Re
     if !references.pipes.is_empty() && !package.knows_task_specs() {
         return false;
     }
-    let used: BTreeSet<&str> = references
-        .params
-        .iter()
-        .map(|reference| reference.name.as_str())
-        .chain(references.optional_params.iter().map(String::as_str))
-        .collect();
     let parameters = package.definition.parameters.iter().enumerate();
     package.knows_parameters()
         && parameters
-            .filter(|(_, one)| references.all_params || used.contains(one.name.as_str()))
+            .filter(|(_, one)| references.may_use(&one.name))
             .all(|(index, _)| package.knows_parameter(index, &["type", "default", "enum"]))
 }
 
@@ -451,31 +449,39 @@ fn values(
     values
 }
 
-fn check_objects(package: &Package, template: &str, text: &str) -> Option<Diagnostic> {
+/// What is wrong with a rendered text, which may hold the values of these parameters.
+fn check_objects(
+    package: &Package,
+    template: &str,
+    text: &str,
+    used: &[(&str, &Value)],
+) -> Option<Diagnostic> {
+    let object_failure = |error: ObjectError| object_failure(&error.naming(used));
     let failure = if is_parameter_file(package, template) {
-        values_from_yaml(text).err()?.to_string()
+        let problem = values_from_yaml(text).err()?;
+        let excerpt = values_excerpt(text, &problem).map(|excerpt| excerpt.naming(used));
+        format!("{problem}{}", ending(excerpt.as_ref()))
     } else if is_pipe_pod(package, template) {
-        pipe_pod_failure(package, template, text)?
+        match single_object(template, text, "Pod", "name") {
+            Ok(Some(pod)) => pipe_pod_failure(package, template, &pod)?,
+            Ok(None) => PipePodProblem::NotOnePod.to_string(),
+            Err(error) => object_failure(error),
+        }
     } else if package.manifest.namespace_manifest.as_deref() == Some(template) {
         match single_object(template, text, "Namespace", "name") {
             Ok(Some(_)) => return None,
             Ok(None) => "must render to exactly one Namespace".to_owned(),
-            Err(error) => object_failure(&error),
+            Err(error) => object_failure(error),
         }
     } else {
-        object_failure(&objects(template, text).err()?)
+        object_failure(objects(template, text).err()?)
     };
     let location = Location::file(format!("templates/{template}"));
     Some(Diagnostic::error(RENDERS.name, failure).at(location))
 }
 
 /// What is wrong with a pod, for the first task that runs it and finds something wrong.
-fn pipe_pod_failure(package: &Package, template: &str, text: &str) -> Option<String> {
-    let pod = match single_object(template, text, "Pod", "name") {
-        Ok(Some(pod)) => pod,
-        Ok(None) => return Some(PipePodProblem::NotOnePod.to_string()),
-        Err(error) => return Some(object_failure(&error)),
-    };
+fn pipe_pod_failure(package: &Package, template: &str, pod: &Value) -> Option<String> {
     let mut tasks = package.definition.tasks.iter().enumerate();
     tasks.find_map(|(index, task)| {
         let TaskSpec::Pipe { pod: name, pipe } = &task.spec else {
@@ -484,7 +490,7 @@ fn pipe_pod_failure(package: &Package, template: &str, text: &str) -> Option<Str
         if !package.knows_task_spec(index) {
             return None;
         }
-        let problem = (name == template).then(|| pipe_pod::check(&pod, pipe).err())??;
+        let problem = (name == template).then(|| pipe_pod::check(pod, pipe).err())??;
         Some(format!("task {:?}: {problem}", task.name))
     })
 }

@@ -10,6 +10,7 @@
 
 mod corpus;
 mod drafts;
+mod excerpts;
 mod go_cases;
 mod handlebars;
 mod hostile;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::PostParams;
 use kube::{Api, ResourceExt};
-use kudo_package::{Package, yaml};
-use kudo_template::{Limits, RenderTaskError, Renderer, Values};
+use kudo_package::Package;
+use kudo_template::{Limits, Renderer, Values, render_namespace};
 use serde_json::Value;
 
 use crate::cluster::{FIELD_MANAGER, Session};
@@ -86,13 +86,9 @@ fn rendered_namespace(
         params: values.clone(),
         ..Values::default()
     };
-    let rendered = Renderer::new(Limits::default())
-        .render(template, text, &values)
-        .map_err(RenderTaskError::from)?;
-    let value = yaml::parse(&rendered).map_err(|error| problem(format!("is not YAML: {error}")))?;
-    if value.get("kind").is_some_and(|kind| kind != "Namespace") {
-        return Err(problem("is not of kind Namespace".to_owned()));
-    }
+    let renderer = Renderer::new(Limits::default());
+    let value = render_namespace(&renderer, template, text, &values, &session.namespace)?
+        .ok_or_else(|| problem("must render to exactly one Namespace".to_owned()))?;
     serde_json::from_value(value).map_err(|error| problem(format!("is not a namespace: {error}")))
 }
 
