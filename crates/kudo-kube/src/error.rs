@@ -5,6 +5,7 @@
 //! of this project prints [`message`] instead and never the error itself.
 
 use kube::Error;
+use kube::client::AuthError;
 use kube::core::Status;
 
 /// What a failed request means.
@@ -147,8 +148,28 @@ pub fn message(error: &Error) -> String {
         Error::ReadEvents(source) => {
             format!("the connection to the cluster broke: {}", innermost(source))
         }
-        Error::Auth(source) => format!("no credential for the cluster: {}", innermost(source)),
+        Error::Auth(source) => format!("no credential for the cluster: {}", no_credential(source)),
         Error::SerdeError(source) => format!("the server's answer is not understood: {source}"),
+        other => innermost(other),
+    }
+}
+
+/// Why there is no credential. What a plugin printed on standard output may be one, and is not shown.
+fn no_credential(error: &AuthError) -> String {
+    match error {
+        AuthError::AuthExecStart(source) => format!("the plugin cannot be run: {source}"),
+        AuthError::AuthExecRun { out, .. } => {
+            let said = String::from_utf8_lossy(&out.stderr);
+            let ended = format!("the plugin ended with {}", out.status);
+            match said.trim() {
+                "" => ended,
+                said => format!("{ended}: {said}"),
+            }
+        }
+        AuthError::AuthExecParse(_) => "what the plugin printed is no ExecCredential".to_owned(),
+        AuthError::ExecPluginFailed => {
+            "the plugin printed an ExecCredential without a status".to_owned()
+        }
         other => innermost(other),
     }
 }

@@ -1,7 +1,7 @@
 //! The stage `pods`: end-to-end tests on real pods.
 //!
 //! They run on the cluster that `KUDO_E2E_KUBECONFIG` names. Without it, the test bed beside the workspace is
-//! brought up with a manager from this build and taken down again; where there is none, or it cannot
+//! brought up with the release build of the manager and taken down again; where there is none, or it cannot
 //! be brought up on this machine, that is said aloud.
 
 use std::env;
@@ -16,7 +16,7 @@ use kudo_simcluster::control_plane::{cache_folder, project_cache};
 use crate::control_plane::{self, BuildError};
 use crate::output;
 use crate::process::{self, ProcessError};
-use crate::workspace::{build_for_tests, cargo, root, target_folder};
+use crate::workspace::{build_for_tests, cargo, release_binaries, root, target_folder};
 
 /// The cluster to test on.
 const KUBECONFIG: &str = "KUDO_E2E_KUBECONFIG";
@@ -71,7 +71,7 @@ pub(super) fn run() -> Result<(), PodsError> {
             return Ok(());
         }
     };
-    bed.load_manager(&build_for_tests()?.join("kudo-manager"))?;
+    bed.load_manager(&release_binaries()?.kudo_manager)?;
     bed.load_older_mariadb()?;
     tests(&[
         (KUBECONFIG, &bed.kubeconfig),

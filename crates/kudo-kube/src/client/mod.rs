@@ -83,8 +83,18 @@ pub fn standalone_kubeconfig(options: &ConnectOptions) -> Result<serde_json::Val
 
 /// A metered client for a configuration made by hand.
 pub fn client_for(config: Config, meter: &Meter) -> Result<Client, ConnectError> {
-    let builder = ClientBuilder::try_from(config).map_err(|source| ConnectError::Client {
-        message: crate::error::message(&source),
+    let plugin = config.auth_info.exec.as_ref();
+    let plugin = plugin.and_then(|exec| exec.command.clone());
+    let builder = ClientBuilder::try_from(config).map_err(|source| {
+        let message = crate::error::message(&source);
+        ConnectError::Client {
+            message: match (&source, plugin) {
+                (kube::Error::Auth(_), Some(plugin)) => {
+                    format!("credential plugin {plugin:?}: {message}")
+                }
+                _ => message,
+            },
+        }
     })?;
     Ok(builder.with_layer(&meter.layer()).build())
 }

@@ -168,6 +168,48 @@ async fn a_context_without_its_user_is_no_way_to_a_cluster() {
 }
 
 #[tokio::test]
+async fn a_plugin_that_gives_no_credential_is_named_and_not_quoted() {
+    let folder = TempDir::new().unwrap();
+    let path = file(&folder, "config", "a", &[("a", "ns-a")]);
+    let text = fs::read_to_string(&path).unwrap();
+    for (command, arguments, expected) in [
+        (
+            "no-such-plugin",
+            json!([]),
+            "credential plugin \"no-such-plugin\": no credential for the cluster: the plugin cannot be run: No such file",
+        ),
+        (
+            "sh",
+            json!(["-c", "echo token; echo log in first >&2; exit 3"]),
+            "credential plugin \"sh\": no credential for the cluster: the plugin ended with exit status: 3",
+        ),
+        (
+            "sh",
+            json!(["-c", "echo token"]),
+            "credential plugin \"sh\": no credential for the cluster: what the plugin printed is no ExecCredential",
+        ),
+    ] {
+        let exec = json!({ "exec": {
+            "apiVersion": "client.authentication.k8s.io/v1beta1", "command": command, "args": arguments,
+        }});
+        fs::write(
+            &path,
+            text.replace(r#""user":{}"#, &format!(r#""user":{exec}"#)),
+        )
+        .unwrap();
+        let options = ConnectOptions {
+            kubeconfig: Some(path.clone()),
+            ..ConnectOptions::default()
+        };
+        let Err(ConnectError::Client { message }) = connect(options, Meter::new()).await else {
+            panic!("{command} gives a credential");
+        };
+        assert!(message.starts_with(expected), "{message}");
+        assert!(!message.contains("token"), "{message}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_asked_for_wins_over_the_file() {
     let folder = TempDir::new().unwrap();
     let path = file(&folder, "config", "a", &[("a", "ns-a")]);

@@ -144,7 +144,7 @@ fn deployments() -> Vec<Case> {
                 Create(workload(
                     "Deployment",
                     "web",
-                    json!({ "replicas": 2, "revisionHistoryLimit": 1 }),
+                    json!({ "replicas": 2, "revisionHistoryLimit": 3 }),
                 )),
                 available("web", 2),
                 Patch("Deployment", "web", image("nginx:2")),
@@ -174,6 +174,14 @@ fn deployments() -> Vec<Case> {
                     json!("4"),
                 ),
                 updated("web", 2),
+                Compare,
+                // Which of several go first is no case: 1.20 looks at when they were made, newer servers at
+                // their revisions.
+                Patch(
+                    "Deployment",
+                    "web",
+                    json!({ "spec": { "revisionHistoryLimit": 0 } }),
+                ),
                 Compare,
             ],
         },
