@@ -28,11 +28,19 @@ impl Labels {
     /// Reads `a=b,c!=d,e in (f, g),!h,i,j>1`.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let bad = |problem: String| format!("unable to parse requirement: {problem}");
+        if text.trim().is_empty() {
+            return Ok(Self::default());
+        }
         let mut requirements = Vec::new();
-        for part in split(text) {
+        let parts = split(text);
+        for (index, part) in parts.iter().enumerate() {
             let part = part.trim();
             if part.is_empty() {
-                continue;
+                let found = if index + 1 < parts.len() { "," } else { "" };
+                return Err(match index {
+                    0 => format!("found '{found}', expected: !, identifier, or 'end of string'"),
+                    _ => format!("found '{found}', expected: identifier after ','"),
+                });
             }
             requirements.push(requirement(part).map_err(bad)?);
         }

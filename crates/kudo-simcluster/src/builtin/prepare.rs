@@ -111,6 +111,7 @@ pub(super) fn keep_status(old: &Value, new: &mut Value) {
 fn service(old: &Value, new: &mut Value) {
     let kind = |service: &Value| service["spec"]["type"].as_str().unwrap_or("").to_owned();
     let (before, after) = (kind(old), kind(new));
+    drop_what_the_type_lacks(old, new);
     if before == "ExternalName" || after == "ExternalName" {
         return;
     }
@@ -141,6 +142,50 @@ fn service(old: &Value, new: &mut Value) {
             && !kept.is_null()
         {
             port["nodePort"] = kept;
+        }
+    }
+}
+
+/// Takes away what a service of the new type cannot have, where it is what the server itself once
+/// assigned or what was there before: only the type was changed.
+fn drop_what_the_type_lacks(old: &Value, new: &mut Value) {
+    let on_nodes = |service: &Value| {
+        matches!(
+            service["spec"]["type"].as_str(),
+            Some("NodePort" | "LoadBalancer")
+        )
+    };
+    let ports = |service: &Value| -> Vec<Value> {
+        let ports = service["spec"]["ports"].as_array().into_iter().flatten();
+        ports.map(|port| port["nodePort"].clone()).collect()
+    };
+    let has_address = |service: &Value| service["spec"]["type"] != "ExternalName";
+    let (left_nodes, left_addresses) = (
+        on_nodes(old) && !on_nodes(new),
+        has_address(old) && !has_address(new),
+    );
+    let same_ports = ports(old) == ports(new);
+    let same = |field: &str| old["spec"][field] == new["spec"][field];
+    let mut dropped: Vec<&str> = Vec::new();
+    if left_nodes && same("externalTrafficPolicy") {
+        dropped.push("externalTrafficPolicy");
+    }
+    if left_nodes && same("healthCheckNodePort") {
+        dropped.push("healthCheckNodePort");
+    }
+    if left_addresses && same("clusterIP") && same("clusterIPs") {
+        dropped.extend(["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"]);
+    }
+    let Some(spec) = new["spec"].as_object_mut() else {
+        return;
+    };
+    for field in dropped {
+        spec.remove(field);
+    }
+    if left_nodes && same_ports {
+        let ports = spec.get_mut("ports").and_then(Value::as_array_mut);
+        for port in ports.into_iter().flatten().filter_map(Value::as_object_mut) {
+            port.remove("nodePort");
         }
     }
 }

@@ -72,15 +72,9 @@ impl Call {
     ) -> Result<Response<Body>, Refusal> {
         let options = delete_options(self)?;
         let selection = self.selection(target)?;
-        let snapshot = self
-            .server
-            .store
-            .list(target.storage(), target.namespace(), None);
+        let (entries, metadata) = self.page(target, &selection)?;
         let mut gone = Vec::new();
-        for entry in snapshot.objects {
-            if !selection.fits(&entry) {
-                continue;
-            }
+        for entry in entries {
             let mut one = target.clone();
             one.path.name = entry.name.to_string();
             one.path.namespace = entry.namespace.to_string();
@@ -90,7 +84,6 @@ impl Call {
                 Err(refusal) => return Err(refusal),
             }
         }
-        let metadata = json!({ "resourceVersion": snapshot.version.to_string() });
         Ok(self.represent_list(target, &metadata, &gone))
     }
 

@@ -84,6 +84,16 @@ impl Call {
         self.included()?;
         self.timeout()?;
         self.check_list_version()?;
+        let (kept, metadata) = self.page(target, &selection)?;
+        Ok(self.represent_list(target, &metadata, &kept))
+    }
+
+    /// The objects of a list as far as `limit` and `continue` ask for, and the list's metadata.
+    pub(super) fn page(
+        &self,
+        target: &Target,
+        selection: &Selection,
+    ) -> Result<(Vec<Arc<Entry>>, Value), Refusal> {
         let limit = match self.query.get("limit") {
             Some(text) => text.parse().map_err(|_| {
                 Refusal::bad_request(format!(
@@ -117,7 +127,7 @@ impl Call {
                 metadata["remainingItemCount"] = left.into();
             }
         }
-        Ok(self.represent_list(target, &metadata, &kept))
+        Ok((kept, metadata))
     }
 
     /// Shows entries in the form that the request asks for.
