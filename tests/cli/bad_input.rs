@@ -1,5 +1,9 @@
 //! Bad input that needs no server to be refused: one message, a hint, the documented exit code.
 
+use std::collections::BTreeMap;
+
+use kudo_package::archive;
+
 use crate::environment::{Outcome, TestEnvironment};
 use crate::packages::{CONFIG, OPERATOR, PARAMS, SMALL};
 
@@ -152,6 +156,50 @@ fn not_an_archive() {
     let environment = TestEnvironment::new();
     environment.write("small.tgz", "this is no archive");
     insta::assert_snapshot!(environment.run(&["install", "small.tgz"]));
+}
+
+#[test]
+fn an_archive_that_is_not_whole() {
+    let environment = TestEnvironment::new();
+    let mut archive = Vec::new();
+    let files = BTreeMap::from([("operator.yaml".to_owned(), OPERATOR.as_bytes().to_vec())]);
+    archive::write(&files, &mut archive).unwrap();
+    let path = environment.write("small.tgz", "");
+    std::fs::write(&path, &archive[..archive.len() / 2]).unwrap();
+    insta::assert_snapshot!("cut_short", environment.run(&["install", "small.tgz"]));
+    std::fs::write(&path, [&archive, b"more".as_slice()].concat()).unwrap();
+    insta::assert_snapshot!("garbage", environment.run(&["install", "small.tgz"]));
+}
+
+/// A directory and an archive that hold the same are told the same about.
+#[test]
+fn no_operator_file_is_there() {
+    let some = BTreeMap::from([("params.yaml".to_owned(), PARAMS.as_bytes().to_vec())]);
+    for files in [BTreeMap::new(), some] {
+        let environment = TestEnvironment::new();
+        let mut archive = Vec::new();
+        archive::write(&files, &mut archive).unwrap();
+        let path = environment.write("small.tgz", "");
+        std::fs::write(&path, archive).unwrap();
+        std::fs::create_dir(environment.work().join("small")).unwrap();
+        for (name, content) in &files {
+            std::fs::write(environment.work().join("small").join(name), content).unwrap();
+        }
+        for command in [
+            ["package", "verify"],
+            ["package", "render"],
+            ["package", "rbac"],
+        ] {
+            let [group, command] = command;
+            let archive = environment.run(&[group, command, "./small.tgz"]);
+            let directory = environment.run(&[group, command, "./small"]);
+            let archive = archive.to_string().replace("small.tgz", "small");
+            assert_eq!(archive, directory.to_string(), "{command}");
+            assert!(archive.starts_with("exit code: 1\n"), "{archive}");
+            let missing = "operator.yaml: error: the file is missing";
+            assert!(archive.contains(missing), "{archive}");
+        }
+    }
 }
 
 #[test]

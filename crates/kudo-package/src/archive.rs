@@ -1,14 +1,17 @@
 //! Archives (`.tgz`): read from strangers without harm, written so that the same files always give
 //! the same bytes.
 
+mod gzip;
+
 use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::io::{self, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::rc::Rc;
 
-use flate2::read::MultiGzDecoder;
 use flate2::{Compression, GzBuilder};
 use tar::{Archive, Builder, Entry, EntryType, Header};
+
+use self::gzip::{Gunzip, Stop, stopped};
 
 /// Bounds on what an archive may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,18 +37,35 @@ impl Default for ArchiveLimits {
     }
 }
 
+/// Bytes read at once.
+const BUFFER: usize = 32 << 10;
 /// Unpacked bytes up to which the ratio is not looked at.
 const RATIO_FREE_BYTES: u64 = 1 << 20;
 
 /// Why an archive is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
-    /// Not gzip, or not tar inside, or damaged.
+    /// It could not be read from where it is.
     #[error("not a readable .tgz archive: {0}")]
     Unreadable(io::Error),
+    /// Something else than gzip.
+    #[error("not a readable .tgz archive: it is {}not a gzip file", but(*.found))]
+    NotGzip {
+        /// What it seems to be: `text`, `a zip file` and so on.
+        found: Option<&'static str>,
+    },
+    /// Gzip, with something else than tar in it.
+    #[error("not a readable .tgz archive: it is a gzip file, but holds no tar archive")]
+    NotTar,
     /// The archive ends too early.
     #[error("the archive is truncated")]
     Truncated,
+    /// Gzip or tar, but not as it was written.
+    #[error("the archive is damaged")]
+    Damaged,
+    /// Something else behind the end.
+    #[error("something that is no part of the archive follows its end")]
+    TrailingGarbage,
     /// A name that is an absolute path.
     #[error("{path:?} is an absolute path")]
     AbsolutePath {
@@ -110,33 +130,30 @@ pub enum ArchiveError {
     },
 }
 
+fn but(found: Option<&str>) -> String {
+    found.map(|found| format!("{found}, ")).unwrap_or_default()
+}
+
 /// Reads all files of an archive, by path relative to its root.
 pub fn read(
     reader: impl Read,
     limits: &ArchiveLimits,
 ) -> Result<BTreeMap<String, Vec<u8>>, ArchiveError> {
-    let breach = Rc::new(Cell::new(None));
+    let stop = Stop::default();
     let packed = Rc::new(Cell::new(0));
     let counted = Counted {
         inner: reader,
         bytes: Rc::clone(&packed),
     };
+    let buffered = BufReader::with_capacity(BUFFER, counted);
     let unpacked = Bounded {
-        inner: MultiGzDecoder::new(counted),
+        inner: Gunzip::new(buffered, Rc::clone(&stop)),
         packed,
         unpacked: 0,
         limits: *limits,
-        breach: Rc::clone(&breach),
+        stop: Rc::clone(&stop),
     };
-    read_tar(unpacked, limits).map_err(|error| match breach.take() {
-        Some(Breach::Total) => ArchiveError::TooLarge {
-            limit: limits.max_total_bytes,
-        },
-        Some(Breach::Ratio) => ArchiveError::RatioTooLarge {
-            limit: limits.max_ratio,
-        },
-        None => error,
-    })
+    read_tar(unpacked, limits).map_err(|error| stop.take().unwrap_or(error))
 }
 
 /// Writes an archive. The same files give the same bytes: sorted, no times, no owners.
@@ -164,8 +181,16 @@ fn read_tar(
 ) -> Result<BTreeMap<String, Vec<u8>>, ArchiveError> {
     let mut files = BTreeMap::new();
     let mut archive = Archive::new(unpacked);
-    for entry in archive.entries().map_err(unreadable)? {
-        let mut entry = entry.map_err(unreadable)?;
+    let mut begun = false;
+    for entry in archive.entries().map_err(|_| ArchiveError::NotTar)? {
+        let mut entry = entry.map_err(|error| {
+            if begun {
+                broken(&error)
+            } else {
+                ArchiveError::NotTar
+            }
+        })?;
+        begun = true;
         let kind = entry.header().entry_type();
         if matches!(kind, EntryType::XGlobalHeader) {
             continue;
@@ -193,7 +218,7 @@ fn read_tar(
         }
     }
     // Behind the last entry: makes sure that the archive is whole.
-    io::copy(&mut archive.into_inner(), &mut io::sink()).map_err(unreadable)?;
+    io::copy(&mut archive.into_inner(), &mut io::sink()).map_err(|error| broken(&error))?;
     Ok(files)
 }
 
@@ -210,7 +235,8 @@ fn read_file(
         });
     }
     let mut content = Vec::new();
-    entry.read_to_end(&mut content).map_err(unreadable)?;
+    let read = entry.read_to_end(&mut content);
+    read.map_err(|error| broken(&error))?;
     if content.len() as u64 != size {
         return Err(ArchiveError::Truncated);
     }
@@ -242,19 +268,13 @@ fn safe_path(name: &[u8]) -> Result<String, ArchiveError> {
     Ok(parts.join("/"))
 }
 
-fn unreadable(error: io::Error) -> ArchiveError {
+/// What is wrong with the tar layer.
+fn broken(error: &io::Error) -> ArchiveError {
     if error.kind() == io::ErrorKind::UnexpectedEof {
         ArchiveError::Truncated
     } else {
-        ArchiveError::Unreadable(error)
+        ArchiveError::Damaged
     }
-}
-
-/// A bound that was reached, told aside because the tar reader wraps errors.
-#[derive(Clone, Copy)]
-enum Breach {
-    Total,
-    Ratio,
 }
 
 struct Counted<R> {
@@ -275,7 +295,7 @@ struct Bounded<R> {
     packed: Rc<Cell<u64>>,
     unpacked: u64,
     limits: ArchiveLimits,
-    breach: Rc<Cell<Option<Breach>>>,
+    stop: Stop,
 }
 
 impl<R: Read> Read for Bounded<R> {
@@ -283,17 +303,14 @@ impl<R: Read> Read for Bounded<R> {
         let count = self.inner.read(buffer)?;
         self.unpacked += count as u64;
         let allowed = self.packed.get().saturating_mul(self.limits.max_ratio);
-        let breach = if self.unpacked > self.limits.max_total_bytes {
-            Breach::Total
-        } else if self.unpacked > RATIO_FREE_BYTES && self.unpacked > allowed {
-            Breach::Ratio
-        } else {
-            return Ok(count);
-        };
-        self.breach.set(Some(breach));
-        Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            "a bound of the archive was reached",
-        ))
+        if self.unpacked > self.limits.max_total_bytes {
+            let limit = self.limits.max_total_bytes;
+            return stopped(&self.stop, ArchiveError::TooLarge { limit });
+        }
+        if self.unpacked > RATIO_FREE_BYTES && self.unpacked > allowed {
+            let limit = self.limits.max_ratio;
+            return stopped(&self.stop, ArchiveError::RatioTooLarge { limit });
+        }
+        Ok(count)
     }
 }

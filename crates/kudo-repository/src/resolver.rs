@@ -288,7 +288,8 @@ fn in_archive(
         folder.to_owned()
     };
     let own = files_under(files, &root);
-    let package = if own.is_empty() {
+    // The archive itself is there, whatever it holds.
+    let package = if own.is_empty() && !folder.is_empty() {
         Err(PackageErrors::NotFound {
             path: PathBuf::from(&origin),
         })

@@ -7,6 +7,7 @@ use kudo_kube::ConnectError;
 use kudo_kube::error::Cause;
 use kudo_kuttl::SuiteError;
 use kudo_package::PackageErrors;
+use kudo_package::archive::ArchiveError;
 use kudo_package::parameter::ParameterError;
 use kudo_package::suggest;
 use kudo_simcluster::cluster::StateError;
@@ -142,9 +143,18 @@ pub(super) fn package(path: &Path, error: &PackageErrors) -> (ExitStatus, Vec<St
             ),
         ),
         PackageErrors::Unreadable { .. } => (ExitStatus::Failed, vec![]),
+        PackageErrors::Archive(
+            ArchiveError::Truncated | ArchiveError::Damaged | ArchiveError::TrailingGarbage,
+        ) => (
+            ExitStatus::Failed,
+            hint("it is not as it was made: get it again, or make it again from its package"),
+        ),
         PackageErrors::Archive(_) => (
             ExitStatus::Failed,
-            hint("a package archive is a gzipped tar file of plain files and folders"),
+            hint(
+                "a package archive is a gzipped tar file of plain files and folders, as \
+                 kubectl kudo package create makes it",
+            ),
         ),
         PackageErrors::Invalid(_) => (ExitStatus::Failed, hint(verify_command(path))),
     }

@@ -201,6 +201,97 @@ fn bounds_the_ratio() {
 }
 
 #[test]
+fn says_what_is_no_archive() {
+    let whole = tgz(&[entry(b"a", EntryType::Regular, &[b'x'; 900]), file("b")]);
+    let with = |rest: &[u8]| [whole.as_slice(), rest].concat();
+    let tar = [file("a"), vec![0; 1024]].concat();
+    let mut bad_header = file("b");
+    bad_header[0] ^= 1;
+    let mut bad_data = whole.clone();
+    let end = bad_data.len();
+    bad_data[end - 6] ^= 0xFF;
+    let not_gzip = "not a readable .tgz archive: it is not a gzip file";
+    let not_tar = "not a readable .tgz archive: it is a gzip file, but holds no tar archive";
+    let garbage = "something that is no part of the archive follows its end";
+    let table = [
+        (
+            b"text".to_vec(),
+            "not a readable .tgz archive: it is text, not a gzip file",
+        ),
+        (
+            "é".repeat(40_000).into_bytes(),
+            "not a readable .tgz archive: it is text, not a gzip file",
+        ),
+        (
+            b"PK\x03\x04\x14\x00\x00".to_vec(),
+            "not a readable .tgz archive: it is a zip file, not a gzip file",
+        ),
+        (
+            entry(b"a", EntryType::new(b'0'), b"x")
+                .into_iter()
+                .chain([0; 1024])
+                .collect(),
+            "not a readable .tgz archive: it is a tar file that is not compressed, not a gzip file",
+        ),
+        (vec![0; 100], not_gzip),
+        (b"\xFF\xFE\xFD".to_vec(), not_gzip),
+        (b"\x1F\x9D\x90 compressed otherwise".to_vec(), not_gzip),
+        (gzip(b"x"), not_tar),
+        (gzip(&[b'x'; 5000]), not_tar),
+        (gzip(&tgz(&[file("a")])), not_tar),
+        (Vec::new(), "the archive is truncated"),
+        (whole[..20].to_vec(), "the archive is truncated"),
+        (
+            whole[..whole.len() - 1].to_vec(),
+            "the archive is truncated",
+        ),
+        (with(&whole[..5]), "the archive is truncated"),
+        (with(b"x"), garbage),
+        (with(b"some text that is longer than a header"), garbage),
+        (with(&[0; 512]), garbage),
+        (with(b"\x1F\x00 nothing of ours"), garbage),
+        (bad_data, "the archive is damaged"),
+        (tgz(&[file("a"), bad_header]), "the archive is damaged"),
+    ];
+    for (archive, expected) in table {
+        let start = &archive[..archive.len().min(20)];
+        assert_eq!(refused(&archive), expected, "{start:?}");
+    }
+    // Members in a row are one archive.
+    let (first, second) = tar.split_at(600);
+    let members = [gzip(first), gzip(second)].concat();
+    assert_eq!(
+        read(members.as_slice(), &SMALL).unwrap(),
+        files(&[("a", "x")])
+    );
+}
+
+/// Gives a few bytes at a time, then fails.
+struct Failing(Vec<u8>);
+
+impl std::io::Read for Failing {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.0.len().min(buffer.len()).min(7);
+        if count == 0 {
+            return Err(std::io::Error::other("the disk is gone"));
+        }
+        buffer[..count].copy_from_slice(&self.0[..count]);
+        self.0.drain(..count);
+        Ok(count)
+    }
+}
+
+#[test]
+fn says_why_it_could_not_be_read() {
+    let whole = tgz(&[file("a")]);
+    for length in [0, 1, 30, whole.len()] {
+        let error = read(Failing(whole[..length].to_vec()), &SMALL).unwrap_err();
+        let expected = "not a readable .tgz archive: the disk is gone";
+        assert_eq!(error.to_string(), expected, "{length}");
+    }
+}
+
+#[test]
 fn refuses_what_is_cut_short_or_damaged() {
     let archive = tgz(&[entry(b"a", EntryType::Regular, &[b'x'; 900]), file("b")]);
     for length in 0..archive.len() {
