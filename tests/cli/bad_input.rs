@@ -171,6 +171,25 @@ fn an_archive_that_is_not_whole() {
     insta::assert_snapshot!("garbage", environment.run(&["install", "small.tgz"]));
 }
 
+#[test]
+fn a_child_is_given_what_it_does_not_take() {
+    let environment = TestEnvironment::new();
+    environment.package("small", SMALL);
+    let task =
+        "- name: kid\n  kind: KudoOperator\n  spec: {package: ../small, parameterFile: kid.yaml}\n";
+    let operator = OPERATOR
+        .replace("name: small", "name: parent")
+        .replace("tasks:\n- name", &format!("tasks:\n{task}- name"))
+        .replace("tasks: [config]", "tasks: [config, kid]");
+    environment.package("parent", SMALL);
+    environment.write("parent/operator.yaml", &operator);
+    environment.write(
+        "parent/templates/kid.yaml",
+        "SECRET: x\nCUONT: 3\nCOUNT: {{ .Params.GREETING }}\n",
+    );
+    insta::assert_snapshot!(environment.run(&["package", "verify", "parent"]));
+}
+
 /// A directory and an archive that hold the same are told the same about.
 #[test]
 fn no_operator_file_is_there() {

@@ -12,6 +12,7 @@ use kudo_api::dependencies::Cycle;
 use kudo_package::package::operator_address;
 use kudo_package::{Diagnostic, Location, OperatorDefinition, Package, PackageErrors, TaskSpec};
 use kudo_repository::{Base, Request, ResolveError, Resolved, Resolver};
+use kudo_template::verify::{verify_child, verify_package};
 
 use crate::definitions::{Definitions, InCluster, definition_of};
 use crate::error::Error;
@@ -305,12 +306,16 @@ impl Check<'_> {
             };
             let found = self.resolver.resolve(&request, &parent.base);
             match found.and_then(|child| child.must_fit(&request).map(|()| child)) {
-                Ok(child) => self.child(&child, &format!("{prefix}{package}/"), place),
+                Ok(child) => {
+                    let given = verify_child(&parent.package, index, &child.package.definition);
+                    self.add(prefix, given);
+                    self.child(&child, &format!("{prefix}{package}/"), place);
+                }
                 Err(ResolveError::Package {
                     source: PackageErrors::Invalid(draft),
                     ..
                 }) => {
-                    let found = kudo_template::verify::verify_package(draft.package());
+                    let found = verify_package(draft.package());
                     self.add(&format!("{prefix}{package}/"), found);
                 }
                 Err(error) => {
@@ -332,7 +337,7 @@ impl Check<'_> {
             let error = Diagnostic::error(DEPENDENCY, text).at(place);
             self.diagnostics.push(error);
         } else if self.seen.insert(name) {
-            let found = kudo_template::verify::verify_package(&child.package);
+            let found = verify_package(&child.package);
             self.add(prefix, found);
             self.visit(child, prefix);
         }

@@ -1,5 +1,9 @@
 //! Verification rules that need the template engine.
 
+mod children;
+
+pub use self::children::verify_child;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};

@@ -8,6 +8,7 @@
     reason = "a test fails by panicking, tells on the terminal what it skips, and holds its table"
 )]
 
+mod children;
 mod corpus;
 mod drafts;
 mod excerpts;
