@@ -107,20 +107,18 @@ pub(super) fn keep_status(old: &Value, new: &mut Value) {
     }
 }
 
+/// What a service's addresses are kept in.
+const ADDRESSES: [&str; 4] = ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"];
+
 /// A service keeps its addresses and ports where it has any of its own still.
 fn service(old: &Value, new: &mut Value) {
     let kind = |service: &Value| service["spec"]["type"].as_str().unwrap_or("").to_owned();
     let (before, after) = (kind(old), kind(new));
-    drop_what_the_type_lacks(old, new);
+    drop_what_the_type_lacks(old, new, &before, &after);
     if before == "ExternalName" || after == "ExternalName" {
         return;
     }
-    keep(
-        old,
-        new,
-        &["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"],
-    );
-    let on_nodes = |kind: &str| kind == "NodePort" || kind == "LoadBalancer";
+    keep(old, new, &ADDRESSES);
     if !on_nodes(&before) || !on_nodes(&after) {
         return;
     }
@@ -148,46 +146,42 @@ fn service(old: &Value, new: &mut Value) {
 
 /// Takes away what a service of the new type cannot have, where it is what the server itself once
 /// assigned or what was there before: only the type was changed.
-fn drop_what_the_type_lacks(old: &Value, new: &mut Value) {
-    let on_nodes = |service: &Value| {
-        matches!(
-            service["spec"]["type"].as_str(),
-            Some("NodePort" | "LoadBalancer")
-        )
-    };
-    let ports = |service: &Value| -> Vec<Value> {
-        let ports = service["spec"]["ports"].as_array().into_iter().flatten();
-        ports.map(|port| port["nodePort"].clone()).collect()
-    };
-    let has_address = |service: &Value| service["spec"]["type"] != "ExternalName";
-    let (left_nodes, left_addresses) = (
-        on_nodes(old) && !on_nodes(new),
-        has_address(old) && !has_address(new),
-    );
-    let same_ports = ports(old) == ports(new);
+fn drop_what_the_type_lacks(old: &Value, new: &mut Value, before: &str, after: &str) {
     let same = |field: &str| old["spec"][field] == new["spec"][field];
+    let leaves_nodes = on_nodes(before) && !on_nodes(after);
     let mut dropped: Vec<&str> = Vec::new();
-    if left_nodes && same("externalTrafficPolicy") {
-        dropped.push("externalTrafficPolicy");
+    if leaves_nodes {
+        let fields = ["externalTrafficPolicy", "healthCheckNodePort"];
+        dropped.extend(fields.into_iter().filter(|field| same(field)));
     }
-    if left_nodes && same("healthCheckNodePort") {
-        dropped.push("healthCheckNodePort");
+    let leaves_addresses = before != "ExternalName" && after == "ExternalName";
+    if leaves_addresses && same("clusterIP") && same("clusterIPs") {
+        dropped.extend(ADDRESSES);
     }
-    if left_addresses && same("clusterIP") && same("clusterIPs") {
-        dropped.extend(["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"]);
-    }
-    let Some(spec) = new["spec"].as_object_mut() else {
+    let ports_dropped = leaves_nodes && node_ports(old) == node_ports(new);
+    let Some(spec) = new.get_mut("spec").and_then(Value::as_object_mut) else {
         return;
     };
     for field in dropped {
         spec.remove(field);
     }
-    if left_nodes && same_ports {
+    if ports_dropped {
         let ports = spec.get_mut("ports").and_then(Value::as_array_mut);
         for port in ports.into_iter().flatten().filter_map(Value::as_object_mut) {
             port.remove("nodePort");
         }
     }
+}
+
+/// Whether a service of this type has ports on the nodes.
+fn on_nodes(kind: &str) -> bool {
+    kind == "NodePort" || kind == "LoadBalancer"
+}
+
+/// The node port of each of a service's ports.
+fn node_ports(service: &Value) -> Vec<&Value> {
+    let ports = service["spec"]["ports"].as_array().into_iter().flatten();
+    ports.map(|port| &port["nodePort"]).collect()
 }
 
 /// Fields of the spec that were assigned once, where the new object leaves them open.
