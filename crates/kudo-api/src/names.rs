@@ -97,6 +97,22 @@ pub fn check_namespace_name(name: &str) -> Result<(), NameError> {
     }
 }
 
+/// Reads the name of a namespace as a flag gives it: trimmed, and checked unless it is empty, which means none.
+///
+/// ```
+/// use kudo_api::names::{NameError, read_namespace_name};
+/// assert_eq!(read_namespace_name(" queues").as_deref(), Ok("queues"));
+/// assert_eq!(read_namespace_name("").as_deref(), Ok(""));
+/// assert_eq!(read_namespace_name("a.b"), Err(NameError::Namespace));
+/// ```
+pub fn read_namespace_name(text: &str) -> Result<String, NameError> {
+    let name = text.trim();
+    if !name.is_empty() {
+        check_namespace_name(name)?;
+    }
+    Ok(name.to_owned())
+}
+
 /// Checks the name of an instance: a subdomain of RFC 1123, and short enough for the value of the label
 /// [`INSTANCE_LABEL`] that all its objects get.
 ///

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
-use kudo_api::names::{NameError, check_namespace_name};
+use kudo_api::names::read_namespace_name;
 
 use crate::Rules;
 use crate::cluster::Session;
@@ -77,7 +77,7 @@ pub(crate) struct Global {
     pub(crate) context: Option<String>,
 
     /// Namespace; otherwise that of the context, or `default`
-    #[arg(short, long, global = true, value_name = "NAMESPACE", value_parser = namespace_name)]
+    #[arg(short, long, global = true, value_name = "NAMESPACE", value_parser = read_namespace_name)]
     pub(crate) namespace: Option<String>,
 
     /// How long to wait for one answer of the server, as in `30` or `30s`; 0 waits for ever
@@ -320,15 +320,6 @@ impl WaitArgs {
     pub(crate) fn limit(self) -> Option<Duration> {
         (!self.wait_time.is_zero()).then_some(self.wait_time)
     }
-}
-
-/// Reads the name of a namespace, or none.
-pub(crate) fn namespace_name(text: &str) -> Result<String, NameError> {
-    let name = text.trim();
-    if !name.is_empty() {
-        check_namespace_name(name)?;
-    }
-    Ok(name.to_owned())
 }
 
 /// Reads a duration: plain seconds, or numbers with the units `ms`, `s`, `m` and `h`.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser};
-use kudo_api::names::{NameError, check_namespace_name};
+use kudo_api::names::read_namespace_name;
 use kudo_template::pipe_pod::WAITER_IMAGE;
 
 use crate::election::{Timing, TimingError};
@@ -32,7 +32,7 @@ pub(super) struct Arguments {
         env = "KUDO_NAMESPACES",
         value_delimiter = ',',
         value_name = "NAMESPACE",
-        value_parser = namespace_name
+        value_parser = read_namespace_name
     )]
     namespaces: Vec<String>,
     /// How many requests to the API server may be under way at a time
@@ -221,15 +221,6 @@ fn address(text: &str) -> Result<Address, String> {
     let parsed = full.as_deref().unwrap_or(text).parse();
     let hint = |_| "must be an address and a port, such as 127.0.0.1:8080".to_owned();
     parsed.map(|address| Address(Some(address))).map_err(hint)
-}
-
-/// Reads the name of a namespace, or none.
-fn namespace_name(text: &str) -> Result<String, NameError> {
-    let name = text.trim();
-    if !name.is_empty() {
-        check_namespace_name(name)?;
-    }
-    Ok(name.to_owned())
 }
 
 fn url(text: &str) -> Result<WebhookUrl, String> {

@@ -13,8 +13,9 @@ mod webhook;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use kudo_api::names::read_namespace_name;
 
-use crate::arguments::{Format, Global, duration, namespace_name};
+use crate::arguments::{Format, Global, duration};
 use crate::cluster::Session;
 use crate::commands::block_on;
 use crate::error::Error;
@@ -110,7 +111,7 @@ pub(crate) struct InitArgs {
 
     /// Namespaces that the manager looks after, separated by commas; it may act in them alone,
     /// by a Role in each. Without it, all
-    #[arg(long, value_name = "NAMESPACE", value_delimiter = ',', value_parser = namespace_name)]
+    #[arg(long, value_name = "NAMESPACE", value_delimiter = ',', value_parser = read_namespace_name)]
     namespaces: Vec<String>,
 
     /// Who makes the certificate of the admission webhook, or `none` for no webhook

@@ -117,7 +117,12 @@ pub(super) fn run(command: &ListCommand, global: &Global, output: &Output) -> Re
         }
     };
     let format = output.format(name, &[Format::Table, Format::Yaml, Format::Json])?;
-    let package = source::load_local(&package, choice, global)?.package;
+    let mut package = source::load_local(&package, choice, global)?.package;
+    if let ListCommand::Parameters(arguments) = command {
+        let all = &mut package.definition.parameters;
+        all.retain(|parameter| !arguments.required || parameter.needs_value());
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+    }
     let definition = &package.definition;
     if let Some(structured) = Structured::from_format(format) {
         let spec = convert::operator_version(&package, "").spec;
@@ -134,31 +139,20 @@ pub(super) fn run(command: &ListCommand, global: &Global, output: &Output) -> Re
 /// What is listed, as the operator version in a cluster has it.
 fn structured_list(command: &ListCommand, spec: OperatorVersionSpec) -> Value {
     match command {
-        ListCommand::Parameters(arguments) => {
-            let mut all = spec.parameters;
-            all.sort_by(|a, b| a.name.cmp(&b.name));
-            if arguments.required {
-                all.retain(|parameter| {
-                    parameter.required == Some(true) && parameter.default.is_none()
-                });
-            }
-            if arguments.names {
-                let names: Vec<String> = all.into_iter().map(|parameter| parameter.name).collect();
-                return json!(names);
-            }
-            json!(all)
+        ListCommand::Parameters(ParametersArgs { names: true, .. }) => {
+            let names = spec.parameters.into_iter().map(|parameter| parameter.name);
+            json!(names.collect::<Vec<String>>())
         }
+        ListCommand::Parameters(_) => json!(spec.parameters),
         ListCommand::Plans(_) => json!(spec.plans),
         ListCommand::Tasks(_) => json!(spec.tasks),
     }
 }
 
 fn parameters(definition: &OperatorDefinition, arguments: &ParametersArgs) -> String {
-    let mut all: Vec<&Parameter> = definition.parameters.iter().collect();
-    all.sort_by_key(|parameter| &parameter.name);
-    let name = |parameter: &&Parameter| vec![parameter.name.clone()];
+    let all = &definition.parameters;
+    let name = |parameter: &Parameter| vec![parameter.name.clone()];
     if arguments.required {
-        all.retain(|parameter| parameter.needs_value());
         return table(&["Name"], all.iter().map(name))
             .unwrap_or_else(|| "no required parameters without default values found".to_owned());
     }
@@ -178,7 +172,7 @@ fn parameters(definition: &OperatorDefinition, arguments: &ParametersArgs) -> St
         )
     } else {
         let headings = ["Name", "Default", "Required", "Immutable"];
-        table(&headings, all.iter().map(|parameter| columns(parameter)))
+        table(&headings, all.iter().map(columns))
     };
     listed.unwrap_or_else(|| "no parameters found".to_owned())
 }
