@@ -1,5 +1,6 @@
 //! The cluster, with KUDO installed into it, and a namespace for each test.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::fmt::Debug;
 use std::future::Future;
@@ -12,8 +13,9 @@ use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::api::{AttachParams, DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::core::DynamicObject;
+use kube::discovery::{ApiGroup, Discovery, Scope, verbs};
 use kube::{Api, Client, Config, ResourceExt};
-use kudo_api::Instance;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::io::AsyncReadExt;
@@ -191,6 +193,31 @@ impl Bed {
         listed.items.iter().map(ResourceExt::name_any).collect()
     }
 
+    /// All there is in the namespace, as `Kind/name`, but for what Kubernetes puts into every one and
+    /// what is no object of anybody's: events, and the addresses of services.
+    pub(crate) async fn everything(&self) -> Vec<String> {
+        let discovery = Discovery::new(self.client.clone()).run().await.unwrap();
+        let kinds = discovery.groups().flat_map(ApiGroup::recommended_resources);
+        let mut found = BTreeSet::new();
+        for (kind, capabilities) in kinds {
+            let ours = capabilities.scope == Scope::Namespaced
+                && capabilities.supports_operation(verbs::LIST);
+            if !ours || ["Event", "Endpoints", "EndpointSlice"].contains(&&*kind.kind) {
+                continue;
+            }
+            let api: Api<DynamicObject> =
+                Api::namespaced_with(self.client.clone(), &self.namespace, &kind);
+            let listed = api.list_metadata(&ListParams::default()).await.unwrap();
+            let names = listed.items.iter().map(ResourceExt::name_any);
+            found.extend(names.map(|name| format!("{}/{name}", kind.kind)));
+        }
+        let everywhere = |name: &String| {
+            name.starts_with("Secret/default-token-")
+                || ["ConfigMap/kube-root-ca.crt", "ServiceAccount/default"].contains(&&**name)
+        };
+        found.into_iter().filter(|name| !everywhere(name)).collect()
+    }
+
     /// Applies an object.
     pub(crate) async fn apply<K>(&self, object: Value)
     where
@@ -241,10 +268,6 @@ impl Bed {
             Some(status) if status == "Success" => Ok(out),
             status => Err(format!("{status:?}: {out}")),
         }
-    }
-
-    pub(crate) async fn instance(&self, name: &str) -> Instance {
-        self.api::<Instance>().get(name).await.unwrap()
     }
 }
 

@@ -3,6 +3,7 @@
 use std::env;
 
 use k8s_openapi::api::core::v1::Pod;
+use kudo_api::Instance;
 use kudo_api::instance::PlanStatus;
 use serde_json::{Value, json};
 
@@ -15,13 +16,10 @@ const PACKAGE: &str = "operators/galera";
 pub(crate) const CONFIG: &str = "CONFIG={innodb_buffer_pool_size: 64M, max_connections: 100}";
 /// Data is copied without the ten seconds that `mariabackup` waits on each join.
 pub(crate) const FAST: [&str; 2] = ["-p", "SST_METHOD=rsync"];
-/// Image and versions of `MariaDB`, for clusters that have other ones; the next version may be the
-/// same program under another tag.
+/// Image and versions of `MariaDB`, for clusters that have other ones; the next version is newer.
 const IMAGE: &str = "KUDO_E2E_MARIADB_IMAGE";
 const VERSION: &str = "KUDO_E2E_MARIADB_VERSION";
 const NEXT_VERSION: &str = "KUDO_E2E_MARIADB_NEXT_VERSION";
-/// A version that is older than the one to begin with; without one, that test is left out.
-const OLDER_VERSION: &str = "KUDO_E2E_MARIADB_OLDER_VERSION";
 
 fn setting(variable: &str, default: &str) -> String {
     env::var(variable).unwrap_or_else(|_| default.to_owned())
@@ -34,10 +32,6 @@ pub(crate) fn image() -> String {
 
 pub(crate) fn version() -> String {
     setting(VERSION, "10.11")
-}
-
-pub(crate) fn older_version() -> Option<String> {
-    env::var(OLDER_VERSION).ok()
 }
 
 pub(crate) fn next_version() -> String {
@@ -133,8 +127,10 @@ impl Bed {
     }
 
     async fn plan_of(&self, name: &str, plan: &str) -> PlanStatus {
-        let status = self.instance(name).await.status.unwrap_or_default();
-        status.plan_status.get(plan).cloned().unwrap_or_default()
+        let instance = self.api::<Instance>().get_opt(name).await.unwrap();
+        let status = instance.and_then(|instance| instance.status);
+        let mut plans = status.unwrap_or_default().plan_status;
+        plans.remove(plan).unwrap_or_default()
     }
 
     /// Waits until a step of a plan says something.
@@ -147,23 +143,6 @@ impl Bed {
         .await;
     }
 
-    /// Waits until a plan has begun one of its steps.
-    pub(crate) async fn until_step(&self, plan: &str, step: &str) {
-        eventually(&format!("{plan} is at {step}"), || async {
-            let phases = self.plan(plan).await.phases;
-            let steps = phases.iter().flat_map(|phase| &phase.steps);
-            steps
-                .filter(|found| found.name == step)
-                .any(|found| found.status != "PENDING" && found.status != "NEVER_RUN")
-        })
-        .await;
-    }
-
-    /// Waits until a plan is complete.
-    pub(crate) async fn until_complete(&self, plan: &str) {
-        self.until_complete_as(NAME, plan).await;
-    }
-
     /// Waits until a plan of an instance is complete.
     pub(crate) async fn until_complete_as(&self, name: &str, plan: &str) {
         eventually(&format!("{plan} of {name} is complete"), || async {
@@ -172,5 +151,63 @@ impl Bed {
             status.status == "COMPLETE"
         })
         .await;
+    }
+}
+
+/// A plan's execution that is about to begin.
+pub(crate) struct Execution<'a> {
+    bed: &'a Bed,
+    plan: String,
+    /// Uid of the execution before it.
+    former: String,
+}
+
+impl Bed {
+    /// The next execution of a plan; to be asked for before the plan is.
+    pub(crate) async fn next(&self, plan: &str) -> Execution<'_> {
+        Execution {
+            bed: self,
+            plan: plan.to_owned(),
+            former: self.plan(plan).await.uid,
+        }
+    }
+}
+
+impl Execution<'_> {
+    async fn status(&self) -> PlanStatus {
+        let status = self.bed.plan(&self.plan).await;
+        assert_ne!(status.status, "FATAL_ERROR", "{status:?}");
+        if status.uid == self.former {
+            PlanStatus::default()
+        } else {
+            status
+        }
+    }
+
+    /// Waits until it has begun a step; the plan must not be over then.
+    pub(crate) async fn until_step(&self, step: &str) {
+        eventually(&format!("{} is at {step}", self.plan), || async {
+            let status = self.status().await;
+            assert_ne!(status.status, "COMPLETE", "over before {step} was seen");
+            let steps = status.phases.iter().flat_map(|phase| &phase.steps);
+            let mut begun = steps.filter(|found| found.name == step);
+            begun.any(|step| step.status != "PENDING" && step.status != "NEVER_RUN")
+        })
+        .await;
+    }
+
+    /// Waits until it is complete.
+    pub(crate) async fn until_complete(&self) {
+        eventually(&format!("{} is complete", self.plan), || async {
+            self.status().await.status == "COMPLETE"
+        })
+        .await;
+    }
+
+    /// Kills the manager when a step has begun, and waits until another one has completed the plan.
+    pub(crate) async fn completes_without_its_manager(&self, step: &str) {
+        self.until_step(step).await;
+        self.bed.kill_manager().await;
+        self.until_complete().await;
     }
 }

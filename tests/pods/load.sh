@@ -1,28 +1,40 @@
 #!/bin/bash
-# Clients that write rows one after another, each noted when the server has acknowledged it. A write
-# that fails is tried once more on a new connection. Ends when /tmp/stop is there.
-# worker WORKER: prints "WORKER ACKNOWLEDGED RETRIED FAILED SLOWEST(ms)".
+# Clients that write rows one after another, each noted when the server has acknowledged it. A client whose
+# connection was refused or closed tries that row once more on a new one; any other error is a failure.
+# worker WORKER: prints "RECONNECTED FAILED SLOWEST(ms)". Ends when /tmp/stop is there.
 trap '' PIPE
 export MYSQL_PWD="$MARIADB_ROOT_PASSWORD"
+query=(mariadb --host="$SERVICE" --user=root --connect-timeout=2 --skip-reconnect -Nn)
 
 connect() {
   [ -z "${client:-}" ] || { kill "$client"; wait "$client"; } 2>/dev/null
-  coproc DB { exec mariadb --host="$SERVICE" --user=root --connect-timeout=2 -Nn 2>>/tmp/errors; }
+  coproc DB { exec "${query[@]}" 2>/tmp/error.$worker; }
   client=$DB_PID to=${DB[1]} from=${DB[0]}
 }
-write() {
+write() { # ROW INSERT
   local told
-  printf 'INSERT IGNORE INTO load_test.written VALUES (%d, %d); SELECT %d;\n' "$1" "$2" "$2" >&"$to" || return 1
-  read -t 5 -r told <&"$from" && [ "$told" = "$2" ]
+  printf '%s INTO load_test.written VALUES (%d, %d); SELECT %d;\n' "$2" "$worker" "$1" "$1" >&"$to" || return 1
+  read -t 5 -r told <&"$from" && [ "$told" = "$1" ]
 } 2>/dev/null
+# Was there no connection? The last error tells; a server that is gone may say that it killed it.
+unconnected() {
+  sleep 0.05
+  grep -qE '^ERROR (2002|2003|2006|2013|1927) ' /tmp/error.$worker
+}
+remark() { echo "$(date +%T) worker $worker row $row: $*" >> /tmp/remarks; }
 worker() {
-  local row=0 retried=0 failed=0 slowest=0 begun took
+  local worker=$1 row reconnected=0 failed=0 slowest=0 begun took
+  row=$("${query[@]}" -e "SELECT COALESCE(MAX(number), 0) FROM load_test.written WHERE worker = $worker")
   connect
   while [ ! -e /tmp/stop ]; do
     row=$((row + 1)) begun=${EPOCHREALTIME/./}
-    if write "$1" $row || { retried=$((retried + 1)); echo "$(date +%T) worker $1 row $row" >> /tmp/retries; connect; write "$1" $row; }; then
-      echo "$1 $row" >> "/tmp/acknowledged.$1"
+    if write $row INSERT ||
+      { unconnected && remark "$(< /tmp/error.$worker)" && reconnected=$((reconnected + 1)) &&
+        connect && write $row 'INSERT IGNORE'; }
+    then
+      echo "$worker $row" >> "/tmp/acknowledged.$worker"
     else
+      remark "failed: $(< /tmp/error.$worker)"
       failed=$((failed + 1))
       connect
     fi
@@ -30,9 +42,9 @@ worker() {
     [ $took -le $slowest ] || slowest=$took
     # A few hundred writes a second in all.
     sleep 0.01
-    [ $took -le 500 ] || echo "$(date +%T) worker $1 row $row: $took ms" >> /tmp/slow
+    [ $took -le 500 ] || remark "$took ms"
   done
-  echo "$1 $(wc -l < "/tmp/acknowledged.$1") $retried $failed $slowest" > "/tmp/result.$1"
+  echo "$reconnected $failed $slowest" > "/tmp/result.$worker"
 }
 for ((w = 1; w <= WORKERS; w++)); do worker $w & done
 wait

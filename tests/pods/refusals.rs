@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
-use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, Secret};
-use kube::ResourceExt;
+use k8s_openapi::api::core::v1::{Node, PersistentVolumeClaim, Pod, Secret};
 use kube::api::ListParams;
+use kube::{Api, ResourceExt};
 use kudo_api::Instance;
+use serde_json::json;
 
 use crate::bed::{Bed, eventually, say};
-use crate::galera::{CONFIG, FAST, NAME, backup_claim, older_version, version};
+use crate::galera::{CONFIG, FAST, NAME, backup_claim, next_version, version};
 
 /// Uids of the nodes' pods: they change when one is replaced.
 async fn nodes(bed: &Bed) -> BTreeMap<String, String> {
@@ -35,6 +36,7 @@ async fn installations(bed: &Bed) {
         ("NODE_COUNT=2", "NODE_COUNT"),
         ("NODE_COUNT=100", "NODE_COUNT"),
         ("STORAGE_SIZE=much", "STORAGE_SIZE"),
+        ("STORAGE_SIZE=0Gi", "STORAGE_SIZE"),
     ] {
         let outcome = bed.begin_galera(&["-p", parameter]);
         assert_ne!(outcome.code, Some(0), "{parameter}");
@@ -65,10 +67,17 @@ async fn installations(bed: &Bed) {
     }
 }
 
-/// Two clusters are made at the same time, and know nothing of each other.
+/// Two clusters are made at the same time, and know nothing of each other. One has passwords of its own.
 async fn side_by_side(bed: &Bed) {
-    bed.begin_galera_as("other", &FAST).expect(0);
-    bed.install_galera(&FAST);
+    bed.apply::<Secret>(json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "mine" },
+        "stringData": { "root-password": r#"it's "my" \ $own; # %n"#, "sst-password": r"don't \ $; # %n" },
+    }))
+    .await;
+    let own = [&FAST[..], &["-p", "CREDENTIALS_SECRET=mine"]].concat();
+    bed.begin_galera_as("other", &own).expect(0);
+    let version = format!("VERSION={}", next_version());
+    bed.install_galera(&[&FAST[..], &["-p", &version]].concat());
     bed.until_complete_as("other", "deploy").await;
     bed.is_whole(3).await;
     bed.sql(0, "CREATE DATABASE mine").await;
@@ -122,22 +131,50 @@ async fn changes(bed: &Bed) {
     }
     let before = nodes(bed).await;
     assert_eq!(before.len(), 3);
-    let bad = "CONFIG={innodb_no_such_option: 1}";
-    let outcome = update(bed, bad, &["--wait", "--wait-time", "300"]).expect(3);
-    assert!(outcome.err.contains("innodb_no_such_option"), "{outcome:?}");
-    assert_eq!(bed.plan("update").await.status, "FATAL_ERROR");
-    bed.set(CONFIG);
-    match older_version() {
-        Some(older) => {
-            let version = format!("VERSION={older}");
-            let outcome = update(bed, &version, &["--wait", "--wait-time", "300"]).expect(3);
-            assert!(outcome.err.contains("older version"), "{outcome:?}");
-        }
-        None => say("SKIPPED: an upgrade to an older version: there is no image of one"),
+    let older = format!("VERSION={}", version());
+    let same_version = format!("VERSION={}", next_version());
+    let options = "PROVIDER_OPTIONS={gcache.size: 128M, evs.join_retrans_period: PT0.2S, evs.keepalive_period: PT0.5S}";
+    for (bad, plan, said, right) in [
+        (
+            "CONFIG={innodb_no_such_option: 1}",
+            "update",
+            "innodb_no_such_option",
+            CONFIG,
+        ),
+        (
+            "PROVIDER_OPTIONS={evs.no_such_option: 1}",
+            "update",
+            "evs.no_such_option",
+            options,
+        ),
+        (
+            "GALERA_PROVIDER=/no/such.so",
+            "update",
+            "/no/such.so",
+            "GALERA_PROVIDER=/usr/lib/galera/libgalera_smm.so",
+        ),
+        (&older, "upgrade", "older version", &same_version),
+    ] {
+        let outcome = update(bed, bad, &["--wait", "--wait-time", "300"]).expect(3);
+        assert!(outcome.err.contains(said), "{outcome:?}");
+        assert_eq!(bed.plan(plan).await.status, "FATAL_ERROR");
+        assert_eq!(nodes(bed).await, before);
+        bed.set(right);
     }
-    let same_version = format!("VERSION={}", version());
     let same_room = "RESOURCES={requests: {cpu: 100m, memory: 256Mi}, limits: {memory: 1Gi}}";
-    for (wrong, plan, said, right) in [
+    let kubernetes_nodes = Api::<Node>::all(bed.client.clone());
+    let few = kubernetes_nodes.list(&ListParams::default()).await;
+    let crowded = few.unwrap().items.len() < 3;
+    if !crowded {
+        say("SKIPPED: too few nodes for ANTI_AFFINITY: there are enough");
+    }
+    let together = (
+        "ANTI_AFFINITY=true",
+        "update",
+        "anti-affinity",
+        "ANTI_AFFINITY=false",
+    );
+    let waiting = [
         (
             "VERSION=none-such",
             "upgrade",
@@ -150,7 +187,8 @@ async fn changes(bed: &Bed) {
             "Insufficient memory",
             same_room,
         ),
-    ] {
+    ];
+    for (wrong, plan, said, right) in waiting.into_iter().chain(crowded.then_some(together)) {
         update(bed, wrong, &[]).expect(0);
         bed.until_said(NAME, plan, said).await;
         bed.set(right);

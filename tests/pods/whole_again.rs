@@ -1,13 +1,32 @@
 //! What can be lost, and comes back.
 
-use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
-use kube::api::DeleteParams;
+use std::time::{Duration, Instant};
 
-use crate::bed::{Bed, eventually};
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, ResourceQuota};
+use kube::ResourceExt;
+use kube::api::DeleteParams;
+use serde_json::json;
+
+use crate::bed::{Bed, eventually, say};
 use crate::galera::{FAST, NAME, backup_claim, next_version};
-use crate::load::{Load, lost};
+use crate::load::{Load, Rows, nothing_is_lost, written};
+
+const QUOTA: &str = "no-more-pods";
 
 impl Bed {
+    /// Runs a plan to its end, with the manager killed when one of its steps has begun.
+    async fn trigger_and_kill(&self, plan: &str, step: &str) {
+        let begun = Instant::now();
+        let execution = self.next(plan).await;
+        let trigger = ["plan", "trigger", "--instance", NAME, "--name", plan];
+        self.patiently(&trigger).await;
+        execution.completes_without_its_manager(step).await;
+        say(&format!(
+            "{plan}, with the manager killed: {:.0?}",
+            begun.elapsed()
+        ));
+    }
+
     async fn remove_claim(&self, node: usize) {
         let claims = self.api::<PersistentVolumeClaim>();
         let name = format!("data-{NAME}-{node}");
@@ -17,23 +36,127 @@ impl Bed {
             .unwrap();
     }
 
-    async fn all_pods_at_once(&self) {
-        for node in 0..3 {
-            self.kill_pod(&format!("{NAME}-{node}")).await;
-        }
+    async fn uid_of_pod(&self, name: &str) -> Option<String> {
+        let pod = self.api::<Pod>().get_opt(name).await.unwrap();
+        pod.and_then(|pod| pod.uid())
     }
 }
 
 /// Some rows whose writing was acknowledged.
-async fn write_for_a_while(bed: &Bed) {
-    let load = Load::start(bed).await;
-    let told = load.end().await;
-    assert!(told.acknowledged > 0);
-    bed.kill_pod("load").await;
-    eventually("the clients are gone", || async {
-        !bed.names::<Pod>().await.contains(&"load".to_owned())
+async fn write_for_a_while(bed: &Bed) -> Rows {
+    let told = Load::start(bed).await.end().await;
+    assert!(!told.acknowledged.is_empty());
+    told.acknowledged
+}
+
+/// A pod, then a node's volume.
+async fn one_node(bed: &Bed, acknowledged: &Rows) {
+    bed.kill_pod("db-1").await;
+    bed.is_whole(3).await;
+    nothing_is_lost(bed, 1, acknowledged, "a pod killed").await;
+
+    // The claim goes with its last pod.
+    bed.remove_claim(2).await;
+    bed.kill_pod("db-2").await;
+    eventually("node 2 has another volume", || async {
+        let claim = bed
+            .api::<PersistentVolumeClaim>()
+            .get_opt("data-db-2")
+            .await
+            .unwrap();
+        claim.is_some_and(|claim| claim.metadata.deletion_timestamp.is_none())
     })
     .await;
+    bed.kill_pod("db-2").await;
+    bed.is_whole(3).await;
+    nothing_is_lost(bed, 2, acknowledged, "a volume lost").await;
+}
+
+/// A node whose data differs from that of the others, which it finds out when it cannot do as they do.
+async fn a_node_that_differs(bed: &Bed, acknowledged: &Rows) {
+    bed.sql(
+        1,
+        "SET SESSION wsrep_on = OFF; DELETE FROM load_test.written",
+    )
+    .await;
+    bed.sql(
+        0,
+        "CREATE TABLE load_test.other LIKE load_test.written;
+         INSERT INTO load_test.other SELECT * FROM load_test.written LIMIT 10;
+         DELETE FROM load_test.written LIMIT 1;
+         INSERT IGNORE INTO load_test.written SELECT * FROM load_test.other",
+    )
+    .await;
+    eventually("the node starts anew with the others' data", || async {
+        bed.try_sql(1, "SELECT COUNT(*) > 0 FROM load_test.written")
+            .await
+            .is_ok_and(|told| told == "1")
+    })
+    .await;
+    bed.is_whole(3).await;
+    nothing_is_lost(bed, 1, acknowledged, "a node that differed").await;
+}
+
+/// Nodes stop one after the other while clients write, until the last one crashes: it alone has everything, and
+/// it is not the first.
+async fn one_after_the_other(bed: &Bed) -> Rows {
+    let load = Load::start(bed).await;
+    // No pod is made again meanwhile.
+    bed.apply::<ResourceQuota>(json!({
+        "apiVersion": "v1", "kind": "ResourceQuota", "metadata": { "name": QUOTA },
+        "spec": { "hard": { "pods": "0" } },
+    }))
+    .await;
+    for node in ["db-1", "db-0"] {
+        let gently = DeleteParams::default();
+        bed.api::<Pod>().delete(node, &gently).await.unwrap();
+        eventually("the node is gone", || async {
+            bed.uid_of_pod(node).await.is_none()
+        })
+        .await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+    }
+    bed.kill_pod("db-2").await;
+    let told = load.end().await;
+    let quotas = bed.api::<ResourceQuota>();
+    quotas
+        .delete(QUOTA, &DeleteParams::default())
+        .await
+        .unwrap();
+    told.acknowledged
+}
+
+/// Everything goes but the backups, of which the last one is to bring every acknowledged row back.
+async fn total_loss(bed: &Bed) {
+    let mut acknowledged = write_for_a_while(bed).await;
+    bed.trigger_and_kill("backup", "backup").await;
+    acknowledged.append(&mut write_for_a_while(bed).await);
+    let wait = ["--wait", "--wait-time", "360"];
+    let backup = ["plan", "trigger", "--instance", NAME, "--name", "backup"];
+    bed.patiently(&[&backup[..], &wait].concat()).await;
+    let rows = written(bed, 0).await;
+
+    let remove = ["update", "--instance", NAME, "-p", "REMOVE_VOLUMES=true"];
+    bed.patiently(&[&remove[..], &wait].concat()).await;
+    let cleanup = bed.next("cleanup").await;
+    bed.patiently(&["uninstall", "--instance", NAME]).await;
+    cleanup.until_step("nodes").await;
+    bed.kill_manager().await;
+    eventually("only the backups are left", || async {
+        bed.names::<PersistentVolumeClaim>().await == ["db-backup"]
+            && bed.names::<Pod>().await.is_empty()
+            && bed.names::<kudo_api::Instance>().await.is_empty()
+    })
+    .await;
+    bed.until_manager().await;
+
+    bed.install_galera(&FAST);
+    bed.trigger_and_kill("restore", "restore").await;
+    bed.is_whole(3).await;
+    for node in 0..3 {
+        nothing_is_lost(bed, node, &acknowledged, "restored").await;
+        assert!(written(bed, node).await == rows, "the very rows of before");
+    }
 }
 
 /// Scales, changes and upgrades the cluster, and kills the manager each time.
@@ -49,11 +172,10 @@ async fn changed_while_the_manager_dies(bed: &Bed) {
         ),
         (&version, "upgrade", 3),
     ] {
+        let execution = bed.next(plan).await;
         bed.patiently(&["update", "--instance", NAME, "-p", parameter])
             .await;
-        bed.until_step(plan, "statefulset").await;
-        bed.kill_manager().await;
-        bed.until_complete(plan).await;
+        execution.completes_without_its_manager("statefulset").await;
         bed.is_whole(nodes).await;
     }
 }
@@ -65,100 +187,33 @@ async fn a_cluster_is_whole_again_after_any_loss() {
         return;
     };
     bed.apply::<PersistentVolumeClaim>(backup_claim()).await;
+    let deploy = bed.next("deploy").await;
     bed.begin_galera(&FAST).expect(0);
-    bed.until_step("deploy", "statefulset").await;
-    bed.kill_manager().await;
-    bed.until_complete("deploy").await;
+    deploy.completes_without_its_manager("statefulset").await;
     bed.is_whole(3).await;
-    write_for_a_while(&bed).await;
+    let mut acknowledged = write_for_a_while(&bed).await;
 
-    // A pod.
-    bed.kill_pod("db-1").await;
-    bed.is_whole(3).await;
-    // A volume: the claim goes with its last pod.
-    bed.remove_claim(2).await;
-    bed.kill_pod("db-2").await;
-    eventually("node 2 has another volume", || async {
-        let claim = bed
-            .api::<PersistentVolumeClaim>()
-            .get_opt("data-db-2")
-            .await
-            .unwrap();
-        claim.is_some_and(|claim| claim.metadata.deletion_timestamp.is_none())
-    })
-    .await;
-    bed.kill_pod("db-2").await;
-    bed.is_whole(3).await;
-    assert_eq!(lost(&bed, 2).await, 0);
+    one_node(&bed, &acknowledged).await;
+    a_node_that_differs(&bed, &acknowledged).await;
 
-    bed.trigger_and_kill("backup", "backup").await;
-    // All pods at once.
-    write_for_a_while(&bed).await;
-    bed.all_pods_at_once().await;
+    acknowledged.append(&mut write_for_a_while(&bed).await);
+    for node in 0..3 {
+        bed.kill_pod(&format!("{NAME}-{node}")).await;
+    }
     bed.trigger_and_kill("recover", "gather").await;
     bed.is_whole(3).await;
     for node in 0..3 {
-        assert_eq!(lost(&bed, node).await, 0, "node {node} after recover");
+        nothing_is_lost(&bed, node, &acknowledged, "all pods at once").await;
     }
 
-    // Total loss: everything but the backups, of which one more is made first.
-    bed.patiently(&[
-        "plan",
-        "trigger",
-        "--instance",
-        NAME,
-        "--name",
-        "backup",
-        "--wait",
-    ])
-    .await;
-    let rows = bed.sql(0, "SELECT COUNT(*) FROM load_test.written").await;
-    bed.patiently(&[
-        "update",
-        "--instance",
-        NAME,
-        "-p",
-        "REMOVE_VOLUMES=true",
-        "--wait",
-    ])
-    .await;
-    bed.patiently(&["uninstall", "--instance", NAME]).await;
-    eventually("the cleanup has begun", || async {
-        let found = bed.api::<kudo_api::Instance>().get_opt(NAME).await.unwrap();
-        found.is_none_or(|found| found.metadata.deletion_timestamp.is_some())
-    })
-    .await;
-    bed.kill_manager().await;
-    eventually("only the backups are left", || async {
-        bed.names::<PersistentVolumeClaim>().await == ["db-backup"]
-            && bed.names::<Pod>().await.is_empty()
-            && bed.names::<kudo_api::Instance>().await.is_empty()
-    })
-    .await;
-    bed.until_manager().await;
-    bed.install_galera(&FAST);
-    bed.trigger_and_kill("restore", "restore").await;
+    acknowledged.append(&mut one_after_the_other(&bed).await);
+    bed.trigger_and_kill("recover", "formed").await;
     bed.is_whole(3).await;
     for node in 0..3 {
-        assert_eq!(lost(&bed, node).await, 0, "node {node} after restore");
-        assert_eq!(
-            bed.sql(node, "SELECT COUNT(*) FROM load_test.written")
-                .await,
-            rows
-        );
+        nothing_is_lost(&bed, node, &acknowledged, "one after the other").await;
     }
 
+    total_loss(&bed).await;
     changed_while_the_manager_dies(&bed).await;
     bed.remove().await;
-}
-
-impl Bed {
-    /// Runs a plan, and kills the manager when one of its steps has begun.
-    async fn trigger_and_kill(&self, plan: &str, step: &str) {
-        let trigger = ["plan", "trigger", "--instance", NAME, "--name", plan];
-        self.patiently(&trigger).await;
-        self.until_step(plan, step).await;
-        self.kill_manager().await;
-        self.until_complete(plan).await;
-    }
 }

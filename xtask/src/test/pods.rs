@@ -1,13 +1,11 @@
 //! The stage `pods`: end-to-end tests on real pods.
 //!
 //! They run on the cluster that `KUDO_E2E_KUBECONFIG` names. Without it, the test bed beside the workspace is
-//! brought up with the release build of the manager and taken down again; where there is none, or it cannot
-//! be brought up on this machine, that is said aloud.
+//! brought up with the release build of the manager and taken down again; where there is none, or the machine
+//! lacks what containers need, that is said aloud.
 
 use std::env;
 use std::fs;
-use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -16,7 +14,7 @@ use kudo_simcluster::control_plane::{cache_folder, project_cache};
 use crate::control_plane::{self, BuildError};
 use crate::output;
 use crate::process::{self, ProcessError};
-use crate::workspace::{build_for_tests, cargo, release_binaries, root, target_folder};
+use crate::workspace::{build_for_tests, cargo, release_binaries, root};
 
 /// The cluster to test on.
 const KUBECONFIG: &str = "KUDO_E2E_KUBECONFIG";
@@ -24,11 +22,10 @@ const KUBECONFIG: &str = "KUDO_E2E_KUBECONFIG";
 const IMAGE_VARIABLE: &str = "KUDO_E2E_MANAGER_IMAGE";
 /// The test bed's image of the manager.
 const IMAGE: &str = "kudo-manager:test";
-/// Tag of an image of `MariaDB` that is older than the others.
-const OLDER_VARIABLE: &str = "KUDO_E2E_MARIADB_OLDER_VERSION";
-/// The test bed's: the same program, which tells another version.
-const OLDER: &str = "older";
-const OLDER_PROGRAM: &str = "#!/bin/sh\n[ \"$1\" = --version ] && { echo 'mariadbd  Ver 10.5.1-MariaDB'; exit; }\nexec /usr/sbin/mariadbd \"$@\"\n";
+/// Tag of an image of `MariaDB` that is newer than the test bed's own.
+const NEXT_VARIABLE: &str = "KUDO_E2E_MARIADB_NEXT_VERSION";
+/// Where an image's programs are.
+const IMAGE_PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// The command line, as for the other tests.
 const PROGRAM: &str = "KUDO_TEST_PROGRAM";
 
@@ -41,9 +38,6 @@ pub(crate) enum PodsError {
     /// A program failed.
     #[error(transparent)]
     Process(#[from] ProcessError),
-    /// A file could not be written.
-    #[error("cannot write an image's program")]
-    File(#[from] io::Error),
 }
 
 /// Runs the tests where there are real pods.
@@ -59,25 +53,38 @@ pub(super) fn run() -> Result<(), PodsError> {
         ));
         return Ok(());
     }
+    if let Some(lacking) = lacking() {
+        output::line(&format!(
+            "SKIPPED: no cluster with real pods: this machine lacks {lacking}"
+        ));
+        return Ok(());
+    }
     control_plane::ensure_built()?;
-    let bed = match Bed::up(scripts) {
-        Ok(bed) => bed,
-        Err(error) => {
-            // A machine may lack what containers need: root, control groups, namespaces.
-            output::error(&error);
-            output::line(
-                "SKIPPED: no cluster with real pods: the test bed cannot be brought up here",
-            );
-            return Ok(());
-        }
-    };
+    let bed = Bed::up(scripts)?;
     bed.load_manager(&release_binaries()?.kudo_manager)?;
-    bed.load_older_mariadb()?;
+    let next = bed.load_next_mariadb()?;
     tests(&[
         (KUBECONFIG, &bed.kubeconfig),
         (IMAGE_VARIABLE, IMAGE),
-        (OLDER_VARIABLE, OLDER),
+        (NEXT_VARIABLE, &next),
     ])
+}
+
+/// What a machine must have for the test bed, and this one has not.
+fn lacking() -> Option<&'static str> {
+    let namespaces = ["--mount", "--pid", "--net", "--fork", "true"];
+    let sandbox = Command::new("unshare").args(namespaces).output();
+    if !sandbox.is_ok_and(|ended| ended.status.success()) {
+        return Some("the right to make namespaces, which root has");
+    }
+    let probe = Path::new("/sys/fs/cgroup/memory/kudo-pods-probe");
+    if fs::create_dir(probe)
+        .and_then(|()| fs::remove_dir(probe))
+        .is_err()
+    {
+        return Some("the control groups (version 1) that containers are put into");
+    }
+    None
 }
 
 fn tests(environment: &[(&str, &str)]) -> Result<(), PodsError> {
@@ -123,15 +130,21 @@ impl Bed {
         process::run(&mut load)
     }
 
-    fn load_older_mariadb(&self) -> Result<(), PodsError> {
-        let program = target_folder()?.join("older-mariadbd");
-        fs::write(&program, OLDER_PROGRAM)?;
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
+    /// Makes an image of a newer `MariaDB`, and gives its version.
+    fn load_next_mariadb(&self) -> Result<String, ProcessError> {
+        let folder = project_cache().join("newer-mariadb");
+        let mut make = Command::new(root().join("tests/pods/newer-mariadb.sh"));
+        make.arg(&folder)
+            .arg(self.scripts.join("src/mariadb-entrypoint.sh"));
+        let version = process::output(&mut make)?.trim().to_owned();
         let mut load = script(&self.scripts, "load-image.sh");
-        load.arg(format!("mariadb:{OLDER}"))
-            .args(["--base", "mariadb", "--add"])
-            .arg(format!("{}:/usr/local/bin/mariadbd", program.display()));
-        Ok(process::run(&mut load)?)
+        load.arg(format!("mariadb:{version}"))
+            .arg("--rootfs")
+            .arg(folder)
+            .args(["--entrypoint", "docker-entrypoint.sh", "--cmd", "mariadbd"])
+            .args(["--env", IMAGE_PATH, "--env", "LANG=C.UTF-8"]);
+        process::run(&mut load)?;
+        Ok(version)
     }
 }
 
