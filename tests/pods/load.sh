@@ -6,10 +6,15 @@ trap '' PIPE
 export MYSQL_PWD="$MARIADB_ROOT_PASSWORD"
 query=(mariadb --host="$SERVICE" --user=root --connect-timeout=2 --skip-reconnect -Nn)
 
+# A client of one worker, told what to do by one pipe and answering by another.
 connect() {
-  [ -z "${client:-}" ] || { kill "$client"; wait "$client"; } 2>/dev/null
-  coproc DB { exec "${query[@]}" 2>/tmp/error.$worker; }
-  client=$DB_PID to=${DB[1]} from=${DB[0]}
+  if [ -n "${client:-}" ]; then
+    exec {to}>&- {from}<&-
+    kill "$client"; wait "$client"
+  fi 2>/dev/null
+  "${query[@]}" < /tmp/to.$worker > /tmp/from.$worker 2> /tmp/error.$worker &
+  client=$!
+  exec {to}> /tmp/to.$worker {from}< /tmp/from.$worker
 }
 write() { # ROW INSERT
   local told
@@ -23,7 +28,8 @@ unconnected() {
 }
 remark() { echo "$(date +%T) worker $worker row $row: $*" >> /tmp/remarks; }
 worker() {
-  local worker=$1 row reconnected=0 failed=0 slowest=0 begun took
+  local worker=$1 row client to from reconnected=0 failed=0 slowest=0 begun took
+  mkfifo /tmp/to.$worker /tmp/from.$worker
   row=$("${query[@]}" -e "SELECT COALESCE(MAX(number), 0) FROM load_test.written WHERE worker = $worker")
   connect
   while [ ! -e /tmp/stop ]; do
@@ -34,7 +40,7 @@ worker() {
     then
       echo "$worker $row" >> "/tmp/acknowledged.$worker"
     else
-      remark "failed: $(< /tmp/error.$worker)"
+      remark "failed: $(< /tmp/error.$worker) $(ss -tnp 2>&1 | grep "pid=$client,")"
       failed=$((failed + 1))
       connect
     fi

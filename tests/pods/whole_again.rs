@@ -75,18 +75,18 @@ async fn one_node(bed: &Bed, acknowledged: &Rows) {
 /// A node whose data differs from that of the others, which it finds out when it cannot do as they do.
 async fn a_node_that_differs(bed: &Bed, acknowledged: &Rows) {
     bed.sql(
-        1,
-        "SET SESSION wsrep_on = OFF; DELETE FROM load_test.written",
+        0,
+        "CREATE TABLE load_test.other (id INT PRIMARY KEY, value INT);
+         INSERT INTO load_test.other VALUES (1, 1)",
     )
     .await;
     bed.sql(
-        0,
-        "CREATE TABLE load_test.other LIKE load_test.written;
-         INSERT INTO load_test.other SELECT * FROM load_test.written LIMIT 10;
-         DELETE FROM load_test.written LIMIT 1;
-         INSERT IGNORE INTO load_test.written SELECT * FROM load_test.other",
+        1,
+        "SET SESSION wsrep_sync_wait = 1; SELECT * FROM load_test.other; SET SESSION wsrep_on = OFF;
+         DELETE FROM load_test.other; DELETE FROM load_test.written",
     )
     .await;
+    bed.sql(0, "UPDATE load_test.other SET value = 2").await;
     eventually("the node starts anew with the others' data", || async {
         bed.try_sql(1, "SELECT COUNT(*) > 0 FROM load_test.written")
             .await
