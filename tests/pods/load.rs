@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use k8s_openapi::api::core::v1::{ConfigMap, Pod};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
 use serde_json::json;
 
 use crate::bed::{Bed, eventually, say};
@@ -48,6 +48,8 @@ impl<'a> Load<'a> {
             "data": { "load.sh": include_str!("load.sh") },
         }))
         .await;
+        let service = bed.api::<Service>().get(&format!("{NAME}-cs")).await;
+        let address = service.unwrap().spec.and_then(|spec| spec.cluster_ip);
         let password =
             json!({ "secretKeyRef": { "name": "db-credentials", "key": "root-password" } });
         bed.apply::<Pod>(json!({
@@ -60,7 +62,8 @@ impl<'a> Load<'a> {
                     "image": image(),
                     "command": ["bash", "/load/load.sh"],
                     "env": [
-                        { "name": "SERVICE", "value": format!("{NAME}-cs") },
+                        // Its address: how fast names are found is not asked here.
+                        { "name": "SERVICE", "value": address },
                         { "name": "WORKERS", "value": WORKERS.to_string() },
                         { "name": "MARIADB_ROOT_PASSWORD", "valueFrom": password },
                     ],

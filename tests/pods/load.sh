@@ -40,7 +40,7 @@ worker() {
     then
       echo "$worker $row" >> "/tmp/acknowledged.$worker"
     else
-      remark "failed: $(< /tmp/error.$worker) $(ss -tnp 2>&1 | grep "pid=$client,")"
+      remark "failed: $(< /tmp/error.$worker) $(ss -tuanp 2>&1 | grep "pid=$client,"; cat /proc/$client/wchan)"
       failed=$((failed + 1))
       connect
     fi
