@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use futures::future::try_join_all;
+use futures::future::join_all;
 use kudo_kube::discovery::ResolveError;
 use kudo_kube::{Discovery, Gvk, gvk_of};
 use kudo_template::{Action, RenderedStep, RenderedTask};
@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::cluster::Session;
 use crate::error::Error;
+use crate::output::Output;
 
 /// Kinds whose pods may define further kinds when they run.
 const WORKLOADS: [&str; 7] = [
@@ -22,27 +23,58 @@ const WORKLOADS: [&str; 7] = [
     "StatefulSet",
 ];
 
-/// Refuses a plan that applies a kind which the cluster does not serve and nothing in the plan can
-/// bring. One request for each group and version; a server that does not let itself be asked is
-/// believed to serve everything, as the manager may know better.
-pub(crate) async fn check(session: &Session, steps: &[RenderedStep]) -> Result<(), Error> {
+/// A step that a plan will run.
+pub(crate) struct PlannedStep {
+    /// The operator version of the child whose plan it belongs to.
+    pub(crate) child: Option<String>,
+    /// What it does.
+    pub(crate) step: RenderedStep,
+    /// Whether it installs an operator of which nothing is known; what known ones do comes after it.
+    pub(crate) installs_unknown: bool,
+}
+
+/// Custom kinds that the cluster does not serve, and nothing in the plan brings.
+#[derive(Debug, Default)]
+pub(crate) struct Unserved(Vec<Error>);
+
+impl Unserved {
+    /// Refuses to begin what would be awaited and fail. Whoever does not wait is warned: somebody else may
+    /// define the kinds until the plan comes to them, and if not, the plan says so.
+    pub(crate) fn settle(self, waits: bool, output: &Output) -> Result<(), Error> {
+        for error in self.0 {
+            if waits {
+                return Err(error);
+            }
+            output.warn(&error.to_string());
+        }
+        Ok(())
+    }
+}
+
+/// Refuses steps that apply a kind of Kubernetes' own which the cluster does not serve, and gives the custom
+/// kinds that it does not serve. One request for each group and version; a server that does not let itself
+/// be asked is believed to serve everything, as the manager may know better.
+pub(crate) async fn check(session: &Session, steps: &[PlannedStep]) -> Result<Unserved, Error> {
     let discovery = Discovery::new(session.client.clone());
     let needed = needed(steps);
-    let resolved = needed.iter().map(|needed| {
-        let discovery = &discovery;
-        async move {
-            match discovery.resolve(&needed.kind).await {
-                Err(ResolveError::Unknown { nearest, .. }) => Err(Error::UnknownKind {
-                    kind: needed.kind.kind.clone(),
-                    api_version: needed.kind.api_version(),
-                    template: needed.template.clone(),
-                    nearest,
-                }),
-                _ => Ok(()),
-            }
+    let resolved = needed.iter().map(|needed| discovery.resolve(&needed.kind));
+    let mut unserved = Unserved::default();
+    for (needed, resolved) in needed.iter().zip(join_all(resolved).await) {
+        let Err(ResolveError::Unknown { nearest, .. }) = resolved else {
+            continue;
+        };
+        let error = Error::UnknownKind {
+            kind: needed.kind.kind.clone(),
+            api_version: needed.kind.api_version(),
+            template: needed.template.clone(),
+            nearest,
+        };
+        if !is_custom(&needed.kind.group) {
+            return Err(error);
         }
-    });
-    try_join_all(resolved).await.map(drop)
+        unserved.0.push(error);
+    }
+    Ok(unserved)
 }
 
 /// A kind that must be there before the plan begins.
@@ -54,16 +86,17 @@ struct Needed {
 
 /// The kinds that a plan applies, each once, without those that it may bring itself: a kind that one
 /// of its definitions defines, and custom kinds after something has run that may define any.
-fn needed(steps: &[RenderedStep]) -> Vec<Needed> {
+fn needed(steps: &[PlannedStep]) -> Vec<Needed> {
     let defined: BTreeSet<(String, String)> = steps
         .iter()
-        .flat_map(applied)
+        .flat_map(|planned| applied(&planned.step))
         .filter_map(|(_, object)| defined_by(object))
         .collect();
     let mut found: Vec<Needed> = Vec::new();
     let mut anything_may_come = false;
-    for step in steps {
-        anything_may_come |= step.tasks.iter().any(runs_something);
+    for planned in steps {
+        let PlannedStep { child, step, .. } = planned;
+        anything_may_come |= planned.installs_unknown || step.tasks.iter().any(runs_something);
         for (template, object) in applied(step) {
             let Some(kind) = gvk_of(object) else { continue };
             let key = (kind.group.clone(), kind.kind.clone());
@@ -71,10 +104,11 @@ fn needed(steps: &[RenderedStep]) -> Vec<Needed> {
             if may_come || defined.contains(&key) || found.iter().any(|f| f.kind == kind) {
                 continue;
             }
-            found.push(Needed {
-                kind,
-                template: template.to_owned(),
-            });
+            let template = match child {
+                Some(child) => format!("{template} of {child}"),
+                None => template.to_owned(),
+            };
+            found.push(Needed { kind, template });
         }
         // What a custom resource stands for may run pods, or be an operator itself.
         anything_may_come |= applied(step)
@@ -107,17 +141,17 @@ fn defined_by(object: &Value) -> Option<(String, String)> {
     ))
 }
 
-/// Whether a task runs pods or another operator, which may define kinds.
+/// Whether a task runs pods, which may define kinds.
 fn runs_something(task: &RenderedTask) -> bool {
     match task.action {
-        Action::Operator { .. } | Action::Pipe { .. } => true,
+        Action::Pipe { .. } => true,
         Action::Apply => {
             let mut objects = task.documents.iter().flat_map(|document| &document.objects);
             objects.any(|object| {
                 gvk_of(object).is_some_and(|kind| WORKLOADS.contains(&kind.kind.as_str()))
             })
         }
-        Action::Delete | Action::Dummy { .. } => false,
+        Action::Delete | Action::Dummy { .. } | Action::Operator { .. } => false,
     }
 }
 
@@ -132,6 +166,9 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    /// Phase of a step that installs an operator of which nothing is known.
+    const UNKNOWN: &str = "unknown";
 
     fn step(action: Action, objects: &[Value]) -> RenderedStep {
         RenderedStep {
@@ -153,8 +190,14 @@ mod tests {
         json!({ "apiVersion": api_version, "kind": kind, "metadata": { "name": "a" } })
     }
 
-    fn kinds(steps: &[RenderedStep]) -> Vec<String> {
-        let found = needed(steps).into_iter();
+    fn kinds(steps: Vec<RenderedStep>) -> Vec<String> {
+        let planned = |step: RenderedStep| PlannedStep {
+            child: None,
+            installs_unknown: step.phase == UNKNOWN,
+            step,
+        };
+        let steps: Vec<PlannedStep> = steps.into_iter().map(planned).collect();
+        let found = needed(&steps).into_iter();
         found
             .map(|needed| format!("{}/{}", needed.kind.api_version(), needed.kind.kind))
             .collect()
@@ -171,12 +214,9 @@ mod tests {
             "kind": "CustomResourceDefinition",
             "spec": { "group": "example.com", "names": { "kind": "Widget" } },
         });
-        let operator = Action::Operator {
-            package: "child".to_owned(),
-            instance: String::new(),
-            parameters: std::collections::BTreeMap::new(),
-            app_version: None,
-            operator_version: None,
+        let operator = RenderedStep {
+            phase: UNKNOWN.to_owned(),
+            ..step(Action::Delete, &[])
         };
         let apply = |objects: &[Value]| step(Action::Apply, objects);
         let cases: [(&str, Vec<RenderedStep>, &[&str]); 8] = [
@@ -209,8 +249,8 @@ mod tests {
                 &["apps/v1/Deployment"],
             ),
             (
-                "a custom kind that another operator may define",
-                vec![step(operator, &[]), apply(std::slice::from_ref(&custom))],
+                "a custom kind that an operator may define of which nothing is known",
+                vec![operator, apply(std::slice::from_ref(&custom))],
                 &[],
             ),
             (
@@ -228,7 +268,7 @@ mod tests {
             ),
         ];
         for (what, steps, expected) in cases {
-            assert_eq!(kinds(&steps), expected, "{what}");
+            assert_eq!(kinds(steps), expected, "{what}");
         }
     }
 }

@@ -6,7 +6,7 @@ use kudo_api::{Instance, OperatorVersion};
 use serde_json::json;
 
 use super::Setting;
-use super::packages::{OPERATOR, PARAMS, SMALL};
+use super::packages::{CONFIG, OPERATOR, PARAMS, SMALL};
 use super::writing::everything;
 use crate::harness::object;
 
@@ -274,4 +274,31 @@ async fn an_instance_of_somebody_else_does_not_become_a_child() {
         json!(setting.instance().await.spec.parameters),
         json!({ "SECRET": "x" })
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_childs_kind_that_the_cluster_does_not_serve_is_told_before_the_parent_is_written() {
+    let setting = Setting::new().await;
+    parent(&setting, "0.1.0", "package: ../small");
+    let cases = [
+        ("v1", "ConfigMip", "install ./parent"),
+        (
+            "widgets.example.com/v1",
+            "Widget",
+            "install ./parent --wait",
+        ),
+    ];
+    for (api_version, kind, command) in cases {
+        let text = CONFIG
+            .replace("apiVersion: v1", &format!("apiVersion: {api_version}"))
+            .replace("kind: ConfigMap", &format!("kind: {kind}"));
+        let file = "small/templates/config.yaml";
+        setting.environment.write(file, &text);
+        let outcome = setting.run(command).expect_code(1);
+        let told = format!(
+            "config.yaml of small-0.1.0 renders a {kind} of {api_version}, which the cluster does not serve"
+        );
+        assert!(outcome.stderr.contains(&told), "{outcome}");
+    }
+    assert_eq!(everything(&setting).await, [""; 0]);
 }

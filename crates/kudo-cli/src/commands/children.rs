@@ -17,6 +17,7 @@ use super::update::{changes, check_immutable};
 use crate::cluster::Session;
 use crate::definitions::{Definitions, InCluster};
 use crate::error::{Error, Named};
+use crate::kinds::{self, PlannedStep, Unserved};
 
 /// What an instance's children are checked against.
 pub(crate) struct Family {
@@ -54,33 +55,65 @@ impl Family {
         Self::new(session, definitions).await
     }
 
-    /// Renders a plan as the manager will, and those of the children that it installs: their parameters
-    /// are checked before the parent begins to install them. Children that exist keep the values they
-    /// have, and run what the change makes them run; one that is somebody else's is refused.
-    pub(crate) fn check(
+    /// Renders a plan as the manager will, and those of the children that it installs, before anything is
+    /// written: values and templates that break are refused, and so are kinds that the cluster cannot serve.
+    /// Gives the kinds that it does not serve as yet. A plan that does not exist is not this function's to
+    /// refuse.
+    ///
+    /// Children that exist keep the values they have, and run what the change makes them run; one that is
+    /// somebody else's is refused.
+    pub(crate) async fn check(
         &self,
+        session: &Session,
         definition: &OperatorDefinition,
         instance: InstanceIdentity<'_>,
         plan: &str,
         values: &BTreeMap<String, Value>,
-    ) -> Result<(), Error> {
-        if self.definitions.is_empty() || !definition.plans.contains_key(plan) {
-            return Ok(());
-        }
-        let renderer = Renderer::new(Limits::default());
-        let steps = render_plan(&renderer, definition, instance, plan, values)?;
-        for task in steps.into_iter().flat_map(|step| step.tasks) {
-            self.check_child(definition, instance, &task)?;
-        }
-        Ok(())
+    ) -> Result<Unserved, Error> {
+        let steps = self.render(definition, None, instance, plan, values)?;
+        kinds::check(session, &steps).await
     }
 
-    fn check_child(
+    /// The steps of a plan; after each one those of the children that it installs.
+    fn render(
+        &self,
+        definition: &OperatorDefinition,
+        child: Option<&str>,
+        instance: InstanceIdentity<'_>,
+        plan: &str,
+        values: &BTreeMap<String, Value>,
+    ) -> Result<Vec<PlannedStep>, Error> {
+        if !definition.plans.contains_key(plan) {
+            return Ok(Vec::new());
+        }
+        let renderer = Renderer::new(Limits::default());
+        let mut all = Vec::new();
+        for step in render_plan(&renderer, definition, instance, plan, values)? {
+            let mut below = Vec::new();
+            let mut installs_unknown = false;
+            for task in &step.tasks {
+                match self.render_child(definition, instance, task)? {
+                    Some(steps) => below.extend(steps),
+                    None => installs_unknown = true,
+                }
+            }
+            all.push(PlannedStep {
+                child: child.map(str::to_owned),
+                step,
+                installs_unknown,
+            });
+            all.extend(below);
+        }
+        Ok(all)
+    }
+
+    /// The steps of the child that a task installs, none for other tasks; `None` if it is not known.
+    fn render_child(
         &self,
         parent: &OperatorDefinition,
         instance: InstanceIdentity<'_>,
         task: &RenderedTask,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<Vec<PlannedStep>>, Error> {
         let Action::Operator {
             package,
             instance: name,
@@ -89,11 +122,11 @@ impl Family {
             parameters,
         } = &task.action
         else {
-            return Ok(());
+            return Ok(Some(Vec::new()));
         };
         let (app_version, version) = (app_version.as_deref(), operator_version.as_deref());
         let Some(child) = self.definitions.of_task(package, app_version, version) else {
-            return Ok(());
+            return Ok(None);
         };
         let mut existing = self.existing.iter();
         let found = existing.find(|found| found.name_any() == *name);
@@ -101,7 +134,7 @@ impl Family {
             name,
             namespace: instance.namespace,
         };
-        let check = || {
+        let render = || {
             if let Some(found) = found {
                 check_owner(found, instance)?;
                 if is_of(found, &child) {
@@ -110,12 +143,14 @@ impl Family {
             }
             let current = found.map(|found| found.spec.parameters.clone());
             let values = check_parameters(&child, &current.unwrap_or_default(), parameters)?;
+            let version = definition_name(&child);
+            let mut steps = Vec::new();
             for plan in plans(&child, found, parameters) {
-                self.check(&child, identity, plan, &values)?;
+                steps.extend(self.render(&child, Some(&version), identity, plan, &values)?);
             }
-            Ok(())
+            Ok(Some(steps))
         };
-        check().map_err(|error: Error| {
+        render().map_err(|error: Error| {
             error.of_dependency(package, &task.task, &definition_name(parent))
         })
     }

@@ -8,14 +8,12 @@ use kudo_api::names::{DEPLOY_PLAN, UPDATE_PLAN, UPGRADE_PLAN};
 use kudo_api::{Operator, OperatorVersion, convert};
 use kudo_package::parameter::{self, ParameterError};
 use kudo_package::{OperatorDefinition, Package};
-use kudo_template::{InstanceIdentity, Limits, Renderer, render_plan};
 use serde_json::Value;
 
 use crate::arguments::VersionChoice;
 use crate::cluster::Session;
 use crate::dependencies::Tree;
 use crate::error::Error;
-use crate::kinds;
 use crate::output::Output;
 use crate::versions::kubernetes_fits;
 
@@ -159,24 +157,6 @@ pub(crate) fn check_given(
         Err(error) => return Err(error),
     }
     Err(parameter_errors(definition, errors))
-}
-
-/// Renders a plan as the manager will, so that a value or a template that breaks it is refused
-/// before anything is written, and so is a kind that the cluster does not serve. A plan that does
-/// not exist is not this function's to refuse.
-pub(crate) async fn check_plan(
-    session: &Session,
-    definition: &OperatorDefinition,
-    instance: InstanceIdentity<'_>,
-    plan: &str,
-    values: &BTreeMap<String, Value>,
-) -> Result<(), Error> {
-    if !definition.plans.contains_key(plan) {
-        return Ok(());
-    }
-    let renderer = Renderer::new(Limits::default());
-    let steps = render_plan(&renderer, definition, instance, plan, values)?;
-    kinds::check(session, &steps).await
 }
 
 /// The plan that an upgrade to this version runs.

@@ -9,7 +9,7 @@ use kudo_template::InstanceIdentity;
 use serde_json::{Value, json};
 
 use super::children::Family;
-use super::operator_version::{check_given, check_plan, update_plans};
+use super::operator_version::{check_given, update_plans};
 use super::rules::check_change;
 use crate::arguments::{Format, Global, ParameterArgs, WaitArgs};
 use crate::cluster::Session;
@@ -75,8 +75,10 @@ pub(crate) async fn run(
     };
     let family = Family::in_cluster(&session, &definition).await?;
     for plan in update_plans(&definition, changed.keys()) {
-        check_plan(&session, &definition, identity, plan, &values).await?;
-        family.check(&definition, identity, plan, &values)?;
+        let unserved = family
+            .check(&session, &definition, identity, plan, &values)
+            .await?;
+        unserved.settle(arguments.wait.wait, output)?;
     }
 
     let named = session.named(name);

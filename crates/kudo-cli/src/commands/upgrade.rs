@@ -1,7 +1,5 @@
 //! `upgrade`: a newer operator version for an instance.
 
-use std::collections::BTreeMap;
-
 use clap::Args;
 use kube::ResourceExt;
 use kudo_api::{OperatorVersion, convert};
@@ -12,13 +10,13 @@ use serde_json::{Value, json};
 use super::children::Family;
 use super::in_cluster::Installed;
 use super::operator_version::{
-    Provision, check_given, check_kubernetes_of, check_plan, upgrade_plan, warn_of_choice,
+    Provision, check_given, check_kubernetes_of, upgrade_plan, warn_of_choice,
 };
 use super::rules::check_change;
 use super::update::{change, changes};
 use crate::arguments::{Format, Global, ParameterArgs, VersionChoice, WaitArgs};
 use crate::cluster::Session;
-use crate::definitions::definition_of;
+use crate::definitions::{Definitions, definition_of};
 use crate::dependencies::Tree;
 use crate::error::Error;
 use crate::follow::{Awaited, Change, Follow, answer, follow};
@@ -114,8 +112,12 @@ pub(crate) async fn run(
         namespace: &session.namespace,
     };
     let plan = upgrade_plan(definition);
-    check_plan(&session, definition, identity, plan, &values).await?;
-    let provisions = target.check(&session, identity, plan, &values).await?;
+    let family = Family::new(&session, target.children(&session).await?).await?;
+    let unserved = family
+        .check(&session, definition, identity, plan, &values)
+        .await?;
+    unserved.settle(arguments.wait.wait, output)?;
+    let provisions = target.provisions(&session).await?;
 
     let version = target.version(&session.namespace);
     let mut spec = json!({ "operatorVersion": { "name": version.name_any() } });
@@ -180,27 +182,22 @@ impl Target {
         }
     }
 
-    /// Checks that the cluster and the instance's children take it; gives what is to be written first.
-    async fn check(
-        &self,
-        session: &Session,
-        instance: InstanceIdentity<'_>,
-        plan: &str,
-        values: &BTreeMap<String, Value>,
-    ) -> Result<Vec<Provision>, Error> {
+    /// What its children may be, if the cluster takes all of it.
+    async fn children(&self, session: &Session) -> Result<Definitions, Error> {
         match self {
             Self::Packages(tree) => {
                 check_kubernetes_of(session, tree).await?;
-                let family = Family::new(session, tree.children()).await?;
-                family.check(self.definition(), instance, plan, values)?;
-                Provision::plan_tree(session, tree).await
+                Ok(tree.children())
             }
-            Self::Installed(installed) => {
-                let children = installed.check(session).await?;
-                let family = Family::new(session, children).await?;
-                family.check(self.definition(), instance, plan, values)?;
-                Ok(Vec::new())
-            }
+            Self::Installed(installed) => installed.check(session).await,
+        }
+    }
+
+    /// What is to be written first.
+    async fn provisions(&self, session: &Session) -> Result<Vec<Provision>, Error> {
+        match self {
+            Self::Packages(tree) => Provision::plan_tree(session, tree).await,
+            Self::Installed(_) => Ok(Vec::new()),
         }
     }
 }

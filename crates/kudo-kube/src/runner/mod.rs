@@ -16,6 +16,7 @@ mod work;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use kudo_api::instance::InventoryEntry;
 use kudo_package::{OperatorDefinition, TaskSpec};
@@ -25,12 +26,13 @@ use kudo_template::{
     pipe_pod, render_task,
 };
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::cluster::Cluster;
 use crate::dependencies::{Digest, Reference, digest};
 use crate::discovery::Scope;
 use crate::enhance::Enhancement;
-use crate::identity::{InstanceKey, ObjectKey, gvk_of};
+use crate::identity::{Gvk, InstanceKey, ObjectKey, gvk_of};
 use crate::inventory::{SharedInventory, entry_of};
 use failure::{Site, reasons};
 use waiting::Waiting;
@@ -79,6 +81,10 @@ pub struct KubeRunner {
     state: Mutex<State>,
 }
 
+/// How long a kind is awaited that the cluster does not serve: what defines it may have been started by a
+/// step before. Nothing else says whether it ever comes, so the plan fails then.
+const KIND_PATIENCE: Duration = Duration::from_secs(10);
+
 /// Phase, step and task.
 type TaskPath = (String, String, String);
 
@@ -100,6 +106,8 @@ struct State {
     applied: HashMap<ObjectKey, TaskPath>,
     /// Contents of what this execution renders, `None` for what it deleted or is to be left out.
     digests: HashMap<Reference, Option<Digest>>,
+    /// Kinds that the cluster does not serve, and since when that is known.
+    unserved: HashMap<Gvk, Instant>,
 }
 
 impl KubeRunner {
@@ -136,6 +144,13 @@ impl KubeRunner {
     /// What a task waits for.
     fn waiting(&self, path: &TaskPath) -> Arc<Waiting> {
         Arc::clone(self.state().waiting.entry(path.clone()).or_default())
+    }
+
+    /// Whether a kind that the cluster does not serve has had its time to come.
+    fn gives_up(&self, kind: &Gvk) -> bool {
+        let mut state = self.state();
+        let since = state.unserved.entry(kind.clone());
+        since.or_insert_with(Instant::now).elapsed() >= KIND_PATIENCE
     }
 
     /// Whether another task applied the object last.

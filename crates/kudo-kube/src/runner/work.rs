@@ -238,8 +238,12 @@ impl<'a> TaskWork<'a> {
                 KindError::Resolve(_) => reasons::ENHANCEMENT,
                 KindError::Watch(_) => reasons::VALIDATION,
             };
-            self.site
-                .transient(reason, format!("cannot apply {}: {error}", named()))
+            let text = format!("cannot apply {}: {error}", named());
+            if error.is_unknown() && self.runner.gives_up(&gvk) {
+                self.site.fatal(reason, text)
+            } else {
+                self.site.transient(reason, text)
+            }
         })
     }
 

@@ -13,7 +13,7 @@ use crate::arguments::{Format, Global};
 use crate::cluster::Session;
 use crate::commands::children::Family;
 use crate::commands::in_cluster::Installed;
-use crate::commands::operator_version::{check_given, check_plan};
+use crate::commands::operator_version::check_given;
 use crate::error::Error;
 use crate::listing::print_objects;
 use crate::output::Output;
@@ -36,9 +36,11 @@ pub(super) async fn install(
         namespace: &session.namespace,
     };
     let children = installed.check(&session).await?;
-    check_plan(&session, definition, identity, DEPLOY_PLAN, &values).await?;
     let family = Family::new(&session, children).await?;
-    family.check(definition, identity, DEPLOY_PLAN, &values)?;
+    let unserved = family
+        .check(&session, definition, identity, DEPLOY_PLAN, &values)
+        .await?;
+    unserved.settle(arguments.wait.wait, output)?;
     let version = &installed.version;
     refuse_existing(&session, &name, &version.name_any()).await?;
 

@@ -17,9 +17,7 @@ use kudo_package::OperatorDefinition;
 use kudo_template::InstanceIdentity;
 
 use super::children::Family;
-use super::operator_version::{
-    Provision, check_given, check_kubernetes_of, check_plan, warn_of_choice,
-};
+use super::operator_version::{Provision, check_given, check_kubernetes_of, warn_of_choice};
 use crate::arguments::{Format, Global, ParameterArgs, VersionChoice, WaitArgs};
 use crate::cluster::Session;
 use crate::error::Error;
@@ -121,16 +119,12 @@ pub(crate) async fn run(
             name: &instance_name,
             namespace: &session.namespace,
         };
-        check_plan(
-            &session,
-            &package.definition,
-            identity,
-            DEPLOY_PLAN,
-            &values,
-        )
-        .await?;
         let family = Family::new(&session, tree.children()).await?;
-        family.check(&package.definition, identity, DEPLOY_PLAN, &values)?;
+        let definition = &package.definition;
+        let unserved = family
+            .check(&session, definition, identity, DEPLOY_PLAN, &values)
+            .await?;
+        unserved.settle(arguments.wait.wait, output)?;
     }
     let namespace = if arguments.create_namespace {
         namespace::missing(&session, package, &instance_name, &values).await?
