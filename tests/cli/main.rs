@@ -14,6 +14,7 @@ mod fake_server;
 mod help;
 mod init;
 mod kubeconfig;
+mod manager_log;
 mod output;
 mod package;
 mod packages;

@@ -45,6 +45,8 @@ pub(crate) fn log(verbosity: u8) {
     };
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(filter))
+        // It would tell standard error that standard error cannot be written to, and panic there.
+        .log_internal_errors(false)
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal());
     // Only a program that embeds this one could have set a log already; then that one stays.

