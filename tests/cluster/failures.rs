@@ -1,8 +1,9 @@
 //! Plans that fail: for good, for now, or not at all because they cannot even begin.
 
+use k8s_openapi::api::apps::v1::Deployment;
 use serde_json::json;
 
-use crate::harness::cluster;
+use crate::harness::{SOON, cluster};
 use crate::instances::{Operator, condition, condition_message, plan_status, status_of, steps};
 use crate::managers::TestManager;
 
@@ -138,6 +139,33 @@ async fn a_transient_error_shows_and_passes() {
             &kube::api::DeleteParams::default(),
         )
         .await;
+}
+
+/// The original left them to the server, which drops what it does not know; a server-side apply is refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn fields_that_a_kind_has_no_place_for_are_left_out() {
+    let namespace = cluster().namespace().await;
+    let _manager = TestManager::start(&[&namespace]);
+    let deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: '{{ .Name }}'}\nspec:\n  replicas: \
+                      {{ .Params.COUNT }}\n  selector: {matchLabels: {app: a}}\n  template:\n    metadata: {labels: {app: a}, \
+                      initializers: {pending: []}}\n    spec:\n      containers: [{name: main, image: a, imagePolicy: x}]\n";
+    let operator = Operator::new("old")
+        .parameter(json!({ "name": "COUNT", "default": "1" }))
+        .template("old", deployment)
+        .plan("deploy", &["only: old"]);
+    namespace.apply(&operator.version("1.0.0")).await;
+    namespace.instance("i", "old-1.0.0", &[]).await;
+    namespace.until_done("i", "deploy").await;
+    namespace.set("i", json!({ "COUNT": "2" })).await;
+    let scaled = |found: Option<&Deployment>| {
+        let spec = found.and_then(|found| found.spec.as_ref());
+        spec.is_some_and(|spec| spec.replicas == Some(2))
+    };
+    let deployment = namespace
+        .wait_for::<Deployment>("i", "it is scaled", SOON, scaled)
+        .await;
+    assert!(deployment.is_some());
+    namespace.until_done("i", "deploy").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,6 +15,7 @@
 mod compare;
 mod fields;
 mod takeover;
+mod undeclared;
 mod work;
 
 use std::sync::Arc;

@@ -13,7 +13,7 @@ use kudo_api::names::{
 use serde_json::Value;
 
 use super::fields::{Lists, has_unwanted, remove_surplus};
-use super::{Application, Applied, ApplyError, compare, takeover};
+use super::{Application, Applied, ApplyError, compare, takeover, undeclared};
 use crate::cluster::Cluster;
 use crate::discovery::is_builtin_group;
 use crate::error::{Cause, Verdict, cause, classify};
@@ -268,7 +268,27 @@ impl<'a> Work<'a> {
             })
     }
 
+    /// Applies, without what the kind has no place for.
     async fn send(&self, desired: &Value) -> Result<Value, ApplyError> {
+        let mut sent = self.send_whole(desired).await;
+        let mut known = None;
+        while let Err(ApplyError::Refused { object, message }) = &sent
+            && let Some((rest, dropped)) =
+                undeclared::without(known.as_ref().unwrap_or(desired), message)
+        {
+            let fields = dropped.join(", ");
+            tracing::warn!(
+                object,
+                fields,
+                "the kind has no such fields; applied without them"
+            );
+            sent = self.send_whole(&rest).await;
+            known = Some(rest);
+        }
+        sent
+    }
+
+    async fn send_whole(&self, desired: &Value) -> Result<Value, ApplyError> {
         let params = PatchParams::apply(FIELD_MANAGER).force();
         let request = Request::new(self.path());
         loop {

@@ -82,7 +82,7 @@ fn validate_v1(object: &Value, old: Option<&Value>, beta: bool) -> Vec<FieldErro
     let is_protected = [".k8s.io", ".kubernetes.io"]
         .iter()
         .any(|end| group.ends_with(end));
-    if is_protected && !is_approved && old.is_none() {
+    if is_protected && !is_approved && old.is_none() && !beta {
         let detail = format!(
             "protected groups must have approval annotation {APPROVED:?}, see \
              https://github.com/kubernetes/enhancements/pull/1111"
