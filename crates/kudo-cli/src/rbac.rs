@@ -34,8 +34,8 @@ pub(crate) struct Account {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Rules {
     verbs: BTreeMap<(String, String), BTreeSet<&'static str>>,
-    /// Names of the roles that may be bound, by their resource.
-    bound: BTreeMap<&'static str, BTreeSet<String>>,
+    /// Names of the roles to which a verb of theirs is confined, by their resource and the verb.
+    named: BTreeMap<(&'static str, &'static str), BTreeSet<String>>,
 }
 
 impl Rules {
@@ -45,15 +45,25 @@ impl Rules {
     }
 
     /// Allows to bind the one role that a binding names.
-    fn allow_role_of(&mut self, binding: &Value) {
+    fn allow_to_bind(&mut self, binding: &Value) {
         let text = |pointer: &str| binding.pointer(pointer).and_then(Value::as_str);
-        let resource = match text("/roleRef/kind") {
+        self.allow_named("bind", text("/roleRef/kind"), text("/roleRef/name"));
+    }
+
+    /// Allows to give this one role more rights than the manager has.
+    fn allow_to_escalate(&mut self, role: &Value) {
+        let text = |pointer: &str| role.pointer(pointer).and_then(Value::as_str);
+        self.allow_named("escalate", text("/kind"), text("/metadata/name"));
+    }
+
+    fn allow_named(&mut self, verb: &'static str, kind: Option<&str>, name: Option<&str>) {
+        let resource = match kind {
             Some("Role") => "roles",
             Some("ClusterRole") => "clusterroles",
             _ => return,
         };
-        if let Some(name) = text("/roleRef/name") {
-            let names = self.bound.entry(resource).or_default();
+        if let Some(name) = name {
+            let names = self.named.entry((resource, verb)).or_default();
             names.insert(name.to_owned());
         }
     }
@@ -90,20 +100,20 @@ impl Rules {
     }
 
     fn is_empty(&self) -> bool {
-        self.verbs.is_empty() && self.bound.is_empty()
+        self.verbs.is_empty() && self.named.is_empty()
     }
 
-    /// As a role's list: resources of one group with the same verbs are one rule; one more for each kind of
-    /// role that may be bound.
+    /// As a role's list: resources of one group with the same verbs are one rule; one more for each verb that
+    /// is confined to some roles.
     fn to_list(&self) -> Vec<Value> {
         let mut rules: BTreeMap<(&str, &BTreeSet<&str>), Vec<&str>> = BTreeMap::new();
         for ((group, resource), verbs) in &self.verbs {
             rules.entry((group, verbs)).or_default().push(resource);
         }
         let rule = |((group, verbs), resources): (_, Vec<&str>)| json!({ "apiGroups": [group], "resources": resources, "verbs": verbs });
-        let bind = |(resource, names): (_, _)| json!({ "apiGroups": [RBAC], "resources": [resource], "resourceNames": names, "verbs": ["bind"] });
+        let named = |((resource, verb), names): (&(_, _), _)| json!({ "apiGroups": [RBAC], "resources": [resource], "resourceNames": names, "verbs": [verb] });
         let rules = rules.into_iter().map(rule);
-        rules.chain(self.bound.iter().map(bind)).collect()
+        rules.chain(self.named.iter().map(named)).collect()
     }
 }
 
@@ -156,10 +166,8 @@ impl Needs {
         match (group, kind) {
             // Kubernetes lets nobody give away what he has not got, unless he may do just that: bind a role
             // where the binding is, within the namespace also a ClusterRole.
-            (RBAC, "Role" | "ClusterRole") => {
-                rules.allow(group, &resource, &["escalate"]);
-            }
-            (RBAC, "RoleBinding" | "ClusterRoleBinding") => rules.allow_role_of(object),
+            (RBAC, "Role" | "ClusterRole") => rules.allow_to_escalate(object),
+            (RBAC, "RoleBinding" | "ClusterRoleBinding") => rules.allow_to_bind(object),
             ("apps" | "extensions", "Deployment") => {
                 rules.allow("apps", "replicasets", READ_VERBS);
                 self.add_pods();
@@ -381,42 +389,57 @@ mod tests {
             binding["roleRef"] = json!({ "apiGroup": RBAC, "kind": role_kind, "name": role });
             binding
         };
-        let role = object("rbac.authorization.k8s.io/v1", "Role");
-        let needs = Needs::of(&[role, binding("RoleBinding", "Role", "own")]);
+        let role = |kind: &str, name: &str| {
+            let mut role = object("rbac.authorization.k8s.io/v1", kind);
+            role["metadata"]["name"] = json!(name);
+            role
+        };
+        let needs = Needs::of(&[role("Role", "own"), binding("RoleBinding", "Role", "own")]);
         let key = (RBAC.to_owned(), "roles".to_owned());
-        assert!(needs.namespaced.verbs[&key].contains("escalate"));
+        assert_eq!(
+            needs.namespaced.verbs[&key],
+            OBJECT_VERBS.iter().copied().collect()
+        );
         assert!(needs.cluster.is_empty(), "{:?}", needs.cluster);
 
-        let own = r#"{"roles": {"own"}}"#;
         let cases = [
-            (vec![("RoleBinding", "Role", "own")], own, "{}"),
             (
-                vec![
-                    ("RoleBinding", "Role", "own"),
-                    ("RoleBinding", "ClusterRole", "view"),
-                ],
-                r#"{"clusterroles": {"view"}, "roles": {"own"}}"#,
+                vec![binding("RoleBinding", "Role", "own")],
+                r#"{("roles", "bind"): {"own"}}"#,
                 "{}",
             ),
             (
                 vec![
-                    ("ClusterRoleBinding", "ClusterRole", "b"),
-                    ("ClusterRoleBinding", "ClusterRole", "a"),
+                    binding("RoleBinding", "Role", "own"),
+                    binding("RoleBinding", "ClusterRole", "view"),
+                ],
+                r#"{("clusterroles", "bind"): {"view"}, ("roles", "bind"): {"own"}}"#,
+                "{}",
+            ),
+            (
+                vec![
+                    binding("ClusterRoleBinding", "ClusterRole", "b"),
+                    binding("ClusterRoleBinding", "ClusterRole", "a"),
                 ],
                 "{}",
-                r#"{"clusterroles": {"a", "b"}}"#,
+                r#"{("clusterroles", "bind"): {"a", "b"}}"#,
             ),
-            (vec![("RoleBinding", "Nonsense", "own")], "{}", "{}"),
+            (
+                vec![
+                    role("Role", "b"),
+                    role("Role", "a"),
+                    role("ClusterRole", "c"),
+                ],
+                r#"{("roles", "escalate"): {"a", "b"}}"#,
+                r#"{("clusterroles", "escalate"): {"c"}}"#,
+            ),
+            (vec![binding("RoleBinding", "Nonsense", "own")], "{}", "{}"),
         ];
-        for (bindings, namespaced, cluster) in cases {
-            let objects: Vec<Value> = bindings
-                .iter()
-                .map(|(kind, to, role)| binding(kind, to, role))
-                .collect();
+        for (objects, namespaced, cluster) in cases {
             let needs = Needs::of(&objects);
             let found =
-                [&needs.namespaced, &needs.cluster].map(|rules| format!("{:?}", rules.bound));
-            assert_eq!(found, [namespaced, cluster], "{bindings:?}");
+                [&needs.namespaced, &needs.cluster].map(|rules| format!("{:?}", rules.named));
+            assert_eq!(found, [namespaced, cluster], "{objects:?}");
         }
     }
 
@@ -427,7 +450,7 @@ mod tests {
         rules.allow("apps", "daemonsets", READ_VERBS);
         rules.allow("apps", "statefulsets", OBJECT_VERBS);
         let names = BTreeSet::from(["a", "b"].map(str::to_owned));
-        rules.bound.insert("roles", names);
+        rules.named.insert(("roles", "bind"), names);
         assert_eq!(
             json!(rules.to_list()),
             json!([
