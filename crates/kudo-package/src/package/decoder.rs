@@ -121,9 +121,15 @@ impl Decoder<'_> {
             unread,
         } = sort(entries, path, node.mark, known);
         for unknown in unknown {
-            let message = format!("unknown field {:?}", unknown.entry.key);
-            self.error(UNKNOWN_FIELD, path, unknown.entry.key_mark, &message);
-            self.hint(unknown.hint);
+            let message = format!("{}unknown field {:?}", path.what(), unknown.entry.key);
+            let diagnostic = if unknown.prose {
+                Diagnostic::warning(UNKNOWN_FIELD, message)
+            } else {
+                Diagnostic::error(UNKNOWN_FIELD, message)
+            };
+            let location = Location::at(self.file, unknown.entry.key_mark);
+            self.diagnostics
+                .push(diagnostic.at(location).hint(unknown.hint));
         }
         for (field, mark) in meant {
             let address = self.address(&path.field(field));

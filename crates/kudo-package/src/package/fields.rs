@@ -14,6 +14,8 @@ pub(super) struct Field {
     shape: Shape,
     /// Whether something is missing without it.
     needed: bool,
+    /// Whether it is for people alone: nothing that runs depends on it.
+    prose: bool,
 }
 
 /// What a field holds.
@@ -36,6 +38,14 @@ impl Field {
         Self::new(name, Shape::Scalar, true)
     }
 
+    /// A text for people, on which nothing depends that runs.
+    pub(super) const fn prose(name: &'static str) -> Self {
+        Self {
+            prose: true,
+            ..Self::new(name, Shape::Scalar, false)
+        }
+    }
+
     pub(super) const fn list(name: &'static str) -> Self {
         Self::new(name, Shape::List, false)
     }
@@ -53,6 +63,7 @@ impl Field {
             name,
             shape,
             needed,
+            prose: false,
         }
     }
 
@@ -146,6 +157,8 @@ impl<'n> Fields<'n> {
 pub(super) struct Unknown<'n> {
     pub(super) entry: &'n Entry,
     pub(super) hint: String,
+    /// Whether it was taken for a text for people.
+    pub(super) prose: bool,
 }
 
 /// The fields of a mapping, compared with those that it may have.
@@ -197,7 +210,8 @@ pub(super) fn sort<'n>(
     }
     for (entry, hint) in unknown.into_iter().zip(hints) {
         let hint = hint.unwrap_or_else(|| sorting.leave(entry));
-        sorting.sorted.unknown.push(Unknown { entry, hint });
+        let prose = sorting.is_prose(entry);
+        sorting.sorted.unknown.push(Unknown { entry, hint, prose });
     }
     sorting.sorted
 }
@@ -237,6 +251,14 @@ impl<'n> Sorting<'n> {
             }
         }
         did_you_mean(near)
+    }
+
+    /// Whether an entry was taken for a text for people.
+    fn is_prose(&self, entry: &Entry) -> bool {
+        let mut meant = self.sorted.fields.meant.iter();
+        let taken = meant.find(|(_, taken)| std::ptr::eq(*taken, entry));
+        let mut known = self.known.iter();
+        taken.is_some_and(|(name, _)| known.any(|field| field.prose && field.name == *name))
     }
 
     /// Leaves an entry alone, which may be any of the fields that are not there.

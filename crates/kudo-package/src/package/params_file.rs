@@ -21,8 +21,8 @@ const GROUP_FIELDS: &[Field] = &[
 ];
 const PARAMETER_FIELDS: &[Field] = &[
     Field::needed("name"),
-    Field::scalar("displayName"),
-    Field::scalar("description"),
+    Field::prose("displayName"),
+    Field::prose("description"),
     Field::scalar("required"),
     Field::any("default"),
     Field::scalar("trigger"),
@@ -31,7 +31,7 @@ const PARAMETER_FIELDS: &[Field] = &[
     Field::list("enum"),
     Field::scalar("group"),
     Field::scalar("advanced"),
-    Field::scalar("hint"),
+    Field::prose("hint"),
 ];
 
 /// What `params.yaml` says.

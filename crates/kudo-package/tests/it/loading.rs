@@ -376,6 +376,26 @@ fn warns_about_what_is_read_otherwise_than_written() {
     );
 }
 
+/// Packages of KUDO 0.19 have such mistakes, which changed nothing that ran.
+#[test]
+fn warns_about_texts_for_people_under_a_misspelled_name() {
+    let params =
+        "parameters:\n- name: A\n  desription: a port\n  displayname: Port\n  default: 5\n";
+    assert_eq!(
+        report(OPERATOR, params),
+        "params.yaml:3:3: warning: parameters[0]: unknown field \"desription\"\n  \
+         hint: did you mean \"description\"?\n\
+         params.yaml:4:3: warning: parameters[0]: unknown field \"displayname\"\n  \
+         hint: did you mean \"displayName\"?"
+    );
+    let package = load(OPERATOR, params).unwrap();
+    let parameter = &package.definition.parameters[0];
+    assert_eq!(parameter.description.as_deref(), Some("a port"));
+    assert_eq!(parameter.display_name.as_deref(), Some("Port"));
+    // What is no text cannot be one of them.
+    assert!(load(OPERATOR, &params.replace("a port", "[a, port]")).is_err());
+}
+
 #[test]
 fn warns_about_keys_given_twice() {
     let operator = format!("{OPERATOR}name: other\n");
