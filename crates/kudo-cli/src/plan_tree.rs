@@ -91,7 +91,7 @@ pub(crate) fn history_tree(status: &InstanceStatus, zone: &TimeZone) -> Tree {
                 plan.status
             ),
             None if plan.was_run() => plan.status.clone(),
-            None => "never run".to_owned(),
+            None => "NEVER_RUN".to_owned(),
         };
         Tree::leaf(format!("{name} ({state})"))
     }))
@@ -241,7 +241,7 @@ mod tests {
         .unwrap();
         let expected = "\
 .
-├── a (never run)
+├── a (NEVER_RUN)
 ├── b (last finished run at 2020-06-23T14:10:39 (COMPLETE))
 ├── c (is running)
 └── d (FATAL_ERROR)
