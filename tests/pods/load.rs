@@ -12,7 +12,7 @@ use crate::galera::{NAME, image};
 /// Rows by worker and number.
 pub(crate) type Rows = BTreeSet<(u32, u32)>;
 
-const WORKERS: usize = 4;
+const WORKERS: usize = 6;
 const POD: &str = "load";
 
 /// A load that goes on until it is ended.
