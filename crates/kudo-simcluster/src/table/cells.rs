@@ -142,6 +142,19 @@ pub(super) fn node_roles(node: &Value, _: Timestamp) -> Value {
     }
 }
 
+pub(super) fn node_address(node: &Value, ty: &str) -> Value {
+    let mut addresses = list(&node["status"]["addresses"]).iter();
+    let found = addresses.find(|address| address["type"] == ty);
+    found.map_or_else(|| "<none>".into(), |address| address["address"].clone())
+}
+
+pub(super) fn node_info(node: &Value, field: &str) -> Value {
+    match node["status"]["nodeInfo"][field].as_str() {
+        None | Some("") => "<unknown>".into(),
+        Some(text) => text.into(),
+    }
+}
+
 pub(super) fn data(object: &Value, _: Timestamp) -> Value {
     let count = |field: &str| object[field].as_object().map_or(0, serde_json::Map::len);
     (count("data") + count("binaryData")).into()
@@ -209,10 +222,151 @@ pub(super) fn endpoints(object: &Value, _: Timestamp) -> Value {
     }
 }
 
+/// What an event is about; the newer of its versions has other names for some fields.
+fn of_event<'a>(event: &'a Value, names: [&str; 2]) -> &'a Value {
+    names
+        .into_iter()
+        .map(|name| &event[name])
+        .find(|value| !value.is_null())
+        .unwrap_or(&Value::Null)
+}
+
 pub(super) fn event_object(event: &Value, _: Timestamp) -> Value {
-    let object = &event["involvedObject"];
+    let object = of_event(event, ["involvedObject", "regarding"]);
     let text = |field: &str| object[field].as_str().unwrap_or_default();
-    format!("{}/{}", text("kind").to_lowercase(), text("name")).into()
+    let kind = text("kind").to_lowercase();
+    match text("name") {
+        "" => kind.into(),
+        name => format!("{kind}/{name}").into(),
+    }
+}
+
+pub(super) fn event_part(event: &Value, _: Timestamp) -> Value {
+    let object = of_event(event, ["involvedObject", "regarding"]);
+    object["fieldPath"].as_str().unwrap_or_default().into()
+}
+
+pub(super) fn event_source(event: &Value, _: Timestamp) -> Value {
+    let source = of_event(event, ["source", "deprecatedSource"]);
+    let text = |first: &Value, second: &str| {
+        let reporting = ["reportingComponent", "reportingController"].map(|name| &event[name]);
+        let other = match second {
+            "" => reporting[0].as_str().or(reporting[1].as_str()),
+            field => event[field].as_str(),
+        };
+        let first = first.as_str().filter(|text| !text.is_empty());
+        first.or(other).unwrap_or_default().to_owned()
+    };
+    let component = text(&source["component"], "");
+    match text(&source["host"], "reportingInstance") {
+        host if host.is_empty() => component.into(),
+        host => format!("{component}, {host}").into(),
+    }
+}
+
+pub(super) fn event_message(event: &Value, _: Timestamp) -> Value {
+    let message = of_event(event, ["message", "note"]);
+    message.as_str().unwrap_or_default().trim().into()
+}
+
+pub(super) fn event_first(event: &Value, now: Timestamp) -> Value {
+    match of_event(event, ["firstTimestamp", "deprecatedFirstTimestamp"]) {
+        Value::Null => age::age(&event["eventTime"], now).into(),
+        time => age::age(time, now).into(),
+    }
+}
+
+pub(super) fn event_last(event: &Value, now: Timestamp) -> Value {
+    let series = &event["series"]["lastObservedTime"];
+    match of_event(event, ["lastTimestamp", "deprecatedLastTimestamp"]) {
+        _ if !series.is_null() => age::age(series, now).into(),
+        Value::Null => event_first(event, now),
+        time => age::age(time, now).into(),
+    }
+}
+
+pub(super) fn event_count(event: &Value, _: Timestamp) -> Value {
+    let count = of_event(event, ["count", "deprecatedCount"]).as_i64();
+    let series = event["series"]["count"].as_i64().map(|count| count + 1);
+    series.or(count).unwrap_or(1).max(1).into()
+}
+
+pub(super) fn scale_target(scaler: &Value, _: Timestamp) -> Value {
+    let target = &scaler["spec"]["scaleTargetRef"];
+    let text = |field: &str| target[field].as_str().unwrap_or_default();
+    format!("{}/{}", text("kind"), text("name")).into()
+}
+
+/// The first two metrics of an autoscaler: what there is, and what is wanted.
+pub(super) fn metrics(scaler: &Value, _: Timestamp) -> Value {
+    let (spec, status) = (&scaler["spec"], &scaler["status"]);
+    let percent = |value: &Value| value.as_i64().map(|number| format!("{number}%"));
+    let unknown = || "<unknown>".to_owned();
+    // The older version knows the use of processors alone.
+    if let Some(wanted) = percent(&spec["targetCPUUtilizationPercentage"]) {
+        let current = percent(&status["currentCPUUtilizationPercentage"]);
+        let current = current.unwrap_or_else(unknown);
+        return format!("cpu: {current}/{wanted}").into();
+    }
+    let wanted = list(&spec["metrics"]);
+    if wanted.is_empty() {
+        return "<none>".into();
+    }
+    let shown = wanted.iter().take(2).enumerate().map(|(index, metric)| {
+        let key = match metric["type"].as_str().unwrap_or_default() {
+            "ContainerResource" => "containerResource",
+            "External" => "external",
+            "Object" => "object",
+            "Pods" => "pods",
+            "Resource" => "resource",
+            _ => return "<unknown type>".to_owned(),
+        };
+        let current = &list(&status["currentMetrics"])
+            .get(index)
+            .unwrap_or(&Value::Null)[key];
+        let (current, target) = (&current["current"], &metric[key]["target"]);
+        let amount = |value: &Value| value.as_str().map(ToOwned::to_owned);
+        let of_resource = key.to_lowercase().ends_with("resource");
+        let name = match metric[key]["name"].as_str() {
+            Some(name) if of_resource => format!("{name}: "),
+            _ => String::new(),
+        };
+        let average = amount(&target["averageValue"]);
+        let (found, wanted, end) = match average {
+            Some(wanted) if of_resource || key == "pods" => {
+                (amount(&current["averageValue"]), wanted, "")
+            }
+            Some(wanted) => (amount(&current["averageValue"]), wanted, " (avg)"),
+            None if of_resource => {
+                let wanted = percent(&target["averageUtilization"]);
+                let wanted = wanted.unwrap_or_else(|| "<auto>".to_owned());
+                (percent(&current["averageUtilization"]), wanted, "")
+            }
+            None => (
+                amount(&current["value"]),
+                amount(&target["value"]).unwrap_or_default(),
+                "",
+            ),
+        };
+        format!("{name}{}/{wanted}{end}", found.unwrap_or_else(unknown))
+    });
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    match wanted.len() {
+        ..=2 => shown.into(),
+        count => format!("{shown} + {} more...", count - 2).into(),
+    }
+}
+
+/// What a quota allows of requests and objects, or of limits, and what is used of it.
+pub(super) fn quota(quota: &Value, limits: bool) -> Value {
+    let status = &quota["status"];
+    let hard = status["hard"].as_object().into_iter().flatten();
+    let hard = hard.filter(|(name, _)| name.starts_with("limits.") == limits);
+    let parts = hard.map(|(name, hard)| {
+        let used = status["used"][name].as_str().unwrap_or("0");
+        format!("{name}: {used}/{}", hard.as_str().unwrap_or_default())
+    });
+    parts.collect::<Vec<_>>().join(", ").into()
 }
 
 pub(super) fn modes(modes: &Value) -> Value {

@@ -72,14 +72,17 @@ pub(super) fn of(shown: &Shown) -> Vec<Column> {
         priority,
         source,
     };
-    let mut columns = vec![made("Name", "string", 0, Source::Pointer("/metadata/name"))];
+    let mut columns = Vec::new();
+    if shown.kind.kind != "Event" {
+        columns.push(made("Name", "string", 0, Source::Pointer("/metadata/name")));
+    }
     let rows = built_in(&shown.kind.kind);
     columns.extend(
         rows.into_iter()
             .map(|(name, kind, priority, source)| made(name, kind, priority, source)),
     );
     let timeless = ["Event", "ComponentStatus"].contains(&shown.kind.kind.as_str());
-    if !timeless {
+    if !timeless && !columns.iter().any(|column| column.name == "Age") {
         // What `-o wide` adds comes behind the age.
         let wide = columns
             .iter()
@@ -87,7 +90,7 @@ pub(super) fn of(shown: &Shown) -> Vec<Column> {
             .unwrap_or(columns.len());
         let dated = matches!(
             shown.kind.kind.as_str(),
-            "ClusterRole" | "CustomResourceDefinition" | "Role"
+            "ClusterRole" | "CustomResourceDefinition" | "LimitRange" | "Role"
         );
         let name = if dated { "Created At" } else { "Age" };
         let source = if dated {
@@ -141,11 +144,37 @@ fn built_in(kind: &str) -> Vec<Row> {
         "Node" => vec![
             ("Status", "string", 0, Made(cells::node_status)),
             ("Roles", "string", 0, Made(cells::node_roles)),
+            ("Age", "string", 0, Source::Age),
+            text("Version", "/status/nodeInfo/kubeletVersion"),
             (
-                "Version",
+                "Internal-IP",
                 "string",
-                0,
-                Pointer("/status/nodeInfo/kubeletVersion"),
+                1,
+                Made(|node, _| cells::node_address(node, "InternalIP")),
+            ),
+            (
+                "External-IP",
+                "string",
+                1,
+                Made(|node, _| cells::node_address(node, "ExternalIP")),
+            ),
+            (
+                "OS-Image",
+                "string",
+                1,
+                Made(|node, _| cells::node_info(node, "osImage")),
+            ),
+            (
+                "Kernel-Version",
+                "string",
+                1,
+                Made(|node, _| cells::node_info(node, "kernelVersion")),
+            ),
+            (
+                "Container-Runtime",
+                "string",
+                1,
+                Made(|node, _| cells::node_info(node, "containerRuntimeVersion")),
             ),
         ],
         "ConfigMap" => vec![("Data", "string", 0, Made(cells::data))],
@@ -178,16 +207,46 @@ fn built_in(kind: &str) -> Vec<Row> {
         ],
         "Endpoints" => vec![("Endpoints", "string", 0, Made(cells::endpoints))],
         "Event" => vec![
-            (
-                "Last Seen",
-                "string",
-                0,
-                Made(|event, now| age(&event["lastTimestamp"], now).into()),
-            ),
+            ("Last Seen", "string", 0, Made(cells::event_last)),
             text("Type", "/type"),
             text("Reason", "/reason"),
             ("Object", "string", 0, Made(cells::event_object)),
-            text("Message", "/message"),
+            ("Subobject", "string", 1, Made(cells::event_part)),
+            ("Source", "string", 1, Made(cells::event_source)),
+            ("Message", "string", 0, Made(cells::event_message)),
+            ("First Seen", "string", 1, Made(cells::event_first)),
+            ("Count", "string", 1, Made(cells::event_count)),
+            ("Name", "string", 1, Pointer("/metadata/name")),
+        ],
+        "HorizontalPodAutoscaler" => vec![
+            ("Reference", "string", 0, Made(cells::scale_target)),
+            ("Targets", "string", 0, Made(cells::metrics)),
+            (
+                "MinPods",
+                "string",
+                0,
+                Made(|scaler, _| match &scaler["spec"]["minReplicas"] {
+                    Value::Null => "<unset>".into(),
+                    number => number.to_string().into(),
+                }),
+            ),
+            count("MaxPods", "/spec/maxReplicas"),
+            count("Replicas", "/status/currentReplicas"),
+        ],
+        "ResourceQuota" => vec![
+            ("Age", "string", 0, Source::Age),
+            (
+                "Request",
+                "string",
+                0,
+                Made(|quota, _| cells::quota(quota, false)),
+            ),
+            (
+                "Limit",
+                "string",
+                0,
+                Made(|quota, _| cells::quota(quota, true)),
+            ),
         ],
         "PersistentVolumeClaim" => vec![
             ("Status", "string", 0, Made(cells::phase)),
@@ -262,7 +321,22 @@ fn built_in(kind: &str) -> Vec<Row> {
         ),
         "CronJob" => vec![
             text("Schedule", "/spec/schedule"),
-            ("Suspend", "boolean", 0, Pointer("/spec/suspend")),
+            (
+                "Timezone",
+                "string",
+                0,
+                Made(|job, _| cells::or_none(&job["spec"]["timeZone"])),
+            ),
+            (
+                "Suspend",
+                "boolean",
+                0,
+                Made(|job, _| match job["spec"]["suspend"].as_bool() {
+                    Some(true) => "True".into(),
+                    Some(false) => "False".into(),
+                    None => "<unset>".into(),
+                }),
+            ),
             (
                 "Active",
                 "integer",
@@ -281,6 +355,27 @@ fn built_in(kind: &str) -> Vec<Row> {
                 Made(|job, now| match &job["status"]["lastScheduleTime"] {
                     Value::Null => "<none>".into(),
                     time => age(time, now).into(),
+                }),
+            ),
+            (
+                "Containers",
+                "string",
+                1,
+                Made(|job, _| cells::containers(&job["spec"]["jobTemplate"], "name")),
+            ),
+            (
+                "Images",
+                "string",
+                1,
+                Made(|job, _| cells::containers(&job["spec"]["jobTemplate"], "image")),
+            ),
+            (
+                "Selector",
+                "string",
+                1,
+                Made(|job, _| {
+                    let selector = &job["spec"]["jobTemplate"]["spec"]["selector"];
+                    cells::or_none(&crate::verbs::selector_text(selector).into())
                 }),
             ),
         ],
@@ -410,11 +505,18 @@ fn custom(shown: &Shown) -> Vec<Column> {
     let declared = declared.filter(|columns| !columns.is_empty());
     for column in declared.into_iter().flatten() {
         let text = |field: &str| column[field].as_str().unwrap_or_default().to_owned();
+        let description = match text("description") {
+            text if !text.is_empty() => text,
+            _ => format!(
+                "Custom resource definition column (in JSONPath format): {}",
+                text("jsonPath")
+            ),
+        };
         columns.push(Column {
             name: text("name"),
             kind: text("type"),
             format: text("format"),
-            description: text("description"),
+            description,
             priority: column["priority"].as_i64().unwrap_or(0),
             source: Source::Path(text("jsonPath")),
         });
