@@ -204,7 +204,7 @@ impl Server {
         found.map(|(_, user)| user.clone())
     }
 
-    /// Who sends a request: whom its token names, or else whom the connection stands for.
+    /// Who sends a request: whom its token names, or else whom the connection stands for, or nobody known.
     pub(crate) fn user(&self, headers: &HeaderMap, given: Option<User>) -> Result<User, Refusal> {
         let header = headers.get(http::header::AUTHORIZATION);
         let text = header
@@ -214,7 +214,7 @@ impl Server {
             Some(token) => self
                 .owner_of(token.trim())
                 .ok_or_else(Refusal::unauthorized)?,
-            None => given.ok_or_else(Refusal::unauthorized)?,
+            None => given.unwrap_or_else(User::anonymous),
         };
         Ok(user.impersonating(headers))
     }

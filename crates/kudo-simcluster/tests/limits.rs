@@ -138,3 +138,41 @@ async fn a_client_that_hangs_is_not_waited_for_and_nothing_is_kept_for_it() {
     assert!(rest.contains("\"code\":410"), "{end}");
     drop(unfinished);
 }
+
+/// The head of an answer to a request that shows no credential.
+async fn status_without_credential(address: SocketAddr, line: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!("{line} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test]
+async fn who_shows_no_credential_sees_health_and_version_alone() {
+    let cluster = SimCluster::start(SimOptions::default());
+    let serving = cluster
+        .serve_plain("127.0.0.1:0".parse().unwrap())
+        .await
+        .unwrap();
+    for path in ["/healthz", "/livez", "/readyz", "/version", "/version/"] {
+        let answer = status_without_credential(serving.address, &format!("GET {path}")).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{path}: {answer}");
+    }
+    for (line, words) in [
+        (
+            "GET /api",
+            r#"User \"system:anonymous\" cannot get path \"/api\""#,
+        ),
+        ("POST /version", r#"cannot post path \"/version\""#),
+        (
+            "GET /api/v1/namespaces",
+            r#"User \"system:anonymous\" cannot list resource \"namespaces\" in API group \"\" at the cluster scope"#,
+        ),
+    ] {
+        let answer = status_without_credential(serving.address, line).await;
+        assert!(answer.starts_with("HTTP/1.1 403"), "{line}: {answer}");
+        assert!(answer.contains(words), "{line}: {answer}");
+    }
+}

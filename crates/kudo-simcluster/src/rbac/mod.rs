@@ -27,6 +27,19 @@ impl User {
         }
     }
 
+    /// Who shows no credential.
+    pub(crate) fn anonymous() -> Self {
+        Self {
+            name: "system:anonymous".to_owned(),
+            groups: vec!["system:unauthenticated".to_owned()],
+        }
+    }
+
+    /// Whether roles and bindings say what the user may do, where they count.
+    fn is_bound(&self, rbac: bool) -> bool {
+        !self.is_master() && (rbac || *self == Self::anonymous())
+    }
+
     pub(crate) fn service_account(namespace: &str, name: &str) -> Self {
         Self {
             name: format!("system:serviceaccount:{namespace}:{name}"),
@@ -85,7 +98,7 @@ pub(crate) struct Attributes {
 impl Call {
     /// Refuses what the user may not do with a resource.
     pub(crate) fn authorize(&self, target: &Target) -> Result<(), Refusal> {
-        if !self.server.options.rbac || self.user.is_master() {
+        if !self.user.is_bound(self.server.options.rbac) {
             return Ok(());
         }
         let named = target.shown.named();
@@ -126,12 +139,14 @@ impl Call {
         const OPEN: [&str; 8] = [
             "/api", "/apis", "/healthz", "/livez", "/readyz", "/openapi", "/version", "/",
         ];
-        if !self.server.options.rbac || self.user.is_master() {
+        if !self.user.is_bound(self.server.options.rbac) {
             return Ok(());
         }
-        if OPEN
-            .iter()
-            .any(|open| path == *open || (*open != "/" && path.starts_with(&format!("{open}/"))))
+        let is_known = self.user != User::anonymous();
+        if is_known
+            && OPEN.iter().any(|open| {
+                path == *open || (*open != "/" && path.starts_with(&format!("{open}/")))
+            })
         {
             return Ok(());
         }
@@ -150,9 +165,7 @@ impl Call {
 
     /// Whether a user may do something.
     pub(crate) fn may(&self, user: &User, attributes: &Attributes) -> bool {
-        !self.server.options.rbac
-            || user.is_master()
-            || rules::allows(&self.server, user, attributes)
+        !user.is_bound(self.server.options.rbac) || rules::allows(&self.server, user, attributes)
     }
 
     fn verb(&self, target: &Target) -> &'static str {
@@ -173,17 +186,22 @@ impl Call {
 /// Roles that every cluster has.
 pub(crate) fn seed(put: &dyn Fn(&str, Value)) {
     let all = json!([
-        { "apiGroups": [""], "resources": [""], "verbs": [""] },
-        { "nonResourceURLs": [""], "verbs": [""] },
+        { "apiGroups": ["*"], "resources": ["*"], "verbs": ["*"] },
+        { "nonResourceURLs": ["*"], "verbs": ["*"] },
     ]);
-    let within = json!([{ "apiGroups": [""], "resources": [""], "verbs": [""] }]);
-    let read = json!([{ "apiGroups": [""], "resources": [""], "verbs": ["get", "list", "watch"] }]);
+    let within = json!([{ "apiGroups": ["*"], "resources": ["*"], "verbs": ["*"] }]);
+    let read =
+        json!([{ "apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list", "watch"] }]);
+    let public = json!([{
+        "nonResourceURLs": ["/healthz", "/livez", "/readyz", "/version", "/version/"], "verbs": ["get"],
+    }]);
     let roles = "clusterroles.rbac.authorization.k8s.io";
     for (name, rules) in [
         ("cluster-admin", &all),
         ("admin", &within),
         ("edit", &within),
         ("view", &read),
+        ("system:public-info-viewer", &public),
     ] {
         let labels = json!({ "kubernetes.io/bootstrapping": "rbac-defaults" });
         put(
@@ -191,12 +209,25 @@ pub(crate) fn seed(put: &dyn Fn(&str, Value)) {
             json!({ "metadata": { "name": name, "labels": labels }, "rules": rules }),
         );
     }
-    put(
-        "clusterrolebindings.rbac.authorization.k8s.io",
-        json!({
-            "metadata": { "name": "cluster-admin", "labels": { "kubernetes.io/bootstrapping": "rbac-defaults" } },
-            "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin" },
-            "subjects": [{ "apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "system:masters" }],
-        }),
-    );
+    let bindings: [(&str, &[&str]); 2] = [
+        ("cluster-admin", &["system:masters"]),
+        (
+            "system:public-info-viewer",
+            &["system:authenticated", "system:unauthenticated"],
+        ),
+    ];
+    for (role, groups) in bindings {
+        const GROUP: &str = "rbac.authorization.k8s.io";
+        let subjects = groups
+            .iter()
+            .map(|name| json!({ "apiGroup": GROUP, "kind": "Group", "name": name }));
+        put(
+            "clusterrolebindings.rbac.authorization.k8s.io",
+            json!({
+                "metadata": { "name": role, "labels": { "kubernetes.io/bootstrapping": "rbac-defaults" } },
+                "roleRef": { "apiGroup": GROUP, "kind": "ClusterRole", "name": role },
+                "subjects": subjects.collect::<Value>(),
+            }),
+        );
+    }
 }
