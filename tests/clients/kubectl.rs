@@ -94,7 +94,51 @@ fn play(program: std::path::PathBuf) {
     applies_on_the_server(&kubectl);
     learns_new_kinds(&kubectl);
     runs_a_job(&kubectl);
+    makes_objects_from_words(&kubectl);
     deletes(&kubectl);
+}
+
+/// Commands that need no file; kubectl from 1.32 on sends what they make as protocol buffers.
+fn makes_objects_from_words(kubectl: &Kubectl) {
+    let own = &kubectl.namespace;
+    let done = [
+        "create quota q --hard=pods=90,cpu=2k --scopes=NotBestEffort",
+        "create ingress i --rule=a.example/b*=web:80,tls=web --class=c --annotation=a=b",
+        &format!("create priorityclass {own} --value=1000 --description=high"),
+        "create serviceaccount robot",
+        "create role reader --verb=get,list --resource=pods,deployments.apps",
+        "create rolebinding reader --role=reader --user=jane",
+        &format!("create clusterrole {own} --verb=get --non-resource-url=/metrics"),
+        &format!("create clusterrolebinding {own} --clusterrole={own} --group=g"),
+        "create configmap words --from-literal=a=b",
+        "create secret generic words --from-literal=a=b",
+        "create secret docker-registry pull --docker-username=u --docker-password=p",
+        "create deployment words --image=nginx --replicas=2 --port=80",
+        "autoscale deployment words --min=1 --max=3 --cpu-percent=80",
+        "create job words --image=busybox -- sh -c true",
+        "create cronjob words --image=busybox --schedule=@hourly -- true",
+        "create service nodeport words --tcp=80:8080",
+        "create service externalname outside --external-name=example.org",
+        "create poddisruptionbudget words --selector=app=words --min-available=1",
+        "run words --image=nginx --env=A=b --labels=a=b --port=80",
+        "create job again --from=cronjob/words",
+        "drain simulated --dry-run=server --force --ignore-daemonsets --pod-selector=a=b",
+    ];
+    for line in done {
+        let said = kubectl.run(line);
+        assert!(said.success, "{line}: {} {}", said.out, said.err);
+    }
+    kubectl
+        .run("get resourcequota q -o jsonpath={.spec.hard.cpu}")
+        .says(&["2k"]);
+    kubectl
+        .run("get ingress i -o jsonpath={.spec.rules[0].http.paths[0].backend}")
+        .says(&["web"]);
+    kubectl
+        .run("get pod words -o jsonpath={.spec.containers[0].env[0].value}")
+        .says(&["b"]);
+    kubectl.run("auth can-i create pods").says(&["yes"]);
+    kubectl.run("auth can-i --list").says(&["*.*"]);
 }
 
 fn knows_what_there_is(kubectl: &Kubectl) {

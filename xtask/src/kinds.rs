@@ -108,8 +108,14 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<String, KindsErr
         .map(|(name, definition)| (name.clone(), take_descriptions(definition)))
         .collect();
     let folder = root.join("crates/kudo-simcluster/data");
-    let types = write(&folder.join("types.json.gz"), &json!(kept))?;
-    let words = write(&folder.join("descriptions.json.gz"), &json!(descriptions))?;
+    let types = write(
+        &folder.join("types.json.gz"),
+        json!(kept).to_string().as_bytes(),
+    )?;
+    let words = write(
+        &folder.join("descriptions.json.gz"),
+        json!(descriptions).to_string().as_bytes(),
+    )?;
     Ok(format!(
         "kinds: {} types, {types} bytes; descriptions, {words} bytes",
         kept.len()
@@ -242,8 +248,8 @@ fn take_descriptions(definition: &mut Value) -> Value {
     Value::Object(words)
 }
 
-/// Writes a value compressed, without a time in the header, so that equal input gives equal files.
-fn write(path: &Path, value: &Value) -> Result<usize, KindsError> {
+/// Writes a file compressed, without a time in the header, so that equal input gives equal files.
+pub(crate) fn write(path: &Path, text: &[u8]) -> Result<usize, KindsError> {
     let failed = |source| KindsError::File {
         path: path.to_owned(),
         source,
@@ -251,9 +257,7 @@ fn write(path: &Path, value: &Value) -> Result<usize, KindsError> {
     let mut encoder = GzBuilder::new()
         .mtime(0)
         .write(Vec::new(), Compression::best());
-    encoder
-        .write_all(value.to_string().as_bytes())
-        .map_err(failed)?;
+    encoder.write_all(text).map_err(failed)?;
     let bytes = encoder.finish().map_err(failed)?;
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(failed)?;

@@ -9,6 +9,7 @@ mod debian;
 mod demo;
 mod kinds;
 mod layers;
+mod messages;
 mod output;
 mod process;
 mod simulate;
@@ -53,6 +54,8 @@ enum Command {
     Layers,
     /// Write the embedded cluster's catalogue of built-in kinds from `OpenAPI` documents
     Kinds(kinds::Arguments),
+    /// Write the embedded cluster's table of protocol buffers from `generated.proto` files
+    Messages(messages::Arguments),
     /// Write the files that are made from the code
     Codegen {
         /// Write nothing; fail where a committed file is stale
@@ -94,6 +97,9 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
         Command::Simulate(arguments) => simulate::run(&arguments)?,
         Command::Layers => output::line(&layers::run(&workspace::root())?),
         Command::Kinds(arguments) => output::line(&kinds::run(&workspace::root(), &arguments)?),
+        Command::Messages(arguments) => {
+            output::line(&messages::run(&workspace::root(), &arguments)?);
+        }
         Command::Codegen { check } => output::line(&codegen::run(&workspace::root(), check)?),
     }
     Ok(ExitCode::SUCCESS)

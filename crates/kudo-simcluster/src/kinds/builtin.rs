@@ -1,8 +1,8 @@
 //! The table of built-in kinds.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use super::{Kind, Scale, Strategy, Version};
+use super::{Kind, Scale, Shown, Strategy, Version};
 use crate::schema::{self, TypeRef};
 
 /// One row: plural, kind, short names, categories, switches, groups and versions.
@@ -248,6 +248,14 @@ const TABLE: &[Row] = &[
         "certificates.k8s.io/v1",
     ),
     Row(
+        "selfsubjectreviews",
+        "SelfSubjectReview",
+        "",
+        "",
+        "r",
+        "authentication.k8s.io/v1",
+    ),
+    Row(
         "tokenreviews",
         "TokenReview",
         "",
@@ -322,6 +330,14 @@ const DEPRECATED: &[(&str, &str, &str)] = &[
 /// All built-in kinds.
 pub(crate) fn builtin() -> Vec<Arc<Kind>> {
     TABLE.iter().map(|row| Arc::new(kind(row))).collect()
+}
+
+/// The kind of what a scale subresource shows.
+pub(crate) fn scale() -> Shown {
+    static SCALE: OnceLock<Arc<Kind>> = OnceLock::new();
+    let row = Row("scales", "Scale", "", "", "n", "autoscaling/v1");
+    let kind = Arc::clone(SCALE.get_or_init(|| Arc::new(kind(&row))));
+    Shown { kind, index: 0 }
 }
 
 fn kind(Row(plural, kind, short, categories, switches, versions): &Row) -> Kind {

@@ -15,7 +15,7 @@ use crate::http::status::Named;
 use crate::schema::TypeRef;
 use crate::structural::Structural;
 
-pub(crate) use builtin::builtin;
+pub(crate) use builtin::{builtin, scale};
 
 /// A resource with its own storage.
 #[derive(Debug)]

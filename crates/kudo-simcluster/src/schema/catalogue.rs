@@ -20,9 +20,13 @@ struct Catalogue {
 
 /// The type of a built-in kind; `None` if there is no such kind. The core group is the empty text.
 pub fn of(group: &str, version: &str, kind: &str) -> Option<TypeRef> {
+    definition_of(group, version, kind).map(|name| reference(name, None))
+}
+
+/// The name of a kind's definition, such as `io.k8s.api.core.v1.Pod`.
+pub(crate) fn definition_of(group: &str, version: &str, kind: &str) -> Option<&'static Arc<str>> {
     let key = (group.to_owned(), version.to_owned(), kind.to_owned());
-    let name = catalogue().kinds.get(&key)?;
-    Some(reference(name, None))
+    catalogue().kinds.get(&key)
 }
 
 /// The type of every object's `metadata`.

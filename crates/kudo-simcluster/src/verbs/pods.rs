@@ -81,7 +81,10 @@ impl Call {
         let eviction = body::parse(self)?;
         let options = DeleteOptions {
             grace: eviction["deleteOptions"]["gracePeriodSeconds"].as_i64(),
-            dry_run: self.query.get("dryRun").is_some(),
+            dry_run: self.query.get("dryRun").is_some()
+                || eviction["deleteOptions"]["dryRun"]
+                    .as_array()
+                    .is_some_and(|list| !list.is_empty()),
             ..DeleteOptions::default()
         };
         if let Some(problem) = self.disruption_refused(target) {

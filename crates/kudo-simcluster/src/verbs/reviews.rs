@@ -29,6 +29,9 @@ impl Call {
                     None => json!({ "authenticated": false, "error": "[invalid bearer token]" }),
                 };
             }
+            "SelfSubjectReview" => {
+                review["status"] = json!({ "userInfo": self.user.to_value() });
+            }
             "SelfSubjectRulesReview" => {
                 let all = json!([{ "verbs": ["*"], "apiGroups": ["*"], "resources": ["*"] }]);
                 review["status"] = json!({
