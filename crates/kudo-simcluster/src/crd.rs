@@ -2,6 +2,7 @@
 
 pub(crate) mod beta;
 mod names;
+mod parts;
 mod validate;
 
 use std::collections::BTreeSet;
@@ -38,13 +39,22 @@ pub(crate) fn prepare(old: Option<&Value>, object: &mut Value) {
     if is_beta(object) {
         beta::default_versions(object);
     }
+    let shared = object.pointer_mut("/spec/validation/openAPIV3Schema");
+    shared.into_iter().for_each(parts::drop_nulls);
+    let versions = object
+        .pointer_mut("/spec/versions")
+        .and_then(Value::as_array_mut);
+    for version in versions.into_iter().flatten() {
+        let own = version.pointer_mut("/schema/openAPIV3Schema");
+        own.into_iter().for_each(parts::drop_nulls);
+    }
     let spec = object["spec"].clone();
     let kind = text(&spec["names"]["kind"]);
     let names = &mut object["spec"]["names"];
     if names["singular"].as_str().is_none_or(str::is_empty) {
         names["singular"] = kind.to_lowercase().into();
     }
-    if names["listKind"].as_str().is_none_or(str::is_empty) {
+    if names["listKind"].as_str().is_none_or(str::is_empty) && !kind.is_empty() {
         names["listKind"] = format!("{kind}List").into();
     }
     if object["spec"]["conversion"].is_null() {

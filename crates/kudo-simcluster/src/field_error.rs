@@ -1,6 +1,6 @@
 //! What is wrong with a field, in the server's words, and the status that tells it.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde_json::{Value, json};
 
@@ -173,8 +173,33 @@ impl fmt::Display for FieldError {
 pub(crate) fn shown(value: &Value) -> String {
     match value {
         Value::Null => "\"null\"".to_owned(),
+        Value::String(text) => quoted(text),
         other => other.to_string(),
     }
+}
+
+/// A text in quotes, as Go's `%q` writes it.
+fn quoted(text: &str) -> String {
+    let mut shown = String::from("\"");
+    for letter in text.chars() {
+        match letter {
+            '"' => shown.push_str("\\\""),
+            '\\' => shown.push_str("\\\\"),
+            '\n' => shown.push_str("\\n"),
+            '\r' => shown.push_str("\\r"),
+            '\t' => shown.push_str("\\t"),
+            '\x07' => shown.push_str("\\a"),
+            '\x08' => shown.push_str("\\b"),
+            '\x0b' => shown.push_str("\\v"),
+            '\x0c' => shown.push_str("\\f"),
+            letter if letter.is_ascii_control() => {
+                let _ = write!(shown, "\\x{:02x}", u32::from(letter));
+            }
+            letter => shown.push(letter),
+        }
+    }
+    shown.push('"');
+    shown
 }
 
 /// The status that refuses an object: 422, reason `Invalid`, one cause per error.

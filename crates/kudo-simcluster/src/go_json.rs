@@ -360,6 +360,33 @@ fn wrong(byte: u8, context: &str) -> String {
     format!("invalid character {shown} {context}")
 }
 
+/// The largest whole number that is exact in floating point.
+pub(crate) const LARGEST_WHOLE: f64 = 9_007_199_254_740_991.0;
+
+/// A number in floating point as a whole one, if it is and says so exactly.
+pub(crate) fn whole(number: f64) -> Option<i64> {
+    let is_whole = number.fract() == 0.0 && number.abs() <= LARGEST_WHOLE;
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "it is whole and not too large"
+    )]
+    is_whole.then_some(number as i64)
+}
+
+/// Writes whole numbers as such, as Go does: `1000.0` and `1e3` are kept as `1000`.
+pub(crate) fn whole_numbers(value: &mut Value) {
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            if let Some(whole) = number.as_f64().and_then(whole) {
+                *value = whole.into();
+            }
+        }
+        Value::Array(list) => list.iter_mut().for_each(whole_numbers),
+        Value::Object(map) => map.values_mut().for_each(whole_numbers),
+        _ => {}
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::fault;

@@ -43,6 +43,27 @@ pub(super) fn validate(gvk: Gvk<'_>, metadata: &Value, errors: &mut Vec<FieldErr
     validate_parts(metadata, "metadata", errors);
 }
 
+/// What is wrong with the metadata of an object within another.
+pub(crate) fn validate_embedded(metadata: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    let parts = ["generateName", "name"].map(|key| (key, metadata[key].as_str()));
+    for (key, text) in parts {
+        for fault in text.map(names::path_segment).unwrap_or_default() {
+            let field = format!("{path}.{key}");
+            errors.push(FieldError::invalid(field, &metadata[key], fault));
+        }
+    }
+    if let Some(namespace) = metadata["namespace"]
+        .as_str()
+        .filter(|name| !name.is_empty())
+    {
+        for fault in names::label(namespace) {
+            let field = format!("{path}.namespace");
+            errors.push(FieldError::invalid(field, &metadata["namespace"], fault));
+        }
+    }
+    validate_parts(metadata, path, errors);
+}
+
 /// What is wrong with metadata beside the name; pod templates have it, too.
 pub(super) fn validate_parts(metadata: &Value, path: &str, errors: &mut Vec<FieldError>) {
     labels(&metadata["labels"], &format!("{path}.labels"), errors);

@@ -27,6 +27,10 @@ use serde_json::Value;
 use crate::field_error::FieldError;
 use crate::schema;
 
+pub(crate) use metadata::validate_embedded;
+pub(crate) use names::{label_1035, subdomain};
+pub(crate) use webhooks::client_config;
+
 /// Which kind an object is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gvk<'a> {

@@ -49,7 +49,7 @@ impl Form {
 macro_rules! form {
     ($(#[$doc:meta])* $name:ident, $pattern:expr, $limit:expr, $words:expr, $examples:expr) => {
         $(#[$doc])*
-        pub(super) fn $name(text: &str) -> Vec<String> {
+        pub(crate) fn $name(text: &str) -> Vec<String> {
             static REGEX: OnceLock<Option<Regex>> = OnceLock::new();
             let form = Form {
                 pattern: $pattern,

@@ -83,8 +83,11 @@ pub(super) fn webhook_timeout(hook: &Value, path: &str, errors: &mut Vec<FieldEr
 }
 
 pub(super) fn webhook_client(hook: &Value, path: &str, errors: &mut Vec<FieldError>) {
-    let client = &hook["clientConfig"];
-    let path = join(path, "clientConfig");
+    client_config(&hook["clientConfig"], &join(path, "clientConfig"), errors);
+}
+
+/// Where a webhook is found.
+pub(crate) fn client_config(client: &Value, path: &str, errors: &mut Vec<FieldError>) {
     let (url, service) = (&client["url"], &client["service"]);
     if url.is_null() == service.is_null() {
         let words = "exactly one of url or service is required";
@@ -94,8 +97,13 @@ pub(super) fn webhook_client(hook: &Value, path: &str, errors: &mut Vec<FieldErr
         if scheme != "https" {
             let words =
                 "'https' is the only allowed URL scheme; desired format: https://host[/path]";
-            let field = join(&path, "url");
+            let field = join(path, "url");
             errors.push(FieldError::invalid(field, &Value::from(scheme), words));
+        }
+        if let Some((_, query)) = text.split_once('?') {
+            let words = "query parameters are not permitted in the URL";
+            let field = join(path, "url");
+            errors.push(FieldError::invalid(field, &Value::from(query), words));
         }
     } else {
         for (key, words) in [
@@ -103,9 +111,37 @@ pub(super) fn webhook_client(hook: &Value, path: &str, errors: &mut Vec<FieldErr
             ("namespace", "service namespace is required"),
         ] {
             if is_nothing(&service[key]) {
-                let field = join(&path, &format!("service.{key}"));
+                let field = join(path, &format!("service.{key}"));
                 errors.push(FieldError::required(field, words));
             }
+        }
+        let port = &service["port"];
+        if port
+            .as_i64()
+            .is_some_and(|port| !(1..=65535).contains(&port))
+        {
+            let words = "port is not valid: must be between 1 and 65535, inclusive";
+            errors.push(FieldError::invalid(join(path, "service.port"), port, words));
+        }
+        service_path(&service["path"], &join(path, "service.path"), errors);
+    }
+}
+
+fn service_path(path: &Value, field: &str, errors: &mut Vec<FieldError>) {
+    let Some(text) = path
+        .as_str()
+        .filter(|text| !text.is_empty() && *text != "/")
+    else {
+        return;
+    };
+    let mut fault = |words: String| errors.push(FieldError::invalid(field, path, words));
+    if !text.starts_with('/') {
+        fault("must start with a '/'".to_owned());
+    }
+    let inner = text.get(1..).unwrap_or_default();
+    for (index, segment) in inner.trim_end_matches('/').split('/').enumerate() {
+        if segment.is_empty() {
+            fault(format!("segment[{index}] may not be empty"));
         }
     }
 }

@@ -2,16 +2,12 @@
 
 use serde_json::Value;
 
-use super::{beta, is_beta, names, text};
+use super::{beta, is_beta, names, parts, text};
+use crate::builtin::{label_1035, subdomain};
 use crate::field_error::{FieldError, shown};
 use crate::structural::Structural;
 
 const APPROVED: &str = "api-approved.kubernetes.io";
-const LABEL: &str = "a DNS-1035 label must consist of lower case alphanumeric characters or '-', \
-                     start with an alphabetic character, and end with an alphanumeric character \
-                     (e.g. 'my-name',  or 'abc-123', regex used for validation is \
-                     '[a-z]([-a-z0-9]*[a-z0-9])?')";
-
 /// What is wrong with a new definition, or with one that was `old` before.
 pub(crate) fn validate(object: &Value, old: Option<&Value>) -> Vec<FieldError> {
     if is_beta(object) {
@@ -34,10 +30,11 @@ fn validate_v1(object: &Value, old: Option<&Value>, beta: bool) -> Vec<FieldErro
     let group = text(&spec["group"]);
     let wanted = format!("{}.{group}", text(&spec["names"]["plural"]));
     let name = &object["metadata"]["name"];
-    if old.is_none() && *name != *wanted && !group.is_empty() {
+    if old.is_none() && *name != *wanted {
         let detail = "must be spec.names.plural+\".\"+spec.group";
         errors.push(FieldError::invalid("metadata.name", name, detail));
     }
+    check_group(&spec["group"], &mut errors);
     match &spec["scope"] {
         Value::String(scope) if scope == "Cluster" || scope == "Namespaced" => {}
         Value::String(scope) if !scope.is_empty() => {
@@ -51,22 +48,15 @@ fn validate_v1(object: &Value, old: Option<&Value>, beta: bool) -> Vec<FieldErro
         _ => errors.push(FieldError::required("spec.scope", "")),
     }
     let preserve = &spec["preserveUnknownFields"];
-    let before = old.map(|old| &old["spec"]["preserveUnknownFields"]);
-    if *preserve == true && !beta && before.is_none_or(|before| *before != true) {
-        let detail = "cannot set to true, set x-preserve-unknown-fields to true in \
-                      spec.versions[*].schema instead";
-        errors.push(FieldError::invalid(
-            "spec.preserveUnknownFields",
-            preserve,
-            detail,
-        ));
-    }
     let unknown = match (*preserve == true, beta) {
         (true, _) => Unknown::Kept,
         (false, true) => Unknown::Pruned,
         (false, false) => Unknown::PrunedOfCourse,
     };
     versions(&spec["versions"], &unknown, &mut errors);
+    check_names(&spec["names"], &mut errors);
+    shared(&spec["versions"], &unknown, &mut errors);
+    parts::conversion(&spec["conversion"], &mut errors);
     let stored = object["status"]["storedVersions"].as_array();
     if stored.is_none_or(Vec::is_empty) {
         let detail = "must have at least one stored version";
@@ -77,7 +67,6 @@ fn validate_v1(object: &Value, old: Option<&Value>, beta: bool) -> Vec<FieldErro
             detail,
         ));
     }
-    check_names(&spec["names"], &mut errors);
     let is_approved = !text(&object["metadata"]["annotations"][APPROVED]).is_empty();
     let is_protected = [".k8s.io", ".kubernetes.io"]
         .iter()
@@ -89,6 +78,16 @@ fn validate_v1(object: &Value, old: Option<&Value>, beta: bool) -> Vec<FieldErro
         );
         let field = format!("metadata.annotations[{APPROVED}]");
         errors.push(FieldError::required(field, detail));
+    }
+    let before = old.map(|old| &old["spec"]["preserveUnknownFields"]);
+    if *preserve == true && !beta && before.is_none_or(|before| *before != true) {
+        let detail = "cannot set to true, set x-preserve-unknown-fields to true in \
+                      spec.versions[*].schema instead";
+        errors.push(FieldError::invalid(
+            "spec.preserveUnknownFields",
+            preserve,
+            detail,
+        ));
     }
     if let Some(old) = old {
         immutable(spec, old, &mut errors);
@@ -130,48 +129,131 @@ enum Unknown {
     PrunedOfCourse,
 }
 
+fn check_group(group: &Value, errors: &mut Vec<FieldError>) {
+    const FIELD: &str = "spec.group";
+    let said = text(group);
+    let faults = subdomain(&said);
+    if said.is_empty() {
+        errors.push(FieldError::required(FIELD, ""));
+    } else if !faults.is_empty() {
+        errors.push(FieldError::invalid(FIELD, group, faults.join(",")));
+    } else if !said.contains('.') {
+        let detail = "should be a domain with at least one dot";
+        errors.push(FieldError::invalid(FIELD, group, detail));
+    }
+}
+
+/// What all versions say alike, if they do: it is told of once, as if it stood beside them.
+fn alike<'a>(versions: &'a [Value], of: impl Fn(&'a Value) -> &'a Value) -> Option<&'a Value> {
+    let first = of(versions.first()?);
+    let is_shared = !first.is_null() && versions.iter().all(|version| of(version) == first);
+    is_shared.then_some(first)
+}
+
+fn schema_of(version: &Value) -> &Value {
+    &version["schema"]["openAPIV3Schema"]
+}
+
+/// What is wrong with what all versions share.
+fn shared(versions: &Value, unknown: &Unknown, errors: &mut Vec<FieldError>) {
+    let versions = versions.as_array().map_or(&[][..], Vec::as_slice);
+    if let Some(schema) = alike(versions, schema_of) {
+        let status = versions
+            .iter()
+            .any(|version| version["subresources"]["status"].is_object());
+        let field = "spec.validation.openAPIV3Schema";
+        check_schema(schema, status, field, unknown, errors);
+    }
+    if let Some(shared) = alike(versions, |version| &version["subresources"]) {
+        parts::subresources(shared, "spec.subresources", errors);
+    }
+    if let Some(shared) = alike(versions, |version| &version["additionalPrinterColumns"]) {
+        parts::columns(shared, "spec.additionalPrinterColumns", errors);
+    }
+}
+
+fn check_schema(
+    schema: &Value,
+    status: bool,
+    field: &str,
+    unknown: &Unknown,
+    errors: &mut Vec<FieldError>,
+) {
+    parts::root(schema, status, field, errors);
+    if !matches!(unknown, Unknown::Kept) {
+        errors.extend(Structural::compile(schema, field).err().unwrap_or_default());
+    }
+}
+
 fn versions(versions: &Value, unknown: &Unknown, errors: &mut Vec<FieldError>) {
     let versions = versions.as_array().map_or(&[][..], Vec::as_slice);
-    let stored = versions.iter().filter(|version| version["storage"] == true);
-    let is_beta = !matches!(unknown, Unknown::PrunedOfCourse);
-    if (is_beta || !versions.is_empty()) && stored.count() != 1 {
-        let detail = "must have exactly one version marked as storage version";
-        let list: Vec<String> = versions.iter().map(version_text).collect();
-        let value = match list.join(", ") {
-            list if list.is_empty() => "(nil)".to_owned(),
-            list => format!("{{{list}}}"),
-        };
-        let value = format!("[]apiextensions.CustomResourceDefinitionVersion{value}");
-        errors.push(FieldError::invalid_shown("spec.versions", value, detail));
-    }
-    if matches!(unknown, Unknown::Kept) {
-        return;
-    }
-    let schema = |version: &Value| version["schema"]["openAPIV3Schema"].clone();
-    // A schema that all versions share is told of once.
-    let first = versions.first().map(schema).unwrap_or_default();
-    let is_shared = !first.is_null() && versions.iter().all(|version| schema(version) == first);
-    if is_shared {
-        let field = "spec.validation.openAPIV3Schema";
-        errors.extend(Structural::compile(&first, field).err().unwrap_or_default());
-        return;
-    }
+    let one_schema = alike(versions, schema_of).is_some();
+    let one_subresources = alike(versions, |version| &version["subresources"]).is_some();
+    let one_columns = alike(versions, |version| &version["additionalPrinterColumns"]).is_some();
     for (index, version) in versions.iter().enumerate() {
-        let field = format!("spec.versions[{index}].schema.openAPIV3Schema");
-        let schema = schema(version);
-        if schema.is_null() {
-            let detail = match unknown {
-                Unknown::Pruned => "because otherwise all fields are pruned",
-                _ => "schemas are required",
-            };
-            errors.push(FieldError::required(field, detail));
-        } else {
-            errors.extend(
-                Structural::compile(&schema, &field)
-                    .err()
-                    .unwrap_or_default(),
+        let path = format!("spec.versions[{index}]");
+        let faults = label_1035(&text(&version["name"]));
+        if !faults.is_empty() {
+            let field = format!("{path}.name");
+            errors.push(FieldError::invalid(
+                field,
+                &version["name"],
+                faults.join(","),
+            ));
+        }
+        parts::warning(version, &path, errors);
+        if !one_schema {
+            let field = format!("{path}.schema.openAPIV3Schema");
+            match (schema_of(version), unknown) {
+                (Value::Null, Unknown::Kept) => {}
+                (Value::Null, Unknown::Pruned) => {
+                    let detail = "because otherwise all fields are pruned";
+                    errors.push(FieldError::required(field, detail));
+                }
+                (Value::Null, Unknown::PrunedOfCourse) => {
+                    errors.push(FieldError::required(field, "schemas are required"));
+                }
+                (schema, _) => {
+                    let status = version["subresources"]["status"].is_object();
+                    check_schema(schema, status, &field, unknown, errors);
+                }
+            }
+        }
+        if !one_subresources {
+            parts::subresources(
+                &version["subresources"],
+                &format!("{path}.subresources"),
+                errors,
             );
         }
+        if !one_columns {
+            let field = format!("{path}.additionalPrinterColumns");
+            parts::columns(&version["additionalPrinterColumns"], &field, errors);
+        }
+    }
+    let mut refuse = |detail: &str| {
+        let list: Vec<String> = versions.iter().map(version_text).collect();
+        let list = match (list.join(", "), unknown) {
+            (list, Unknown::Kept | Unknown::Pruned) if list.is_empty() => "(nil)".to_owned(),
+            (list, _) => format!("{{{list}}}"),
+        };
+        let value = format!("[]apiextensions.CustomResourceDefinitionVersion{list}");
+        errors.push(FieldError::invalid_shown("spec.versions", value, detail));
+    };
+    let name = |index: usize| versions.get(index).map(|version| &version["name"]);
+    if (1..versions.len()).any(|index| (0..index).any(|other| name(other) == name(index))) {
+        refuse("must contain unique version names");
+    }
+    let stored = versions.iter().filter(|version| version["storage"] == true);
+    if stored.count() != 1 {
+        refuse("must have exactly one version marked as storage version");
+    }
+    let first = versions
+        .first()
+        .map_or(&Value::Null, |version| &version["name"]);
+    let faults = label_1035(&text(first));
+    if !text(first).is_empty() && !faults.is_empty() {
+        errors.push(FieldError::invalid("spec.version", first, faults.join(",")));
     }
 }
 
@@ -193,47 +275,51 @@ fn version_text(version: &Value) -> String {
 }
 
 fn check_names(names: &Value, errors: &mut Vec<FieldError>) {
-    let plural = text(&names["plural"]);
-    if !plural.is_empty() && !is_label(&plural) {
-        errors.push(FieldError::invalid(
-            "spec.names.plural",
-            &names["plural"],
-            LABEL,
-        ));
-    }
-    let singular = text(&names["singular"]);
-    if !singular.is_empty() && !is_label(&singular) {
-        errors.push(FieldError::invalid(
-            "spec.names.singular",
-            &names["singular"],
-            LABEL,
-        ));
-    }
-    for field in ["kind", "listKind"] {
-        let name = text(&names[field]);
-        if !name.is_empty() && !is_label(&name.to_lowercase()) {
-            let detail = format!("may have mixed case, but should otherwise match: {LABEL}");
-            let field_path = format!("spec.names.{field}");
-            errors.push(FieldError::invalid(field_path, &names[field], detail));
+    let field = |name: &str| format!("spec.names.{name}");
+    for name in ["plural", "singular", "kind", "listKind"] {
+        if text(&names[name]).is_empty() {
+            errors.push(FieldError::required(field(name), ""));
         }
+    }
+    for name in ["plural", "singular"] {
+        if !text(&names[name]).is_empty() {
+            check_label(&field(name), &names[name], errors);
+        }
+    }
+    for name in ["kind", "listKind"] {
+        let said = text(&names[name]);
+        let faults = label_1035(&said.to_lowercase());
+        if !said.is_empty() && !faults.is_empty() {
+            let detail = format!(
+                "may have mixed case, but should otherwise match: {}",
+                faults.join(",")
+            );
+            errors.push(FieldError::invalid(field(name), &names[name], detail));
+        }
+    }
+    for (index, name) in list(&names["shortNames"]).enumerate() {
+        check_label(&field(&format!("shortNames[{index}]")), name, errors);
     }
     if !text(&names["kind"]).is_empty() && names["kind"] == names["listKind"] {
         let detail = "kind and listKind may not be the same";
         errors.push(FieldError::invalid(
-            "spec.names.listKind",
+            field("listKind"),
             &names["listKind"],
             detail,
         ));
     }
+    for (index, name) in list(&names["categories"]).enumerate() {
+        check_label(&field(&format!("categories[{index}]")), name, errors);
+    }
 }
 
-fn is_label(name: &str) -> bool {
-    let edge = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
-    let bytes = name.as_bytes();
-    name.len() <= 63
-        && bytes.first().is_some_and(u8::is_ascii_lowercase)
-        && edge(bytes.last())
-        && bytes
-            .iter()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-')
+fn check_label(field: &str, value: &Value, errors: &mut Vec<FieldError>) {
+    let faults = label_1035(&text(value));
+    if !faults.is_empty() {
+        errors.push(FieldError::invalid(field, value, faults.join(",")));
+    }
+}
+
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
 }

@@ -85,10 +85,61 @@ impl Check<'_> {
         }
         self.alternatives(schema, schema, path);
         self.ty(schema, path, place);
+        if place == Place::Root || is_on(schema, EMBEDDED) {
+            self.identity(&schema["properties"], path);
+        }
+        if place == Place::Root {
+            self.root(schema, path);
+        }
+    }
+
+    /// Version and kind of an object are texts, and its metadata is an object.
+    fn identity(&mut self, properties: &Value, path: &str) {
+        for (name, ty) in [
+            ("apiVersion", "string"),
+            ("kind", "string"),
+            ("metadata", "object"),
+        ] {
+            let property = &properties[name];
+            if property.is_object() && property["type"] != ty {
+                let field = format!("{path}.properties[{name}].type");
+                let words = format!("must be {ty}");
+                self.errors
+                    .push(FieldError::invalid(field, &property["type"], words));
+            }
+        }
+    }
+
+    fn root(&mut self, schema: &Value, path: &str) {
+        if schema["additionalProperties"].is_object() {
+            let field = format!("{path}.additionalProperties");
+            self.errors
+                .push(FieldError::forbidden(field, "must not be used at the root"));
+        }
+        for name in ["apiVersion", "kind", "metadata"] {
+            let path = format!("{path}.properties[{name}]");
+            self.no_defaults(&schema["properties"][name], &path, name);
+        }
+    }
+
+    fn no_defaults(&mut self, schema: &Value, path: &str, above: &str) {
+        if schema.get("default").is_some() {
+            let words = format!("must not be set in top-level {above}");
+            self.errors
+                .push(FieldError::forbidden(format!("{path}.default"), words));
+        }
+        for (key, property) in map(&schema["properties"]) {
+            self.no_defaults(property, &format!("{path}.properties[{key}]"), above);
+        }
     }
 
     fn ty(&mut self, schema: &Value, path: &str, place: Place) {
         let field = format!("{path}.type");
+        if is_on(schema, EMBEDDED) && schema["type"] != "object" {
+            let words = "must be object if x-kubernetes-embedded-resource is true";
+            self.errors.push(of_type(field, schema, words));
+            return;
+        }
         let free =
             place != Place::Root && (is_on(schema, INT_OR_STRING) || is_on(schema, PRESERVE));
         match (schema["type"].as_str().unwrap_or_default(), place) {
@@ -107,8 +158,15 @@ impl Check<'_> {
                     .push(FieldError::invalid(field, &schema["type"], words));
             }
             (name, _) if !TYPES.contains(&name) => {
-                self.errors
-                    .push(FieldError::not_supported(field, &schema["type"], TYPES));
+                self.errors.push(FieldError::not_supported(
+                    field.clone(),
+                    &schema["type"],
+                    TYPES,
+                ));
+                if name == "null" {
+                    let words = "type cannot be set to null, use nullable as an alternative";
+                    self.errors.push(FieldError::forbidden(field, words));
+                }
             }
             _ => {}
         }
@@ -133,7 +191,11 @@ impl Check<'_> {
             let field = format!("{path}.additionalProperties");
             self.errors.push(FieldError::forbidden(field, words));
         }
-        if schema["type"] == "array" && !schema["items"].is_object() {
+        if schema["items"].is_array() {
+            let words = "items must be a schema object and not an array";
+            self.errors
+                .push(FieldError::forbidden(format!("{path}.items"), words));
+        } else if schema["type"] == "array" && !schema["items"].is_object() {
             let field = format!("{path}.items");
             self.errors
                 .push(FieldError::required(field, "must be specified"));
@@ -168,6 +230,19 @@ impl Check<'_> {
             self.errors
                 .push(FieldError::invalid(field, &schema[PRESERVE], words));
         }
+        for part in [PRESERVE, EMBEDDED] {
+            if is_on(schema, INT_OR_STRING) && is_on(schema, part) {
+                let words = "must be false if x-kubernetes-int-or-string is true";
+                let field = format!("{path}.{part}");
+                self.errors
+                    .push(FieldError::invalid(field, &schema[part], words));
+            }
+        }
+        if is_on(schema, EMBEDDED) && schema["additionalProperties"].is_object() {
+            let words = "must not be used if x-kubernetes-embedded-resource is set";
+            let field = format!("{path}.additionalProperties");
+            self.errors.push(FieldError::forbidden(field, words));
+        }
         if is_on(schema, EMBEDDED)
             && !is_on(schema, PRESERVE)
             && map(&schema["properties"]).is_empty()
@@ -175,6 +250,11 @@ impl Check<'_> {
             let words = format!("must not be empty if {EMBEDDED} is true without {PRESERVE}");
             let field = format!("{path}.properties");
             self.errors.push(FieldError::required(field, words));
+        }
+        if schema.get(MAP_TYPE).is_some() && schema["type"] != "object" {
+            let words = "must be object if x-kubernetes-map-type is specified";
+            self.errors
+                .push(of_type(format!("{path}.type"), schema, words));
         }
         if let Some(kind) = schema.get(MAP_TYPE)
             && *kind != "atomic"
@@ -191,13 +271,45 @@ impl Check<'_> {
     }
 
     fn list_type(&mut self, schema: &Value, path: &str) {
+        let has_keys = list(&schema[LIST_KEYS]).next().is_some();
+        let list_type = format!("{path}.{LIST_TYPE}");
+        let words = "must be map if x-kubernetes-list-map-keys is non-empty";
         let Some(kind) = schema.get(LIST_TYPE) else {
+            if has_keys {
+                self.errors.push(FieldError::required(list_type, words));
+            }
             return;
         };
         let items = &schema["items"];
+        if schema["type"] != "array" {
+            let words = "must be array if x-kubernetes-list-type is specified";
+            self.errors
+                .push(of_type(format!("{path}.type"), schema, words));
+            return;
+        }
+        if has_keys && *kind != "map" {
+            self.errors
+                .push(FieldError::invalid(list_type, kind, words));
+        }
+        if (*kind == "map" || *kind == "set") && items["nullable"] == true {
+            let words = format!(
+                "cannot be nullable when x-kubernetes-list-type is {}",
+                kind.as_str().unwrap_or_default()
+            );
+            self.errors.push(FieldError::forbidden(
+                format!("{path}.items.nullable"),
+                words,
+            ));
+        }
         match kind.as_str() {
             Some("atomic") => {}
             Some("set") => {
+                let inner = &items[LIST_TYPE];
+                if items["type"] == "array" && inner.is_string() && inner != "atomic" {
+                    let field = format!("{path}.items.{LIST_TYPE}");
+                    let words = "must be atomic as item of a list with x-kubernetes-list-type=set";
+                    self.errors.push(FieldError::invalid(field, inner, words));
+                }
                 if items["type"] == "object" && items[MAP_TYPE] != "atomic" {
                     let field = format!("{path}.items.{MAP_TYPE}");
                     let words = "must be atomic as item of a list with x-kubernetes-list-type=set";
@@ -224,18 +336,46 @@ impl Check<'_> {
             self.errors.push(FieldError::required(field, words));
             return;
         }
+        if items["type"] != "object" {
+            let words = "must be object if parent array's x-kubernetes-list-type is map";
+            let field = format!("{path}.items.type");
+            self.errors
+                .push(FieldError::invalid(field, &items["type"], words));
+            return;
+        }
+        let quoted: Vec<String> = keys.iter().map(|key| format!("{key:?}")).collect();
+        let shown = format!("[]string{{{}}}", quoted.join(", "));
+        let mut refuse = |words: &str| {
+            self.errors.push(FieldError::invalid_shown(
+                field.clone(),
+                shown.clone(),
+                words,
+            ));
+        };
         if keys
             .iter()
             .any(|key| items["properties"].get(key).is_none())
         {
-            let words = "entries must all be names of item properties";
-            let quoted: Vec<String> = keys.iter().map(|key| format!("{key:?}")).collect();
-            let shown = format!("[]string{{{}}}", quoted.join(", "));
-            self.errors
-                .push(FieldError::invalid_shown(field, shown, words));
+            refuse("entries must all be names of item properties");
+        }
+        if (1..keys.len()).any(|index| keys[..index].contains(&keys[index])) {
+            refuse("must not contain duplicate entries");
         }
         for key in keys {
             let property = &items["properties"][key];
+            let field = format!("{path}.items.properties[{key}]");
+            if property["type"] == "array" || property["type"] == "object" {
+                let words = "must be a scalar type if parent array's x-kubernetes-list-type is map";
+                let field = format!("{field}.type");
+                self.errors
+                    .push(FieldError::invalid(field, &items["type"], words));
+            }
+            if property["nullable"] == true {
+                let words =
+                    "this property is in x-kubernetes-list-map-keys, so it cannot be nullable";
+                self.errors
+                    .push(FieldError::forbidden(format!("{field}.nullable"), words));
+            }
             let is_required = list(&items["required"]).any(|name| name == key);
             if property.is_object() && property.get("default").is_none() && !is_required {
                 let words = "this property is in x-kubernetes-list-map-keys, so it must have a \
@@ -302,14 +442,8 @@ impl Check<'_> {
             return;
         }
         let field = format!("{path}.properties[metadata]");
-        if metadata["type"].is_string() && metadata["type"] != "object" {
-            let words = "must be object";
-            let field = format!("{field}.type");
-            self.errors
-                .push(FieldError::invalid(field, &metadata["type"], words));
-        }
         let names = |key: &String| key == "name" || key == "generateName";
-        let said = ["additionalProperties", "default", PRESERVE, EMBEDDED];
+        let said = ["additionalProperties", PRESERVE, EMBEDDED];
         if !map(&metadata["properties"]).keys().all(names)
             || said.iter().any(|part| metadata.get(part).is_some())
         {
@@ -317,6 +451,14 @@ impl Check<'_> {
                          is implicitly specified";
             self.errors.push(FieldError::forbidden(field, words));
         }
+    }
+}
+
+/// A type that does not go with what else is said.
+fn of_type(field: String, schema: &Value, words: &str) -> FieldError {
+    match &schema["type"] {
+        Value::Null => FieldError::required(field, words),
+        ty => FieldError::invalid(field, ty, words),
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod compile;
 mod default;
+mod embedded;
 mod formats;
 mod prune;
 mod types;
@@ -41,6 +42,14 @@ impl Structural {
             has_defaults: default::has_any(schema),
         };
         if errors.is_empty() {
+            if let Some(value) = schema.get("default") {
+                let mut found = Vec::new();
+                embedded::validate(schema, value, true, &mut found);
+                errors.extend(found.into_iter().map(|error| FieldError {
+                    field: format!("{field}.default.{}", error.field),
+                    ..error
+                }));
+            }
             compile::check_defaults(&compiled, schema, field, &mut errors);
         }
         if errors.is_empty() {
@@ -66,6 +75,11 @@ impl Structural {
         let path = &mut String::new();
         prune::prune(&self.source, object, prune::Place::Root, path, &mut removed);
         removed
+    }
+
+    /// Why an object within the object cannot be read.
+    pub(crate) fn misfit(&self, object: &Value) -> Option<FieldError> {
+        embedded::misfit(&self.source, object)
     }
 
     /// Whether any field has a default.

@@ -5,13 +5,15 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::formats::has_format;
-use super::{EMBEDDED, INT_OR_STRING, LIST_KEYS, LIST_TYPE, Structural, is_on};
+use super::{INT_OR_STRING, LIST_KEYS, LIST_TYPE, Structural, embedded, is_on};
 use crate::field_error::{Fault, FieldError, go_syntax};
+use crate::go_json;
 
 pub(super) fn validate(schema: &Structural, spec: &Value, object: &Value) -> Vec<FieldError> {
     let mut errors = Vec::new();
     let validator = Validator { schema };
     validator.value(spec, object, "", &mut errors);
+    embedded::validate(spec, object, false, &mut errors);
     Validator::lists(spec, object, "", &mut errors);
     errors
 }
@@ -68,17 +70,6 @@ impl Validator<'_> {
             let name = name.as_str().unwrap_or_default();
             if !map.contains_key(name) {
                 errors.push(FieldError::required(join(path, name), ""));
-            }
-        }
-        if is_on(spec, EMBEDDED) {
-            for name in ["apiVersion", "kind"] {
-                if map
-                    .get(name)
-                    .and_then(Value::as_str)
-                    .is_none_or(str::is_empty)
-                {
-                    errors.push(FieldError::required(join(path, name), "must not be empty"));
-                }
             }
         }
         for (key, value) in map {
@@ -252,8 +243,12 @@ fn number(spec: &Value, value: &Value, path: &str, errors: &mut Vec<FieldError>)
         ));
     };
     if let Some(factor) = spec["multipleOf"].as_f64() {
-        let times = number / factor;
-        if (times - times.round()).abs() > f64::EPSILON * times.abs().max(1.0) {
+        let times = if factor < 1.0 {
+            1.0 / factor * number
+        } else {
+            number / factor
+        };
+        if !is_nearly_whole(times) {
             fault(format!("should be a multiple of {}", spec["multipleOf"]));
         }
     }
@@ -273,6 +268,14 @@ fn number(spec: &Value, value: &Value, path: &str, errors: &mut Vec<FieldError>)
             fault(format!("should be greater than or equal to {limit}"));
         }
     }
+}
+
+/// Whether a number is whole but for what computing with it has lost.
+fn is_nearly_whole(number: f64) -> bool {
+    let off = (number - number.trunc()).abs();
+    number.abs() <= go_json::LARGEST_WHOLE
+        && (off == 0.0
+            || number.trunc() != 0.0 && off / (number.abs() + number.trunc().abs()) < 1e-9)
 }
 
 fn items_count(spec: &Value, count: usize, path: &str, errors: &mut Vec<FieldError>) {
@@ -327,7 +330,9 @@ fn has_type(spec: &Value, value: &Value) -> bool {
         || found == "integer" && types.contains(&"number")
         || found == "number"
             && types.contains(&"integer")
-            && value.as_f64().is_some_and(|number| number.fract() == 0.0)
+            && value
+                .as_f64()
+                .is_some_and(|number| go_json::whole(number).is_some())
 }
 
 fn found(value: &Value) -> &'static str {
@@ -375,7 +380,7 @@ fn named(path: &str) -> String {
     if path.is_empty() { "<nil>" } else { path }.to_owned()
 }
 
-fn join(path: &str, key: &str) -> String {
+pub(super) fn join(path: &str, key: &str) -> String {
     if path.is_empty() {
         key.to_owned()
     } else {
