@@ -132,14 +132,28 @@ pub(crate) fn open(
 
 /// `sendInitialEvents`, with what it needs beside it.
 fn initial_events(call: &Call) -> Result<Option<bool>, Refusal> {
-    if !call.query.contains("sendInitialEvents") {
-        return Ok(None);
-    }
-    let rule = call.query.get("resourceVersionMatch");
+    const RULE: &str = "resourceVersionMatch";
+    let asked = call.query.contains("sendInitialEvents");
+    let rule = call.query.get(RULE);
     let mut errors = Vec::new();
-    if rule != Some("NotOlderThan") {
+    if asked && rule != Some("NotOlderThan") {
         let detail = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
-        errors.push(FieldError::forbidden("resourceVersionMatch", detail));
+        errors.push(FieldError::forbidden(RULE, detail));
+    }
+    if let Some(rule) = rule {
+        if !asked {
+            let detail =
+                "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided";
+            errors.push(FieldError::forbidden(RULE, detail));
+        }
+        if rule != "NotOlderThan" {
+            let value = Value::from(rule);
+            errors.push(FieldError::not_supported(RULE, &value, &["NotOlderThan"]));
+        }
+        if call.query.get("continue").is_some() {
+            let detail = "resourceVersionMatch is forbidden when continue is provided";
+            errors.push(FieldError::forbidden(RULE, detail));
+        }
     }
     if !call.query.is("allowWatchBookmarks") && call.query.is("sendInitialEvents") {
         let detail = "sendInitialEvents requires setting allowWatchBookmarks to true";
@@ -149,7 +163,7 @@ fn initial_events(call: &Call) -> Result<Option<bool>, Refusal> {
         let status = invalid_status("meta.k8s.io", "ListOptions", "", &errors);
         return Err(Refusal::whole(status));
     }
-    Ok(Some(call.query.is("sendInitialEvents")))
+    Ok(asked.then(|| call.query.is("sendInitialEvents")))
 }
 
 async fn next(mut watch: Watch) -> Option<(Bytes, Watch)> {

@@ -57,10 +57,6 @@ impl Refusal {
         self
     }
 
-    pub(crate) fn message(&self) -> &str {
-        &self.message
-    }
-
     /// Sends a status that is already made.
     pub(crate) fn whole(status: Value) -> Self {
         let code = status["code"]

@@ -5,6 +5,7 @@
 //! object that they answer with; the caller stores it as it is.
 
 mod entries;
+mod scale;
 mod set;
 mod typed;
 
@@ -12,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::schema::TypeRef;
 use entries::Entry;
+pub(crate) use scale::{of_scale, to_parent};
 use set::FieldSet;
 
 const BEFORE_FIRST_APPLY: &str = "before-first-apply";
@@ -48,7 +50,7 @@ pub enum ApplyError {
     /// The configuration says who owns what: 400.
     #[error("metadata.managedFields must be nil")]
     ManagedFields,
-    /// The configuration does not fit the type: 400.
+    /// The configuration does not fit the type: 500, no reason, as servers answer.
     #[error("failed to create typed patch object ({kind}): {problem}")]
     Type {
         /// Name and kind of the object: `default/web; apps/v1, Kind=Deployment`.

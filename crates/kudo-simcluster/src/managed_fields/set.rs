@@ -80,6 +80,15 @@ impl FieldSet {
         }
     }
 
+    /// Whether a path is a member.
+    pub(super) fn contains(&self, path: &[String]) -> bool {
+        match path {
+            [] => false,
+            [last] => self.has(last),
+            [first, rest @ ..] => self.below(first).is_some_and(|below| below.contains(rest)),
+        }
+    }
+
     /// Whether the element itself is a member.
     pub(super) fn has(&self, element: &str) -> bool {
         self.members.contains(element)

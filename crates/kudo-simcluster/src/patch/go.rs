@@ -53,6 +53,19 @@ pub(crate) fn print_as_text(value: &Value) -> String {
     }
 }
 
+/// A value's type as `%T` writes it.
+pub(crate) fn ty(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "<nil>",
+        Value::Bool(_) => "bool",
+        Value::Number(number) if number.is_f64() => "float64",
+        Value::Number(_) => "int64",
+        Value::String(_) => "string",
+        Value::Array(_) => "[]interface {}",
+        Value::Object(_) => "map[string]interface {}",
+    }
+}
+
 /// What JSON calls a value.
 pub(crate) fn kind(value: &Value) -> &'static str {
     match value {

@@ -10,7 +10,7 @@ use json_patch::PatchOperation;
 use serde_json::{Map, Value};
 
 use crate::depth::{self, DEEPEST};
-pub(crate) use go::{kind as go_kind, print as go_print};
+pub(crate) use go::{kind as go_kind, print as go_print, ty as go_type};
 pub use strategic::strategic_merge;
 
 /// A list of operations copies no more bytes of JSON, as servers have it.
@@ -70,15 +70,74 @@ pub fn json_patch(object: &Value, patch: &Value) -> Result<Value, PatchError> {
         depth: depth::of(object),
         copied: 0,
     };
+    if let Some(other) = operations.iter().find(|operation| !operation.is_object()) {
+        let found = go::kind(other);
+        return Err(PatchError::BadRequest(format!(
+            "json: cannot unmarshal {found} into Go value of type jsonpatch.Operation"
+        )));
+    }
     for operation in operations {
+        let Some(operation) = plain(&patched, operation) else {
+            continue;
+        };
         let operation: PatchOperation =
-            serde_json::from_value(operation.clone()).map_err(|error| unfit(&error))?;
+            serde_json::from_value(operation).map_err(|error| unfit(&error))?;
         bounds
             .take(&patched, &operation)
             .map_err(|error| unfit(&error))?;
         json_patch::patch(&mut patched, &[operation]).map_err(|error| unfit(&error))?;
     }
     Ok(patched)
+}
+
+/// An operation in the words of the standard, where servers take more: places counted from the end of
+/// a list, no value for null. None is left of a test that nothing is where nothing is.
+fn plain(object: &Value, operation: &Value) -> Option<Value> {
+    let mut operation = operation.clone();
+    for field in ["path", "from"] {
+        if let Some(pointer) = operation[field].as_str().filter(|path| path.contains("/-")) {
+            let adds = field == "path" && operation["op"] != "replace";
+            let counted = counted_from_start(object, pointer, adds && operation["op"] != "remove");
+            operation[field] = counted.into();
+        }
+    }
+    let op = operation["op"].as_str().unwrap_or_default();
+    if ["add", "replace", "test"].contains(&op) && operation.get("value").is_none() {
+        operation["value"] = Value::Null;
+    }
+    if operation["op"] == "test" && operation["value"].is_null() {
+        let path = operation["path"].as_str().unwrap_or_default();
+        let (above, key) = path.rsplit_once('/')?;
+        let key = key.replace("~1", "/").replace("~0", "~");
+        let absent =
+            matches!(object.pointer(above), Some(Value::Object(map)) if !map.contains_key(&key));
+        if absent {
+            return None;
+        }
+    }
+    Some(operation)
+}
+
+/// A pointer whose negative places in lists are counted from the start. The last of one that adds is
+/// counted from behind the end.
+fn counted_from_start(object: &Value, pointer: &str, adds: bool) -> String {
+    let mut place = Some(object);
+    let mut counted = String::new();
+    let count = pointer.split('/').count();
+    for (index, token) in pointer.split('/').enumerate().skip(1) {
+        let mut token = token.to_owned();
+        if let (Some(Value::Array(list)), Ok(negative @ ..0)) = (place, token.parse::<i64>()) {
+            let behind = usize::from(adds && index + 1 == count && token != "-0");
+            let back = usize::try_from(negative.unsigned_abs()).unwrap_or(usize::MAX);
+            if let Some(position) = (list.len() + behind).checked_sub(back) {
+                token = position.to_string();
+            }
+        }
+        counted.push('/');
+        counted.push_str(&token);
+        place = object.pointer(&counted);
+    }
+    counted
 }
 
 /// What keeps a few operations from making much of little.

@@ -63,45 +63,6 @@ pub fn decode(ty: &TypeRef, value: &mut Value) -> Result<Vec<String>, DecodeErro
     Ok(decoder.unknown)
 }
 
-/// Drops the fields that `ty` does not have and leaves everything else as it was said; the answer
-/// lists their paths. This is how a configuration is read that is applied.
-pub fn drop_unknown(ty: &TypeRef, value: &mut Value) -> Vec<String> {
-    let mut unknown = Vec::new();
-    drop_below(ty, value, &mut String::new(), &mut unknown);
-    unknown
-}
-
-fn drop_below(ty: &TypeRef, value: &mut Value, path: &mut String, unknown: &mut Vec<String>) {
-    let above = path.len();
-    match value {
-        Value::Object(map) if matches!(ty.get(), Type::Object(_) | Type::Map { .. }) => {
-            map.retain(|key, value| {
-                if above > 0 {
-                    path.push('.');
-                }
-                path.push_str(key);
-                let known = ty.child(key);
-                match known {
-                    Some(ty) => drop_below(ty, value, path, unknown),
-                    None => unknown.push(path.clone()),
-                }
-                path.truncate(above);
-                known.is_some()
-            });
-        }
-        Value::Array(list) => {
-            for (index, item) in list.iter_mut().enumerate() {
-                if let Some(ty) = ty.items() {
-                    let _ = write!(path, "[{index}]");
-                    drop_below(ty, item, path, unknown);
-                    path.truncate(above);
-                }
-            }
-        }
-        _ => {}
-    }
-}
-
 #[derive(Default)]
 struct Decoder {
     /// Names of fields from the top, without places in lists: how decoding errors tell a place.

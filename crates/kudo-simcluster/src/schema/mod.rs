@@ -16,8 +16,9 @@ mod zero;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub(crate) use catalogue::definition_of;
 pub use catalogue::{metadata, of};
-pub use decode::{DecodeError, decode, drop_unknown};
+pub use decode::{DecodeError, decode};
 pub use duplicates::duplicate_fields;
 pub use openapi::{Resource, openapi_v2, openapi_v3, openapi_v3_of};
 pub use openapi_binary::openapi_v2_binary;

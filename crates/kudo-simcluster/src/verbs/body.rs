@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::Target;
 use super::options::FieldValidation;
+use super::{Target, yaml};
 use crate::depth::DEEPEST_DEFINITION;
 use crate::field_error::{FieldError, invalid_status};
 use crate::go_json::{self, Token, Tokens};
@@ -29,40 +29,29 @@ const SCHEME: &str = "k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30";
 /// Reads JSON, or YAML where the request says so.
 pub(super) fn parse(call: &Call) -> Result<Value, Refusal> {
     match call.content_type() {
-        "" | "application/json" => parse_json(&call.body),
-        "application/yaml" => parse_yaml(&call.body),
+        "" | "application/json" => parse_json(&call.body)
+            .map_err(|fault| Refusal::bad_request(format!("{NO_KIND}: {fault}"))),
+        "application/yaml" => yaml::read(&call.body).map_err(Refusal::bad_request),
         "application/vnd.kubernetes.protobuf" => {
             protobuf::decode(&call.body).map_err(|error| match error {
                 ProtobufError::Form => Refusal::bad_request(error.to_string()),
-                _ => Refusal::new(415, "UnsupportedMediaType", error.to_string()),
+                ProtobufError::Kind(_) => {
+                    Refusal::new(415, "UnsupportedMediaType", error.to_string())
+                }
             })
         }
         _ => Err(Refusal::unsupported_media(ACCEPTED)),
     }
 }
 
-pub(super) fn parse_json(text: &[u8]) -> Result<Value, Refusal> {
+/// Reads JSON; a fault is told as Go tells it.
+pub(super) fn parse_json(text: &[u8]) -> Result<Value, String> {
     let parsed = depth::read(text);
     let parsed = parsed.or_else(|error| match go_json::mended(text) {
         Some(mended) => depth::read(&mended),
         None => Err(error),
     });
-    parsed.map_err(|error| {
-        let fault = go_json::fault(text).unwrap_or_else(|| error.to_string());
-        Refusal::bad_request(format!("{NO_KIND}: {fault}"))
-    })
-}
-
-/// YAML as appliers send it; JSON is YAML, too.
-pub(super) fn parse_yaml(text: &[u8]) -> Result<Value, Refusal> {
-    if let Ok(value) = depth::read(text) {
-        return Ok(value);
-    }
-    let bad = |error: &dyn std::fmt::Display| {
-        Refusal::bad_request(format!("error decoding YAML: {error}"))
-    };
-    let text = std::str::from_utf8(text).map_err(|error| bad(&error))?;
-    serde_saphyr::from_str(text).map_err(|error| bad(&error))
+    parsed.map_err(|error| go_json::fault(text).unwrap_or_else(|| error.to_string()))
 }
 
 /// Reads the object of a create or an update.
@@ -71,8 +60,10 @@ pub(super) fn object(
     target: &Target,
     validation: FieldValidation,
 ) -> Result<Value, Refusal> {
-    if ["", "application/json"].contains(&call.content_type()) {
-        check_text(&target.shown, &call.body)?;
+    match call.content_type() {
+        "" | "application/json" => check_text(&target.shown, &call.body)?,
+        "application/yaml" => check_yaml(&target.shown, &call.body)?,
+        _ => {}
     }
     if call.body.is_empty() {
         return Err(Refusal::bad_request("EOF"));
@@ -87,6 +78,7 @@ pub(super) fn object(
                 .iter()
                 .map(|field| format!("duplicate field {field:?}")),
         );
+        problems.extend(yaml::duplicates(&call.body));
     }
     let unknown = decode(&target.shown, &mut value)?;
     problems.extend(
@@ -122,11 +114,27 @@ fn check_text(shown: &Shown, text: &[u8]) -> Result<(), Refusal> {
         }
         None => return Ok(()),
     };
-    let kind = &shown.kind.kind;
-    let summary = summary(text);
-    Err(Refusal::bad_request(format!(
-        "the object provided is unrecognized (must be of type {kind}): {NO_KIND}: {fault} ({summary})"
-    )))
+    Err(unrecognized(shown, text, &format!("{NO_KIND}: {fault}")))
+}
+
+/// Whether a body is YAML, and an object.
+fn check_yaml(shown: &Shown, text: &[u8]) -> Result<(), Refusal> {
+    let value = yaml::read(text).map_err(|fault| unrecognized(shown, text, &fault))?;
+    if value.is_object() || value.is_null() {
+        return Ok(());
+    }
+    let kind = crate::patch::go_kind(&value);
+    let fault = format!(
+        "{NO_KIND}: json: cannot unmarshal {kind} into Go value of type {KIND_AND_VERSION}"
+    );
+    Err(unrecognized(shown, text, &fault))
+}
+
+fn unrecognized(shown: &Shown, text: &[u8], fault: &str) -> Refusal {
+    let (kind, summary) = (&shown.kind.kind, summary(text));
+    Refusal::bad_request(format!(
+        "the object provided is unrecognized (must be of type {kind}): {fault} ({summary})"
+    ))
 }
 
 /// The beginning of a body, as text if it may be an object.
@@ -149,9 +157,6 @@ fn summary(text: &[u8]) -> String {
 
 fn unfit(shown: &Shown, problem: &str) -> Refusal {
     let (kind, version) = (&shown.kind.kind, &shown.version().version);
-    if shown.kind.strategy.custom {
-        return Refusal::bad_request(problem);
-    }
     Refusal::bad_request(format!(
         "{kind} in version {version:?} cannot be handled as a {kind}: {problem}"
     ))
@@ -214,13 +219,25 @@ fn check_kind(shown: &Shown, value: &mut Value) -> Result<(), Refusal> {
 
 /// Whether what a body says of itself can become the built-in kind.
 fn check_conversion(shown: &Shown, api_version: &str, kind: &str) -> Result<(), Refusal> {
+    let Some(problem) = conversion_problem(shown, api_version, kind) else {
+        return Ok(());
+    };
+    let wanted = &shown.kind.kind;
+    let version = api_version.rsplit('/').next().unwrap_or_default();
+    Err(Refusal::bad_request(format!(
+        "{kind} in version {version:?} cannot be handled as a {wanted}: {problem}"
+    )))
+}
+
+/// Why what an object says of itself cannot become the built-in kind.
+pub(super) fn conversion_problem(shown: &Shown, api_version: &str, kind: &str) -> Option<String> {
     let (wanted, group) = (&shown.kind.kind, &shown.version().group);
     let (said_group, version) = api_version.split_once('/').unwrap_or(("", api_version));
     let known = schema::of(said_group, version, kind).is_some();
     if known && kind == wanted && said_group == group {
-        return Ok(());
+        return None;
     }
-    let problem = if known {
+    Some(if known {
         let internal = match group.split('.').next() {
             None | Some("") => "core",
             Some(short) => short,
@@ -228,37 +245,46 @@ fn check_conversion(shown: &Shown, api_version: &str, kind: &str) -> Result<(), 
         format!("converting ({version}.{kind}) to ({internal}.{wanted}): unknown conversion")
     } else {
         format!("no kind {kind:?} is registered for version {api_version:?} in scheme {SCHEME:?}")
-    };
-    Err(Refusal::bad_request(format!(
-        "{kind} in version {version:?} cannot be handled as a {wanted}: {problem}"
-    )))
+    })
 }
 
 /// Refuses definitions that are nested too deeply.
 pub(super) fn check_depth(shown: &Shown, value: &Value) -> Result<(), Refusal> {
-    if shown.kind.kind == "CustomResourceDefinition" && depth::of(value) > DEEPEST_DEFINITION {
-        let problem = format!("exceeded max depth of {DEEPEST_DEFINITION}");
-        return Err(unfit(shown, &problem));
-    }
-    Ok(())
+    too_deep(shown, value).map_or(Ok(()), |problem| Err(unfit(shown, &problem)))
+}
+
+fn too_deep(shown: &Shown, value: &Value) -> Option<String> {
+    let is_definition = shown.kind.kind == "CustomResourceDefinition";
+    (is_definition && depth::of(value) > DEEPEST_DEFINITION)
+        .then(|| format!("exceeded max depth of {DEEPEST_DEFINITION}"))
 }
 
 /// Brings a value into the form of its kind; the answer lists unknown fields, which are gone.
 pub(super) fn decode(shown: &Shown, value: &mut Value) -> Result<Vec<String>, Refusal> {
+    decoded(shown, value).map_err(|problem| unfit(shown, &problem))
+}
+
+/// The same, with the problem alone.
+pub(super) fn decoded(shown: &Shown, value: &mut Value) -> Result<Vec<String>, String> {
     let version = shown.version();
-    check_depth(shown, value)?;
+    if let Some(problem) = too_deep(shown, value) {
+        return Err(problem);
+    }
     if !shown.kind.strategy.custom {
-        return schema::decode(&version.ty, value)
-            .map_err(|error| unfit(shown, &error.to_string()));
+        return schema::decode(&version.ty, value).map_err(|error| error.to_string());
     }
     let mut unknown = Vec::new();
     if let Some(metadata) = value.get_mut("metadata") {
-        let found = schema::decode(&schema::metadata(), metadata)
-            .map_err(|error| unfit(shown, &error.to_string()))?;
+        let found =
+            schema::decode(&schema::metadata(), metadata).map_err(|error| error.to_string())?;
         unknown.extend(found.iter().map(|field| format!("metadata.{field}")));
     }
     if let Some(structural) = &version.structural {
+        if let Some(misfit) = structural.misfit(value) {
+            return Err(misfit.to_string());
+        }
         unknown.extend(structural.prune(value));
     }
+    go_json::whole_numbers(value);
     Ok(unknown)
 }

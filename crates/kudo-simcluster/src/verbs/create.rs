@@ -146,6 +146,11 @@ impl Call {
         if let Some(structural) = &shown.version().structural {
             errors.extend(structural.validate(object));
         }
+        if let Some(scale) = &shown.version().scale
+            && shown.kind.strategy.custom
+        {
+            errors.extend(super::scale::check_values(scale, object, false));
+        }
         if shown.kind.kind == "CustomResourceDefinition" {
             errors.extend(crd::validate(object, None));
         }

@@ -121,6 +121,10 @@ impl Call {
             let mut object = last.object(shown);
             if shown.kind.kind == "Pod" {
                 // It is shown with the grace that it had at last: none.
+                let when = &mut object["metadata"]["deletionTimestamp"];
+                if when.is_null() {
+                    *when = self.server.clock.text().into();
+                }
                 object["metadata"]["deletionGracePeriodSeconds"] = 0.into();
             }
             return Ok(Deleted { object, removed });
@@ -155,20 +159,20 @@ impl Call {
             return;
         }
         object["metadata"]["deletionTimestamp"] = self.server.clock.text_in(grace).into();
+        if target.shown.kind.kind == "CustomResourceDefinition" {
+            // It has no grace period, and its deletion is no change of what it asks for.
+            return crate::crd::terminate(&self.server, object);
+        }
         object["metadata"]["deletionGracePeriodSeconds"] = grace.into();
         if let Some(generation) = object["metadata"]["generation"].as_i64().filter(|g| *g > 0) {
             object["metadata"]["generation"] = (generation + 1).into();
         }
-        match target.shown.kind.kind.as_str() {
-            "Namespace" => {
-                object["status"]["phase"] = "Terminating".into();
-                // A namespace has no grace period of its own.
-                object["metadata"]
-                    .as_object_mut()
-                    .map(|m| m.remove("deletionGracePeriodSeconds"));
-            }
-            "CustomResourceDefinition" => crate::crd::terminate(&self.server, object),
-            _ => {}
+        if target.shown.kind.kind == "Namespace" {
+            object["status"]["phase"] = "Terminating".into();
+            // A namespace has no grace period of its own.
+            object["metadata"]
+                .as_object_mut()
+                .map(|m| m.remove("deletionGracePeriodSeconds"));
         }
     }
 

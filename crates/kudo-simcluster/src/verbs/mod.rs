@@ -14,6 +14,7 @@ mod reviews;
 mod scale;
 mod update;
 mod write;
+mod yaml;
 
 use http::{Method, Response};
 
@@ -134,7 +135,7 @@ impl Call {
             },
             ("scale", method) if version.scale.is_some() => match *method {
                 Method::GET => self.get_scale(target),
-                Method::PUT | Method::PATCH => self.put_scale(target).await,
+                Method::PUT | Method::PATCH => self.write_scale(target).await,
                 _ => Err(Refusal::method_not_allowed()),
             },
             ("finalize", &Method::PUT) if other("finalize") => self.update(target).await,

@@ -69,19 +69,18 @@ pub(super) fn write_options(call: &Call, kind: &str, apply: bool) -> Result<Writ
 }
 
 fn dry_run(query: &Query, errors: &mut Vec<FieldError>) -> bool {
-    let mut dry = false;
-    for value in query.all("dryRun").filter(|value| !value.is_empty()) {
-        dry = true;
-        if value != "All" {
-            errors.push(wrong_dry_run(value));
-        }
-    }
-    dry
+    let values: Vec<&str> = query.all("dryRun").collect();
+    check_dry_run(&values, errors)
 }
 
-fn wrong_dry_run(value: &str) -> FieldError {
-    let shown = format!("[]string{{{value:?}}}");
-    FieldError::not_supported_shown("dryRun", shown, &["All"])
+/// Whether nothing shall be stored; what is said must be `All`, and an empty text is not.
+fn check_dry_run(values: &[&str], errors: &mut Vec<FieldError>) -> bool {
+    if values.iter().any(|value| *value != "All") {
+        let quoted: Vec<String> = values.iter().map(|value| format!("{value:?}")).collect();
+        let shown = format!("[]string{{{}}}", quoted.join(", "));
+        errors.push(FieldError::not_supported_shown("dryRun", shown, &["All"]));
+    }
+    !values.is_empty()
 }
 
 fn refuse(kind: &str, errors: &[FieldError]) -> Result<(), Refusal> {
@@ -132,7 +131,14 @@ pub(super) fn delete_options(call: &Call) -> Result<DeleteOptions, Refusal> {
         }
         body
     } else {
-        super::body::parse(call)?
+        // Servers take the fault of a client for their own here.
+        let read = match call.content_type() {
+            "application/yaml" => super::yaml::read(&call.body),
+            "" | "application/json" => super::body::parse_json(&call.body)
+                .map_err(|fault| format!("couldn't get version/kind; json parse error: {fault}")),
+            _ => Ok(super::body::parse(call)?),
+        };
+        read.map_err(|fault| Refusal::new(500, "", fault))?
     };
     if let Some(kind) = body["kind"].as_str()
         && !kind.is_empty()
@@ -141,13 +147,10 @@ pub(super) fn delete_options(call: &Call) -> Result<DeleteOptions, Refusal> {
         let message = format!("no kind {kind:?} is registered for the options of a deletion");
         return Err(Refusal::new(500, "", message));
     }
-    options.dry_run = dry_run(&call.query, &mut errors);
-    for value in body["dryRun"].as_array().into_iter().flatten() {
-        options.dry_run = true;
-        if value != "All" {
-            errors.push(wrong_dry_run(value.as_str().unwrap_or_default()));
-        }
-    }
+    let in_body = body["dryRun"].as_array().into_iter().flatten();
+    let in_body: Vec<&str> = in_body.filter_map(Value::as_str).collect();
+    let of_query = dry_run(&call.query, &mut errors);
+    options.dry_run = check_dry_run(&in_body, &mut errors) || of_query;
     options.grace = body["gracePeriodSeconds"].as_i64();
     let orphan = body["orphanDependents"].as_bool();
     let policy = body["propagationPolicy"].as_str();

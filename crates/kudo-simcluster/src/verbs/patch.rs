@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::options::{self, FieldValidation, WriteOptions};
 use super::update::ATTEMPTS;
 use super::write::{Failed, type_of};
-use super::{Target, body};
+use super::{Target, body, yaml};
 use crate::depth;
 use crate::field_error::{FieldError, invalid_status};
 use crate::http::answer::Body;
@@ -57,14 +57,26 @@ impl Call {
             return Err(Refusal::unsupported_media(accepted));
         }
         if media == APPLY {
-            return Ok(Patch::Apply(body::parse_yaml(&self.body)?));
+            let read = yaml::read(&self.body).map_err(|fault| {
+                let words = "error decoding YAML: error converting YAML to JSON";
+                Refusal::bad_request(format!("{words}: {fault}"))
+            });
+            return Ok(Patch::Apply(read?));
         }
-        let value = depth::read(&self.body)
-            .map_err(|error| Refusal::bad_request(format!("error decoding patch: {error}")))?;
+        let undecodable = |fault: String| {
+            let words = if media == STRATEGIC {
+                ""
+            } else {
+                "error decoding patch: "
+            };
+            Refusal::bad_request(format!("{words}{fault}"))
+        };
+        let value = body::parse_json(&self.body).map_err(undecodable)?;
         if media != JSON_PATCH && !value.is_object() {
-            return Err(Refusal::bad_request(
-                "error decoding patch: json: cannot unmarshal into Go value of type map[string]interface {}",
-            ));
+            let found = patch::go_kind(&value);
+            let ty = "map[string]interface {}";
+            let fault = format!("json: cannot unmarshal {found} into Go value of type {ty}");
+            return Err(undecodable(fault));
         }
         if media == JSON_PATCH && value.as_array().is_some_and(|list| list.len() > OPERATIONS) {
             let count = value.as_array().map_or(0, Vec::len);
@@ -136,7 +148,7 @@ impl Call {
     }
 
     /// Does what a patch other than an apply says, and brings the result into form.
-    fn transformed(
+    pub(super) fn transformed(
         &self,
         target: &Target,
         old: &Value,
@@ -154,28 +166,34 @@ impl Call {
                 patch::strategic_merge(&target.shown.version().ty, old, patch)?
             }
         };
-        let said = (object["apiVersion"].clone(), object["kind"].clone());
-        let known = (old["apiVersion"].clone(), old["kind"].clone());
-        if !object.is_object()
-            || (said != known
-                && said.0 != Value::Null
-                && said.1 != Value::Null
-                && said.1 != known.1)
-        {
-            return Err(Refusal::bad_request(format!(
-                "the kind of the patched object ({}) does not match the kind of the object ({})",
-                said.1, known.1
-            )));
+        if !object.is_object() {
+            let detail = "the patched object is none".to_owned();
+            return Err(PatchError::Unprocessable { detail }.into());
         }
-        let decoded = body::decode(&target.shown, &mut object);
-        let unknown = match patch {
-            Patch::Strategic(change) => decoded.map_err(|refusal| {
-                let shown = patch::go_print(change);
-                let error = FieldError::invalid_shown("patch", shown, refusal.message());
-                Refusal::whole(invalid_status("", "", "", &[error]))
-            })?,
-            _ => decoded?,
+        let shown = &target.shown;
+        let text = match patch {
+            Patch::Strategic(change) => Value::from(patch::go_print(change)),
+            _ => Value::from(object.to_string()),
         };
+        let unfit = |problem: String| {
+            let error = FieldError::invalid("patch", &text, problem);
+            Refusal::whole(invalid_status("", "", "", &[error]))
+        };
+        match patch {
+            // A strategic patch is about fields alone.
+            Patch::Strategic(_) => {}
+            _ => Self::check_identity(target, &object, &unfit)?,
+        }
+        let identity = [
+            ("apiVersion", shown.api_version()),
+            ("kind", shown.kind.kind.clone()),
+        ];
+        for (field, known) in identity {
+            if object[field].is_null() || object[field].is_string() {
+                object[field] = known.into();
+            }
+        }
+        let unknown = body::decoded(shown, &mut object).map_err(unfit)?;
         let problems: Vec<String> = unknown
             .iter()
             .map(|field| format!("unknown field {field:?}"))
@@ -195,8 +213,64 @@ impl Call {
         Ok(object)
     }
 
+    /// Whether a patched object says that it is of its kind.
+    fn check_identity(
+        target: &Target,
+        object: &Value,
+        unfit: &dyn Fn(String) -> Refusal,
+    ) -> Result<(), Refusal> {
+        let shown = &target.shown;
+        let said = |field: &str| match &object[field] {
+            Value::Null => Ok(""),
+            Value::String(text) => Ok(text.as_str()),
+            other => Err(unfit(format!(
+                "couldn't get version/kind; json parse error: json: cannot unmarshal {} into Go \
+                 struct field .{field} of type string",
+                patch::go_kind(other)
+            ))),
+        };
+        let (version, kind) = (said("apiVersion")?, said("kind")?);
+        if !shown.kind.strategy.custom {
+            if version.is_empty() {
+                return Err(Refusal::other_name("", target.name()));
+            }
+            let kind = if kind.is_empty() {
+                shown.kind.kind.as_str()
+            } else {
+                kind
+            };
+            return match body::conversion_problem(shown, version, kind) {
+                Some(problem) => Err(unfit(problem)),
+                None => Ok(()),
+            };
+        }
+        if kind.is_empty() {
+            return Err(unfit(format!("Object 'Kind' is missing in '{object}'")));
+        }
+        if version.is_empty() {
+            let message = "Object 'apiVersion' is missing in 'object has no apiVersion field'";
+            return Err(Refusal::internal(message));
+        }
+        let mut errors = Vec::new();
+        for (field, said, known) in [
+            ("kind", kind, shown.kind.kind.clone()),
+            ("apiVersion", version, shown.api_version()),
+        ] {
+            if said != known {
+                let detail = format!("must be {known}");
+                errors.push(FieldError::invalid(field, &Value::from(said), detail));
+            }
+        }
+        if errors.is_empty() {
+            return Ok(());
+        }
+        let group = version.split_once('/').map_or("", |(group, _)| group);
+        let status = invalid_status(group, kind, target.name(), &errors);
+        Err(Refusal::whole(status))
+    }
+
     /// Server-side apply.
-    fn apply(
+    pub(super) fn apply(
         &self,
         target: &Target,
         live: Option<&Value>,
@@ -204,13 +278,18 @@ impl Call {
         options: &WriteOptions,
     ) -> Result<Value, Refusal> {
         let shown = &target.shown;
-        if !config.is_object() {
-            return Err(Refusal::bad_request(
-                "error decoding YAML: an object is expected",
-            ));
-        }
-        body::check_depth(shown, config)?;
-        let mut config = config.clone();
+        let mut config = match config {
+            Value::Null => json!({}),
+            Value::Object(_) => config.clone(),
+            other => {
+                let found = patch::go_kind(other);
+                return Err(Refusal::bad_request(format!(
+                    "error decoding YAML: error unmarshaling JSON: while decoding JSON: json: \
+                     cannot unmarshal {found} into Go value of type map[string]interface {{}}"
+                )));
+            }
+        };
+        body::check_depth(shown, &config)?;
         let api_version = shown.api_version();
         let text =
             |config: &Value, field: &str| config[field].as_str().unwrap_or_default().to_owned();
@@ -238,23 +317,6 @@ impl Call {
         }
         config["metadata"]["name"] = target.name().into();
         super::write::check_namespace(target, &mut config)?;
-        let unknown = if shown.kind.strategy.custom {
-            body::decode(shown, &mut config)?
-        } else {
-            crate::schema::drop_unknown(&type_of(shown), &mut config)
-        };
-        if options.fields == FieldValidation::Warn {
-            for field in &unknown {
-                self.warn(format!("unknown field {field:?}"));
-            }
-        } else if options.fields == FieldValidation::Strict && !unknown.is_empty() {
-            let unknown: Vec<_> = unknown
-                .iter()
-                .map(|field| format!("unknown field {field:?}"))
-                .collect();
-            let problem = format!("strict decoding error: {}", unknown.join(", "));
-            return Err(Refusal::bad_request(problem));
-        }
         let by = Manager {
             name: &options.manager,
             version: &api_version,
@@ -289,6 +351,7 @@ fn apply_refusal(error: &ApplyError) -> Refusal {
                 .collect();
             Refusal::new(409, "Conflict", message).with_details(json!({ "causes": causes }))
         }
-        ApplyError::ManagedFields | ApplyError::Type { .. } => Refusal::bad_request(message),
+        ApplyError::ManagedFields => Refusal::bad_request(message),
+        ApplyError::Type { .. } => Refusal::new(500, "", message),
     }
 }

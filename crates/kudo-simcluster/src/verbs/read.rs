@@ -64,6 +64,7 @@ impl Call {
             return self.watch(target);
         }
         self.included()?;
+        self.check_version()?;
         let store = &self.server.store;
         let found = store.get(target.storage(), target.namespace(), target.name());
         let entry = found.ok_or_else(|| target.not_found())?;
@@ -94,15 +95,7 @@ impl Call {
         target: &Target,
         selection: &Selection,
     ) -> Result<(Vec<Arc<Entry>>, Value), Refusal> {
-        let limit = match self.query.get("limit") {
-            Some(text) => text.parse().map_err(|_| {
-                Refusal::bad_request(format!(
-                    "strconv.ParseInt: parsing {text:?}: invalid syntax"
-                ))
-            })?,
-            None => 0_i64,
-        };
-        let limit = usize::try_from(limit).unwrap_or(0);
+        let limit = usize::try_from(self.whole("limit")?.unwrap_or(0)).unwrap_or(0);
         let place = self.query.get("continue").map(Place::read).transpose()?;
         let snapshot = self.snapshot(target, limit, place.as_ref())?;
         let mut kept: Vec<Arc<Entry>> = Vec::new();
@@ -207,6 +200,7 @@ impl Call {
 
     fn watch(&self, target: &Target) -> Result<Response<Body>, Refusal> {
         let selection = self.selection(target)?;
+        self.whole("limit")?;
         let now = self.server.clock.now();
         let (form, include) = (self.form(), self.included()?);
         let shown = target.shown.clone();
@@ -252,9 +246,17 @@ impl Call {
             Refusal::whole(status)
         };
         let version = self.query.get("resourceVersion");
+        if self.query.contains("sendInitialEvents") {
+            let detail = "sendInitialEvents is forbidden for list";
+            return Err(options("sendInitialEvents", detail));
+        }
         if let Some(rule) = self.query.get("resourceVersionMatch") {
             if version.is_none() {
                 let detail = "resourceVersionMatch is forbidden unless resourceVersion is provided";
+                return Err(options("resourceVersionMatch", detail));
+            }
+            if self.query.get("continue").is_some() {
+                let detail = "resourceVersionMatch is forbidden when continue is provided";
                 return Err(options("resourceVersionMatch", detail));
             }
             if rule == "Exact" && version == Some("0") {
@@ -270,7 +272,12 @@ impl Call {
                 return Err(Refusal::whole(status));
             }
         }
-        let Some(text) = version else {
+        self.check_version()
+    }
+
+    /// What is read must not be newer than what is there.
+    fn check_version(&self) -> Result<(), Refusal> {
+        let Some(text) = self.query.get("resourceVersion") else {
             return Ok(());
         };
         let version = watch::version(text)?;
@@ -283,15 +290,21 @@ impl Call {
 
     /// How long a list or watch may take.
     pub(crate) fn timeout(&self) -> Result<Option<u64>, Refusal> {
-        let Some(text) = self.query.get("timeoutSeconds") else {
+        let seconds = self.whole("timeoutSeconds")?.unwrap_or(0);
+        Ok(u64::try_from(seconds).ok().filter(|seconds| *seconds > 0))
+    }
+
+    /// A parameter that is a whole number.
+    fn whole(&self, name: &str) -> Result<Option<i64>, Refusal> {
+        let Some(text) = self.query.get(name) else {
             return Ok(None);
         };
-        let seconds: i64 = text.parse().map_err(|_| {
+        let number = text.parse().map_err(|_| {
             Refusal::bad_request(format!(
                 "strconv.ParseInt: parsing {text:?}: invalid syntax"
             ))
         })?;
-        Ok(u64::try_from(seconds).ok().filter(|seconds| *seconds > 0))
+        Ok(Some(number))
     }
 
     /// The first form in `Accept` that is known.

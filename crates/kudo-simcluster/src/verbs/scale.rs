@@ -3,7 +3,7 @@
 use http::{Method, Response};
 use serde_json::{Value, json};
 
-use super::options;
+use super::options::{self, WriteOptions};
 use super::patch::Patch;
 use super::update::ATTEMPTS;
 use super::write::Failed;
@@ -12,7 +12,8 @@ use crate::field_error::FieldError;
 use crate::http::Call;
 use crate::http::answer::{self, Body};
 use crate::http::status::{Named, Refusal};
-use crate::kinds::Scale;
+use crate::kinds::{self, Scale};
+use crate::managed_fields::{self, Manager};
 use crate::patch;
 
 impl Call {
@@ -20,55 +21,148 @@ impl Call {
         let store = &self.server.store;
         let found = store.get(target.storage(), target.namespace(), target.name());
         let object = found.ok_or_else(|| no_scale(target))?.object(&target.shown);
+        let path = &scale_paths(target)?.spec;
+        if target.shown.kind.strategy.custom && object.pointer(path).is_none() {
+            let path = path.replace('/', ".");
+            let problem = format!("the spec replicas field {path:?} does not exist");
+            return Err(Refusal::internal(&problem));
+        }
         Ok(answer::json(200, &scale_of(target, &object)?))
     }
 
-    pub(super) async fn put_scale(&self, target: &Target) -> Result<Response<Body>, Refusal> {
-        let put = self.method == Method::PUT;
-        let kind = if put { "UpdateOptions" } else { "PatchOptions" };
-        let options = options::write_options(self, kind, false)?;
-        let sent = if put { Some(body::parse(self)?) } else { None };
-        let patch = if put {
+    /// PUT or PATCH of a scale: what it says of the replicas is written into the object.
+    pub(super) async fn write_scale(&self, target: &Target) -> Result<Response<Body>, Refusal> {
+        let own = Target {
+            shown: kinds::scale(),
+            path: target.path.clone(),
+        };
+        let change = if self.method == Method::PUT {
             None
         } else {
             Some(self.read_patch(target.shown.kind.strategy.custom)?)
         };
+        let kind = change.as_ref().map_or("UpdateOptions", |_| "PatchOptions");
+        let apply = matches!(change, Some(Patch::Apply(_)));
+        let options = options::write_options(self, kind, apply)?;
+        let sent = match &change {
+            Some(_) => Value::Null,
+            None => body::object(self, &own, options.fields)?,
+        };
+        let mut whole = target.clone();
+        whole.path.subresource = String::new();
         for _ in 0..ATTEMPTS {
             let store = &self.server.store;
             let found = store.get(target.storage(), target.namespace(), target.name());
-            let before = found.ok_or_else(|| no_scale(target))?;
+            let before = found.ok_or_else(|| target.not_found())?;
             let mut object = before.object(&target.shown);
-            let scale = scale_of(target, &object)?;
-            let asked = match (&sent, &patch) {
-                (Some(sent), _) => sent.clone(),
-                (_, Some(Patch::Json(change))) => patch::json_patch(&scale, change)?,
-                (
-                    _,
-                    Some(Patch::Merge(change) | Patch::Strategic(change) | Patch::Apply(change)),
-                ) => patch::merge_patch(&scale, change)?,
-                (None, None) => return Err(Refusal::method_not_allowed()),
+            let path = &scale_paths(target)?.spec;
+            let mut scale = scale_of(target, &object)?;
+            let owners = managed_fields::of_scale(&object, path);
+            if !owners.is_null() {
+                scale["metadata"]["managedFields"] = owners;
+            }
+            let mut asked = match &change {
+                Some(Patch::Apply(config)) => self.apply(&own, Some(&scale), config, &options)?,
+                Some(change) => self.transformed(&own, &scale, change, &options)?,
+                None => sent.clone(),
             };
-            let name = asked["metadata"]["name"].as_str().unwrap_or_default();
-            if name != target.name() {
-                return Err(Refusal::other_name(name, target.name()));
+            Self::check_metadata(&whole, &scale, &mut asked, change.is_none())?;
+            if !apply {
+                self.record_scale(target, &scale, &mut asked, &options);
             }
             let replicas = replicas(target, &asked)?;
-            let version = asked["metadata"]["resourceVersion"]
-                .as_str()
-                .unwrap_or_default();
-            if !version.is_empty() && scale["metadata"]["resourceVersion"] != version {
-                return Err(Refusal::stale(target.shown.named(), target.name()));
-            }
-            set(&mut object, &scale_paths(target)?.spec, replicas.into());
-            let mut whole = target.clone();
-            whole.path.subresource = String::new();
-            match self.replace(&whole, &before, object, &options, false).await {
+            set(&mut object, path, replicas.into());
+            let version = target.shown.api_version();
+            managed_fields::to_parent(&mut object, &asked, path, &version);
+            match self.replace(&whole, &before, object, &options, true).await {
                 Ok(written) => return Ok(answer::json(200, &scale_of(target, &written)?)),
                 Err(Failed::Refused(refusal)) => return Err(refusal),
                 Err(Failed::Stale) => {}
             }
         }
         Err(Refusal::stale(target.shown.named(), target.name()))
+    }
+
+    fn record_scale(
+        &self,
+        target: &Target,
+        old: &Value,
+        scale: &mut Value,
+        options: &WriteOptions,
+    ) {
+        let by = Manager {
+            name: &options.manager,
+            version: &target.shown.api_version(),
+            subresource: "scale",
+            now: &self.server.clock.text(),
+        };
+        let ty = &kinds::scale().version().ty.clone();
+        managed_fields::record_update(ty, Some(old), scale, by);
+    }
+}
+
+/// What is wrong with the values that the scale of a custom resource reads. `status` looks at those of the status
+/// alone.
+pub(super) fn check_values(scale: &Scale, object: &Value, status: bool) -> Vec<FieldError> {
+    let mut errors = Vec::new();
+    let numbers = if status {
+        &[&scale.status][..]
+    } else {
+        &[&scale.spec, &scale.status]
+    };
+    for pointer in numbers {
+        let field = pointer.replace('/', ".");
+        match accessed(object, pointer, "int64", &Value::is_i64) {
+            Ok(None) => {}
+            Ok(Some(value)) => {
+                let detail = match value.as_i64().unwrap_or_default() {
+                    ..0 => "should be a non-negative integer",
+                    number if number > i32::MAX.into() => {
+                        "should be less than or equal to 2147483647"
+                    }
+                    _ => continue,
+                };
+                errors.push(FieldError::invalid(field, value, detail));
+            }
+            Err(problem) => errors.push(FieldError::invalid(field, &0.into(), problem)),
+        }
+    }
+    if let Some(pointer) = &scale.selector
+        && let Err(problem) = accessed(object, pointer, "string", &Value::is_string)
+    {
+        let field = pointer.replace('/', ".");
+        errors.push(FieldError::invalid(field, &"".into(), problem));
+    }
+    errors
+}
+
+/// The value at a pointer through objects; the error says what is of another type.
+fn accessed<'a>(
+    object: &'a Value,
+    pointer: &str,
+    ty: &str,
+    fits: &dyn Fn(&Value) -> bool,
+) -> Result<Option<&'a Value>, String> {
+    let mut value = object;
+    let mut way = String::new();
+    let error = |way: &str, value: &Value, ty: &str| {
+        let (shown, found) = (patch::go_print(value), patch::go_type(value));
+        format!("{way} accessor error: {shown} is of the type {found}, expected {ty}")
+    };
+    for part in pointer.split('/').skip(1) {
+        let Value::Object(map) = value else {
+            return Err(error(&way, value, "map[string]interface {}"));
+        };
+        way = format!("{way}.{part}");
+        match map.get(part) {
+            Some(inner) => value = inner,
+            None => return Ok(None),
+        }
+    }
+    if fits(value) {
+        Ok(Some(value))
+    } else {
+        Err(error(&way, value, ty))
     }
 }
 
@@ -93,7 +187,8 @@ fn scale_paths(target: &Target) -> Result<&Scale, Refusal> {
 
 fn replicas(target: &Target, scale: &Value) -> Result<i64, Refusal> {
     let replicas = scale["spec"]["replicas"].as_i64().unwrap_or(0);
-    if replicas >= 0 {
+    // What a custom resource may hold is for its own validation.
+    if replicas >= 0 || target.shown.kind.strategy.custom {
         return Ok(replicas);
     }
     let detail = "must be greater than or equal to 0";

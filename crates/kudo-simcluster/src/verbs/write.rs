@@ -156,6 +156,12 @@ impl Call {
         if let Some(structural) = &shown.version().structural {
             errors.extend(structural.validate(object));
         }
+        if let Some(scale) = &shown.version().scale
+            && shown.kind.strategy.custom
+        {
+            let status = target.path.subresource == "status";
+            errors.extend(super::scale::check_values(scale, object, status));
+        }
         if shown.kind.kind == "CustomResourceDefinition" {
             errors.extend(crd::validate(object, Some(old)));
         }
@@ -173,7 +179,7 @@ impl Call {
 
     /// Whether name, namespace, uid and version of an object are those of the request. `whole`: the
     /// client sent all of it, and so its uid is a precondition.
-    fn check_metadata(
+    pub(super) fn check_metadata(
         target: &Target,
         old: &Value,
         object: &mut Value,

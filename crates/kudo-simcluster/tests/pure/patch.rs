@@ -154,6 +154,48 @@ fn json_patches_that_do_not_fit_are_refused() {
 }
 
 #[test]
+fn json_patches_count_from_the_end_and_take_null_for_nothing() {
+    let object = json!({ "l": [1, 2, 3], "m": { "k": "v" } });
+    for (operation, expected) in [
+        (
+            json!({ "op": "add", "path": "/l/-1", "value": 4 }),
+            Some(json!([1, 2, 3, 4])),
+        ),
+        (
+            json!({ "op": "add", "path": "/l/-2", "value": 4 }),
+            Some(json!([1, 2, 4, 3])),
+        ),
+        (
+            json!({ "op": "replace", "path": "/l/-1", "value": 4 }),
+            Some(json!([1, 2, 4])),
+        ),
+        (
+            json!({ "op": "remove", "path": "/l/-3" }),
+            Some(json!([2, 3])),
+        ),
+        (json!({ "op": "remove", "path": "/l/-4" }), None),
+        (
+            json!({ "op": "copy", "from": "/l/-1", "path": "/l/-" }),
+            Some(json!([1, 2, 3, 3])),
+        ),
+        (
+            json!({ "op": "test", "path": "/m/none", "value": null }),
+            Some(json!([1, 2, 3])),
+        ),
+        (json!({ "op": "test", "path": "/m/k", "value": null }), None),
+        (
+            json!({ "op": "test", "path": "/none/k", "value": null }),
+            None,
+        ),
+        (json!({ "op": "replace", "path": "/l" }), Some(json!(null))),
+    ] {
+        let patched = json_patch(&object, &json!([operation]));
+        let list = patched.map(|patched| patched["l"].clone()).ok();
+        assert_eq!(list, expected, "{operation}");
+    }
+}
+
+#[test]
 fn merge_patches_remove_with_null() {
     let changed = merge_patch(
         &json!({ "a": { "b": 1, "c": 2 } }),
