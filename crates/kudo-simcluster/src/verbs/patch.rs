@@ -171,6 +171,7 @@ impl Call {
             return Err(PatchError::Unprocessable { detail }.into());
         }
         let shown = &target.shown;
+        body::check_depth(shown, &object)?;
         let text = match patch {
             Patch::Strategic(change) => Value::from(patch::go_print(change)),
             _ => Value::from(object.to_string()),
