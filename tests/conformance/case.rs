@@ -7,6 +7,8 @@ use kudo_package::yaml;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::hooks::Hook;
+
 /// A file of the corpus.
 #[derive(Clone, Debug)]
 pub(crate) struct Case {
@@ -27,10 +29,13 @@ pub(crate) struct Script {
     /// fields, so this is for cases about field management alone.
     #[serde(default)]
     pub(crate) managed_fields: bool,
+    /// Webhooks by their path below `$hooks`.
+    #[serde(default)]
+    pub(crate) hooks: BTreeMap<String, Hook>,
     pub(crate) steps: Vec<Step>,
 }
 
-/// One request, one watch, or the events of a watch opened before.
+/// One request, one watch, the events of a watch opened before, or what webhooks were asked.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Step {
@@ -42,6 +47,9 @@ pub(crate) struct Step {
     pub(crate) name: Option<String>,
     /// Reads the events of the watch of that name.
     pub(crate) collect: Option<String>,
+    /// Shows what webhooks were asked at the last request.
+    #[serde(default)]
+    pub(crate) asked: bool,
     /// How many events are read.
     #[serde(default)]
     pub(crate) events: usize,
@@ -62,7 +70,7 @@ pub(crate) struct Step {
     /// The status code of the real server; any 2xx if it is not given.
     pub(crate) code: Option<u16>,
     /// Repeats the request until these places have these values; `code` is the status code, and
-    /// `null` an absent place.
+    /// `null` an absent place; `asked` the path of a webhook that must have been asked.
     #[serde(default)]
     pub(crate) until: BTreeMap<String, Value>,
     /// Variables from places in the answer.
@@ -148,8 +156,9 @@ fn read(folder: &Path, path: &Path) -> Result<Case, CaseError> {
     };
     for (index, step) in script.steps.iter().enumerate() {
         let what = [&step.request, &step.watch, &step.collect];
-        if what.iter().filter(|what| what.is_some()).count() != 1 {
-            let message = "either request, watch or collect";
+        let what = what.iter().filter(|what| what.is_some()).count();
+        if what + usize::from(step.asked) != 1 {
+            let message = "either request, watch, collect or asked";
             return Err(bad(format!("step {}: {message}", index + 1)));
         }
     }

@@ -17,8 +17,8 @@ use crate::versions::{Version, Versions};
 pub(crate) async fn verdict(versions: &Versions, case: &Case) -> Verdict {
     let servers = servers();
     let id = format!("c{}", &uuid::Uuid::new_v4().simple().to_string()[..9]);
-    let real = play(case, &servers.real, &id);
-    let (real, embedded) = futures::join!(real, play(case, &servers.embedded, &id));
+    let play = |server| play(case, server, &servers.hooks, &id);
+    let (real, embedded) = futures::join!(play(&servers.real), play(&servers.embedded));
     if let Some(invalid) = invalid(case, &servers.real, &real) {
         return invalid;
     }
@@ -104,10 +104,12 @@ fn title(step: &Step) -> String {
         .collect
         .as_ref()
         .map(|name| format!("events of {name}"));
+    let asked = step.asked.then(|| "what webhooks were asked".to_owned());
     step.request
         .clone()
         .or(watch)
         .or(collect)
+        .or(asked)
         .unwrap_or_default()
 }
 

@@ -16,6 +16,7 @@
 
 mod case;
 mod compare;
+mod hooks;
 mod known;
 mod normal;
 mod play;

@@ -13,6 +13,7 @@ use regex::{Captures, Regex};
 use serde_json::{Value, json};
 
 use crate::case::{Case, Step};
+use crate::hooks::Hooks;
 use crate::selector;
 use crate::servers::Server;
 
@@ -55,8 +56,9 @@ pub(crate) struct Played {
 
 /// Plays a case in a namespace of its own, which is deleted afterwards with everything that the
 /// case has created outside of it.
-pub(crate) async fn play(case: &Case, server: &Server, id: &str) -> Played {
-    let mut player = Player::new(server, id);
+pub(crate) async fn play(case: &Case, server: &Server, hooks: &Hooks, id: &str) -> Played {
+    let mut player = Player::new(server, hooks, id);
+    hooks.answer(&player.owner, case.script.hooks.clone());
     let mut story = Played {
         seen: Vec::new(),
         problem: None,
@@ -86,21 +88,31 @@ type StepProblem = (Option<Seen>, String);
 
 struct Player<'a> {
     server: &'a Server,
+    hooks: &'a Hooks,
+    /// The first part of the paths of this case's webhooks.
+    owner: String,
     variables: HashMap<String, String>,
     watches: HashMap<String, Watch>,
     /// Paths of objects outside the namespace.
     created: Vec<String>,
+    /// What webhooks were asked at the last request.
+    asked: Vec<Value>,
 }
 
 impl<'a> Player<'a> {
-    fn new(server: &'a Server, id: &str) -> Self {
-        let variables = [("id", id.to_owned()), ("ns", format!("conf-{id}"))];
+    fn new(server: &'a Server, hooks: &'a Hooks, id: &str) -> Self {
+        let owner = format!("{id}-{}", server.name.replace(' ', "-"));
+        let own = [("id", id.to_owned()), ("ns", format!("conf-{id}"))];
+        let variables = own.into_iter().chain(hooks.variables(&owner));
         let variables = variables.map(|(name, value)| (name.to_owned(), value));
         Self {
             server,
-            variables: variables.into(),
+            hooks,
+            owner,
+            variables: variables.collect(),
             watches: HashMap::new(),
             created: Vec::new(),
+            asked: Vec::new(),
         }
     }
 
@@ -127,10 +139,13 @@ impl<'a> Player<'a> {
             let request = Request::delete(path).body(Body::empty()).unwrap();
             let _ = self.send(request).await;
         }
+        self.hooks.end(&self.owner);
     }
 
     async fn step(&mut self, step: &Step) -> Result<Seen, StepProblem> {
-        let seen = if step.request.is_some() {
+        let seen = if step.asked {
+            self.asked()
+        } else if step.request.is_some() {
             self.request_until(step).await?
         } else {
             self.watch(step).await.map_err(|problem| (None, problem))?
@@ -153,13 +168,26 @@ impl<'a> Player<'a> {
         Ok(seen)
     }
 
+    /// What webhooks were asked at the last request, as if a server had answered it.
+    fn asked(&mut self) -> Seen {
+        let asked = std::mem::take(&mut self.asked);
+        Seen {
+            code: 200,
+            content_type: "reviews".to_owned(),
+            warnings: Vec::new(),
+            answer: Answer::Events(asked),
+        }
+    }
+
     async fn request_until(&mut self, step: &Step) -> Result<Seen, StepProblem> {
         let begun = Instant::now();
         loop {
+            self.hooks.take_asked(&self.owner);
             let seen = self
                 .request(step)
                 .await
                 .map_err(|problem| (None, problem))?;
+            self.asked = self.hooks.take_asked(&self.owner);
             if step
                 .until
                 .iter()
@@ -183,6 +211,11 @@ impl<'a> Player<'a> {
         if place == "code" {
             return wanted.as_u64() == Some(seen.code.into());
         }
+        if place == "asked" {
+            let path = |asked: &Value| asked["hook"].as_str()?.split('?').next().map(str::to_owned);
+            let is_wanted = |asked: &Value| path(asked).as_deref() == wanted.as_str();
+            return self.asked.iter().any(is_wanted);
+        }
         let wanted = self.filled(wanted).unwrap_or_default();
         let Answer::Json(body) = &seen.answer else {
             return false;
@@ -201,9 +234,10 @@ impl<'a> Player<'a> {
         let (request, body) = self.build(step, method, path)?;
         let (code, content_type, warnings, response) = self.send(request).await?;
         let answer = self.timely(response.into_body().collect_bytes()).await?;
-        let answer = match serde_json::from_slice::<Value>(&answer) {
+        let answer = self.without_addresses(String::from_utf8_lossy(&answer).into_owned());
+        let answer = match serde_json::from_str::<Value>(&answer) {
             Ok(value) if content_type.contains("json") || value.is_object() => Answer::Json(value),
-            _ => Answer::Text(String::from_utf8_lossy(&answer).into_owned()),
+            _ => Answer::Text(answer),
         };
         if code == 201 && method == "POST" && !path.contains("dryRun") {
             self.remember(path, body.as_ref());
@@ -213,6 +247,14 @@ impl<'a> Player<'a> {
             content_type,
             warnings,
             answer,
+        })
+    }
+
+    /// An answer that names the case's webhooks without what is the server's own of their address.
+    fn without_addresses(&self, answer: String) -> String {
+        let names = ["hooks", "ownhooks"].into_iter();
+        names.fold(answer, |answer, name| {
+            answer.replace(&self.variables[name], &format!("https://{name}"))
         })
     }
 

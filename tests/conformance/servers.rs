@@ -16,6 +16,7 @@ use kudo_simcluster::kubelet::{KubeletError, PodOptions, simulate_pods};
 use serde_json::Value;
 use tokio::runtime::{Handle, Runtime};
 
+use crate::hooks::Hooks;
 use crate::versions::Version;
 
 /// Names a kubeconfig of another real cluster to compare with; none is started then.
@@ -34,6 +35,8 @@ pub(crate) struct Server {
 pub(crate) struct Servers {
     pub(crate) real: Server,
     pub(crate) embedded: Server,
+    /// Webhooks that both call.
+    pub(crate) hooks: Hooks,
     runtime: Handle,
     /// Ends with the process that owns it.
     _control_plane: Option<ControlPlane>,
@@ -80,6 +83,7 @@ impl Servers {
         Self {
             real: Server::new("the real server", client, Duration::from_mins(1)).await,
             embedded: start_embedded().await,
+            hooks: Hooks::start().await,
             runtime: Handle::current(),
             _control_plane: control_plane,
         }

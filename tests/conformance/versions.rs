@@ -53,6 +53,9 @@ struct Rule {
     /// Places not to be compared.
     #[serde(default)]
     ignore: Vec<String>,
+    /// Parts of texts that are worded otherwise.
+    #[serde(default)]
+    words: BTreeMap<String, String>,
 }
 
 /// All rules.
@@ -84,6 +87,9 @@ impl Versions {
                 rule.remove
                     .iter()
                     .for_each(|place| selector::remove(object, place));
+                for (older, newer) in &rule.words {
+                    reword(object, older, newer);
+                }
             });
             for answer in [&mut real.answer, &mut embedded.answer] {
                 each_object(answer, &rule.kinds, &mut |object| {
@@ -96,6 +102,18 @@ impl Versions {
         if let Some(differs) = differs.filter(|differs| applies(&differs.since)) {
             lift_one(differs, real, embedded);
         }
+    }
+}
+
+/// Replaces a part of every text.
+fn reword(value: &mut Value, older: &str, newer: &str) {
+    match value {
+        Value::String(text) => *text = text.replace(older, newer),
+        Value::Array(items) => items.iter_mut().for_each(|item| reword(item, older, newer)),
+        Value::Object(members) => members
+            .values_mut()
+            .for_each(|member| reword(member, older, newer)),
+        _ => {}
     }
 }
 
@@ -159,6 +177,7 @@ pub(crate) fn listing(versions: &Versions, cases: &[Case]) -> String {
     let mut text = String::new();
     for rule in &versions.0 {
         let places = rule.set.keys().chain(&rule.remove).chain(&rule.ignore);
+        let places = places.chain(rule.words.keys());
         let places: Vec<&str> = places.map(String::as_str).collect();
         let (since, kinds) = (&rule.since, rule.kinds.join(", "));
         let _ = writeln!(

@@ -18,6 +18,16 @@ enum Next {
     End,
 }
 
+/// What servers read first of every body.
+const KIND_AND_VERSION: &str = "struct { APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; \
+                                Kind string \"json:\\\"kind,omitempty\\\"\" }";
+
+/// What is wrong with a body that is no object.
+pub(crate) fn no_object(value: &serde_json::Value) -> String {
+    let kind = crate::patch::go_kind(value);
+    format!("json: cannot unmarshal {kind} into Go value of type {KIND_AND_VERSION}")
+}
+
 /// The fault of a text, in the words of `encoding/json`; none where it is JSON.
 pub(crate) fn fault(text: &[u8]) -> Option<String> {
     Reader { text, place: 0 }.read(DEEPEST).err()

@@ -1,16 +1,18 @@
 //! Admission: what a server itself adds to objects, and webhooks that change or refuse them.
 
+mod answer;
+mod caller;
 mod plugins;
 mod webhook;
 
 use serde_json::Value;
 
-pub(crate) use webhook::Callers;
+pub(crate) use caller::Callers;
 
 use crate::http::Call;
 use crate::http::status::Refusal;
 use crate::verbs::Target;
-use webhook::{Phase, Review};
+use webhook::Review;
 
 /// What is done with an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +20,7 @@ pub(crate) enum Operation {
     Create,
     Update,
     Delete,
+    Connect,
 }
 
 impl Operation {
@@ -26,7 +29,37 @@ impl Operation {
             Self::Create => "CREATE",
             Self::Update => "UPDATE",
             Self::Delete => "DELETE",
+            Self::Connect => "CONNECT",
         }
+    }
+
+    /// The kind of the options that a request of this sort has.
+    fn options(self) -> &'static str {
+        match self {
+            Self::Create => "CreateOptions",
+            Self::Update => "UpdateOptions",
+            Self::Delete => "DeleteOptions",
+            Self::Connect => "",
+        }
+    }
+}
+
+/// A request, as far as webhooks are told of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked<'a> {
+    pub(crate) target: &'a Target,
+    pub(crate) operation: Operation,
+    /// The name of the object as the request has it.
+    pub(crate) name: &'a str,
+    pub(crate) old: Option<&'a Value>,
+    /// The options of the request, without their kind.
+    pub(crate) options: &'a Value,
+}
+
+impl Asked<'_> {
+    fn is_dry_run(&self) -> bool {
+        let dry_run = self.options["dryRun"].as_array();
+        dry_run.is_some_and(|list| !list.is_empty())
     }
 }
 
@@ -34,42 +67,24 @@ impl Call {
     /// Asks the webhooks that may change an object.
     pub(crate) async fn mutating(
         &self,
-        target: &Target,
-        operation: Operation,
-        old: Option<&Value>,
-        object: Value,
-        dry_run: bool,
-    ) -> Result<Value, Refusal> {
-        let review = Review {
-            call: self,
-            target,
-            operation,
-            old,
-            dry_run,
-        };
-        let changed = review.ask(Phase::Mutating, Some(object)).await?;
-        Ok(changed.unwrap_or_default())
+        asked: &Asked<'_>,
+        object: Option<Value>,
+    ) -> Result<Option<Value>, Refusal> {
+        Review { call: self, asked }.mutating(object).await
     }
 
     /// Asks the webhooks that may refuse what is done.
     pub(crate) async fn validating(
         &self,
-        target: &Target,
-        operation: Operation,
-        old: Option<&Value>,
+        asked: &Asked<'_>,
         object: Option<&Value>,
-        dry_run: bool,
     ) -> Result<(), Refusal> {
-        let review = Review {
-            call: self,
-            target,
-            operation,
-            old,
-            dry_run,
-        };
-        review
-            .ask(Phase::Validating, object.cloned())
-            .await
-            .map(drop)
+        Review { call: self, asked }.validating(object).await
+    }
+
+    /// Asks all webhooks about an object that none can change.
+    pub(crate) async fn reviewed(&self, asked: &Asked<'_>, object: &Value) -> Result<(), Refusal> {
+        let object = self.mutating(asked, Some(object.clone())).await?;
+        self.validating(asked, object.as_ref()).await
     }
 }

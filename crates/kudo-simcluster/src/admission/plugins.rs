@@ -54,6 +54,9 @@ impl Server {
 
 fn pod(pod: &mut Value) {
     let spec = &mut pod["spec"];
+    if spec["enableServiceLinks"].is_null() {
+        spec["enableServiceLinks"] = true.into();
+    }
     if spec["priority"].is_null() {
         spec["priority"] = 0.into();
         spec["preemptionPolicy"] = "PreemptLowerPriority".into();

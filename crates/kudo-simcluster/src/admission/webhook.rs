@@ -1,127 +1,185 @@
-//! Calls of admission webhooks (`admissionregistration.k8s.io/v1`).
+//! Admission webhooks (`admissionregistration.k8s.io/v1`): which are asked, about what, and what
+//! comes of it.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use base64::Engine;
-use kube::client::Body;
-use kube::{Client, Config};
+use bytes::Bytes;
+use futures::future::join_all;
 use serde_json::{Value, json};
 
-use super::Operation;
-use crate::depth;
+use super::answer::{self, Verdict};
+use super::caller::Place;
+use super::{Asked, Operation};
 use crate::http::Call;
 use crate::http::status::Refusal;
-use crate::patch;
+use crate::kinds::Shown;
+use crate::patch::{self, PatchError};
 use crate::selector::Labels;
-use crate::verbs::Target;
+use crate::{depth, go_json};
 
 /// How long a webhook may take if its configuration does not say.
 const TIMEOUT: u64 = 10;
-
-/// Clients of webhooks, by address and trusted certificate.
-#[derive(Default)]
-pub(crate) struct Callers(Mutex<HashMap<(String, String), Client>>);
-
-impl std::fmt::Debug for Callers {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Callers")
-    }
-}
-
-/// Which webhooks are asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
-    Mutating,
-    Validating,
-}
-
-impl Phase {
-    fn storage(self) -> &'static str {
-        match self {
-            Self::Mutating => "mutatingwebhookconfigurations.admissionregistration.k8s.io",
-            Self::Validating => "validatingwebhookconfigurations.admissionregistration.k8s.io",
-        }
-    }
-}
+/// The port of a service, of which none is told.
+const HTTPS: u16 = 443;
+const MUTATING: &str = "mutatingwebhookconfigurations.admissionregistration.k8s.io";
+const VALIDATING: &str = "validatingwebhookconfigurations.admissionregistration.k8s.io";
 
 /// What webhooks are asked about.
+#[derive(Clone, Copy)]
 pub(super) struct Review<'a> {
     pub(super) call: &'a Call,
-    pub(super) target: &'a Target,
-    pub(super) operation: Operation,
-    pub(super) old: Option<&'a Value>,
-    pub(super) dry_run: bool,
+    pub(super) asked: &'a Asked<'a>,
+}
+
+/// Why a webhook is no help.
+enum Failed {
+    /// It could not be asked, or its answer is none: its failure policy decides.
+    Calling(String),
+    /// The request is refused, whatever the policy.
+    Refused(Refusal),
+}
+
+/// What has been asked of webhooks that may change an object, and must be asked again.
+#[derive(Default)]
+struct Rounds {
+    /// Those that want to be asked again if a later one changes the object.
+    asked: BTreeSet<usize>,
+    due: BTreeSet<usize>,
+    changed: bool,
+}
+
+impl Rounds {
+    fn note_change(&mut self) {
+        self.changed = true;
+        self.due.append(&mut self.asked);
+    }
 }
 
 impl Review<'_> {
-    /// Asks all webhooks of a phase that want to be; the answer is the object as they leave it.
-    pub(super) async fn ask(
+    /// Asks those that may change the object, one after the other, and some of them once more if
+    /// others have changed it after them.
+    pub(super) async fn mutating(
         &self,
-        phase: Phase,
         mut object: Option<Value>,
     ) -> Result<Option<Value>, Refusal> {
-        let group = &self.target.shown.version().group;
-        // Webhooks have no say in their own configuration.
-        if group == "admissionregistration.k8s.io" {
-            return Ok(object);
-        }
-        let configurations = self.call.server.store.list(phase.storage(), "", None);
-        for configuration in configurations.objects {
-            let configuration = configuration.bare();
-            for webhook in configuration["webhooks"].as_array().into_iter().flatten() {
-                if !self.wants(webhook, object.as_ref()) {
+        let webhooks = self.webhooks(MUTATING);
+        let mut rounds = Rounds::default();
+        for again in [false, true] {
+            if again && !rounds.changed {
+                break;
+            }
+            if let Some(object) = object.as_mut().filter(|_| again) {
+                let before = object.clone();
+                self.plug_in(object);
+                if *object != before {
+                    rounds.note_change();
+                }
+            }
+            for (index, webhook) in webhooks.iter().enumerate() {
+                let Some(shown) = self.wants(webhook, object.as_ref()) else {
+                    continue;
+                };
+                if again && !rounds.due.contains(&index) {
                     continue;
                 }
-                if let Some(changed) = self.ask_one(webhook, object.as_ref()).await? {
+                let changed = self.change(webhook, &shown, object.as_ref()).await;
+                if let Some(changed) = tolerated(webhook, changed)?.flatten() {
                     object = Some(changed);
+                    rounds.note_change();
+                }
+                if webhook["reinvocationPolicy"] == "IfNeeded" {
+                    rounds.asked.insert(index);
                 }
             }
         }
         Ok(object)
     }
 
-    fn wants(&self, webhook: &Value, object: Option<&Value>) -> bool {
-        let rules = webhook["rules"].as_array();
-        rules
-            .into_iter()
-            .flatten()
-            .any(|rule| self.rule_fits(webhook, rule))
-            && self.namespace_fits(webhook, object)
-            && self.object_fits(webhook, object)
+    /// Asks those that may refuse, all at once.
+    pub(super) async fn validating(&self, object: Option<&Value>) -> Result<(), Refusal> {
+        let webhooks = self.webhooks(VALIDATING);
+        let asking = webhooks.iter().filter_map(|webhook| {
+            let shown = self.wants(webhook, object)?;
+            Some(async move {
+                let asked = self.ask(webhook, &shown, object, false).await;
+                tolerated(webhook, asked).map(drop)
+            })
+        });
+        join_all(asking).await.into_iter().collect()
     }
 
-    fn rule_fits(&self, webhook: &Value, rule: &Value) -> bool {
+    /// The webhooks of all configurations, in the order of their names.
+    fn webhooks(&self, storage: &str) -> Vec<Value> {
+        let group = &self.asked.target.shown.version().group;
+        // Webhooks have no say in their own configuration.
+        if group == "admissionregistration.k8s.io" {
+            return Vec::new();
+        }
+        let configurations = self.call.server.store.list(storage, "", None);
+        let configurations = configurations.objects.iter().map(|entry| entry.bare());
+        configurations
+            .flat_map(|mut configuration| match configuration["webhooks"].take() {
+                Value::Array(webhooks) => webhooks,
+                _ => Vec::new(),
+            })
+            .collect()
+    }
+
+    /// The server's own admission, once more.
+    fn plug_in(&self, object: &mut Value) {
+        let target = self.asked.target;
+        if self.asked.operation == Operation::Create && target.path.subresource.is_empty() {
+            self.call.server.plug_in(&target.shown, object);
+        }
+    }
+
+    /// The version in which a webhook wants to see the object, if it does.
+    fn wants(&self, webhook: &Value, object: Option<&Value>) -> Option<Shown> {
+        if !self.namespace_fits(webhook, object) || !self.object_fits(webhook, object) {
+            return None;
+        }
+        let shown = &self.asked.target.shown;
+        let rules = || webhook["rules"].as_array().into_iter().flatten();
+        if rules().any(|rule| self.rule_fits(rule, shown)) {
+            return Some(shown.clone());
+        }
+        if webhook["matchPolicy"] == "Exact" {
+            return None;
+        }
+        let others = || {
+            let others = (0..shown.kind.versions.len()).filter(|index| *index != shown.index);
+            others.map(|index| Shown {
+                kind: shown.kind.clone(),
+                index,
+            })
+        };
+        rules().find_map(|rule| others().find(|other| self.rule_fits(rule, other)))
+    }
+
+    fn rule_fits(&self, rule: &Value, shown: &Shown) -> bool {
         let any = |field: &str, value: &str| {
             let list = rule[field].as_array().into_iter().flatten();
             list.into_iter().any(|item| item == "*" || item == value)
         };
-        let shown = &self.target.shown;
-        let equivalent = webhook["matchPolicy"] != "Exact";
-        let versions = shown.kind.versions.iter().enumerate();
-        let version_fits = versions
-            .filter(|(index, _)| equivalent || *index == shown.index)
-            .any(|(_, version)| {
-                any("apiGroups", &version.group) && any("apiVersions", &version.version)
-            });
-        let scope = rule["scope"].as_str().unwrap_or("*");
-        let scope_fits = match scope {
+        let version = shown.version();
+        let scope_fits = match rule["scope"].as_str().unwrap_or("*") {
             "Cluster" => !shown.kind.namespaced,
             "Namespaced" => shown.kind.namespaced,
             _ => true,
         };
-        let (plural, sub) = (&shown.kind.plural, &self.target.path.subresource);
-        let resource_fits = rule["resources"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .any(|pattern| {
-                let pattern = pattern.as_str().unwrap_or_default();
-                let (resource, part) = pattern.split_once('/').unwrap_or((pattern, ""));
-                (resource == "*" || resource == plural) && (part == sub || part == "*")
-            });
-        any("operations", self.operation.name()) && version_fits && scope_fits && resource_fits
+        let (plural, sub) = (&shown.kind.plural, &self.asked.target.path.subresource);
+        let resources = rule["resources"].as_array().into_iter().flatten();
+        let resource_fits = resources.into_iter().any(|pattern| {
+            let pattern = pattern.as_str().unwrap_or_default();
+            let (resource, part) = pattern.split_once('/').unwrap_or((pattern, ""));
+            (resource == "*" || resource == plural) && (part == sub || part == "*")
+        });
+        any("operations", self.asked.operation.name())
+            && any("apiGroups", &version.group)
+            && any("apiVersions", &version.version)
+            && scope_fits
+            && resource_fits
     }
 
     fn namespace_fits(&self, webhook: &Value, object: Option<&Value>) -> bool {
@@ -129,13 +187,14 @@ impl Review<'_> {
         if selector.is_empty() {
             return true;
         }
-        let labels = if self.target.shown.kind.kind == "Namespace" {
+        let target = self.asked.target;
+        let labels = if target.shown.kind.kind == "Namespace" {
             object
-                .or(self.old)
+                .or(self.asked.old)
                 .map(|object| object["metadata"]["labels"].clone())
-        } else if self.target.shown.kind.namespaced {
+        } else if target.shown.kind.namespaced {
             let store = &self.call.server.store;
-            let namespace = store.get("namespaces", "", self.target.namespace());
+            let namespace = store.get("namespaces", "", target.namespace());
             namespace.map(|namespace| namespace.bare()["metadata"]["labels"].clone())
         } else {
             return true;
@@ -148,96 +207,197 @@ impl Review<'_> {
         let selector = Labels::of(&webhook["objectSelector"]);
         let fits = |object: &Value| {
             let labels = &object["metadata"]["labels"];
-            selector.fits(|name| labels[name].as_str())
+            object["metadata"].is_object() && selector.fits(|name| labels[name].as_str())
         };
-        selector.is_empty() || [object, self.old].into_iter().flatten().any(fits)
+        selector.is_empty() || [object, self.asked.old].into_iter().flatten().any(fits)
     }
 
-    /// The object as the webhook changes it; a refusal if it refuses, or fails and must not.
-    async fn ask_one(
+    /// The object as a webhook changes it, if it does.
+    async fn change(
         &self,
         webhook: &Value,
+        shown: &Shown,
         object: Option<&Value>,
-    ) -> Result<Option<Value>, Refusal> {
-        let name = webhook["name"].as_str().unwrap_or_default();
-        let fails = webhook["failurePolicy"] != "Ignore";
-        let seconds = webhook["timeoutSeconds"].as_u64().unwrap_or(TIMEOUT).max(1);
-        let uid = self.call.server.chance.uid();
-        let version = review_version(webhook);
-        let review = self.review(version, &uid, object);
-        let asked = self.call.server.send_review(webhook, &review);
-        let timed = tokio::time::timeout(Duration::from_secs(seconds), asked).await;
-        let answer = timed.unwrap_or_else(|_| Err("context deadline exceeded".to_owned()));
-        let answer = answer.and_then(|answer| {
-            // In the older version an answer need not say what it answers.
-            if version != "v1" || answer["response"]["uid"] == *uid {
-                Ok(answer)
-            } else {
-                Err(format!(
-                    "expected response.uid={uid:?}, got {}",
-                    answer["response"]["uid"]
-                ))
-            }
-        });
-        let response = match answer {
-            Ok(mut answer) => answer["response"].take(),
-            Err(problem) if fails => {
-                return Err(Refusal::internal(&format!(
-                    "failed calling webhook {name:?}: {problem}"
-                )));
-            }
-            Err(problem) => {
-                tracing::debug!(webhook = name, problem, "a webhook failed and is ignored");
-                return Ok(None);
-            }
-        };
-        for warning in response["warnings"].as_array().into_iter().flatten() {
-            self.call
-                .warn(warning.as_str().unwrap_or_default().to_owned());
-        }
-        if response["allowed"] != true {
-            return Err(denied(name, &response["status"]));
-        }
-        let Some(encoded) = response["patch"].as_str() else {
+    ) -> Result<Option<Value>, Failed> {
+        let verdict = self.ask(webhook, shown, object, true).await?;
+        let Some(text) = &verdict.patch else {
             return Ok(None);
         };
-        let patched = base64::engine::general_purpose::STANDARD
-            .decode(encoded)
-            .ok()
-            .and_then(|text| depth::read(&text).ok())
-            .zip(object)
-            .and_then(|(patch, object)| patch::json_patch(object, &patch).ok());
-        patched.map(Some).ok_or_else(|| {
-            Refusal::internal(&format!(
-                "failed calling webhook {name:?}: its patch does not fit"
-            ))
-        })
+        let internal = |problem: &dyn std::fmt::Display| {
+            Failed::Refused(Refusal::internal(&problem.to_string()))
+        };
+        let patch = depth::read(text).map_err(|error| match go_json::fault(text) {
+            Some(fault) => internal(&fault),
+            None => internal(&error),
+        })?;
+        if patch.as_array().is_some_and(Vec::is_empty) {
+            return Ok(None);
+        }
+        let Some(object) = object else {
+            let name = webhook["name"].as_str().unwrap_or_default();
+            return Err(internal(&format!(
+                "admission webhook {name:?} attempted to modify the object, which is not \
+                 supported for this operation"
+            )));
+        };
+        if verdict.patch_type != "JSONPatch" {
+            let problem = format!("unsupported patch type {:?}", verdict.patch_type);
+            return Err(Failed::Calling(problem));
+        }
+        let seen = self.as_seen(shown, object);
+        let changed = patch::json_patch(&seen, &patch);
+        let mut changed = changed.map_err(|error| match error {
+            PatchError::Unprocessable { detail } => internal(&detail),
+            other => internal(&other),
+        })?;
+        self.convert(shown, &self.asked.target.shown, &mut changed);
+        if self.is_whole() {
+            let target = self.asked.target;
+            let formed = Call::bring_into_form(target, &mut changed);
+            formed.map_err(|problem| internal(&problem))?;
+        }
+        Ok((changed != *object).then_some(changed))
     }
 
-    fn review(&self, review: &str, uid: &str, object: Option<&Value>) -> Value {
-        let shown = &self.target.shown;
-        let version = shown.version();
-        let kind =
-            json!({ "group": version.group, "version": version.version, "kind": shown.kind.kind });
-        let resource = json!({ "group": version.group, "version": version.version, "resource": shown.kind.plural });
-        let named = object.or(self.old).unwrap_or(&Value::Null);
-        let mut request = json!({
-            "uid": uid, "kind": kind, "resource": resource, "requestKind": kind,
-            "requestResource": resource, "name": named["metadata"]["name"],
-            "operation": self.operation.name(), "dryRun": self.dry_run,
-            "userInfo": self.call.user.to_value(), "object": object, "oldObject": self.old,
-            "options": null,
-        });
-        if shown.kind.namespaced {
-            request["namespace"] = self.target.namespace().into();
+    /// What a webhook says of the object.
+    async fn ask(
+        &self,
+        webhook: &Value,
+        shown: &Shown,
+        object: Option<&Value>,
+        mutating: bool,
+    ) -> Result<Verdict, Failed> {
+        let name = webhook["name"].as_str().unwrap_or_default();
+        let dry_run = self.asked.is_dry_run();
+        let none = ["None", "NoneOnDryRun"].iter();
+        if dry_run && !none.into_iter().any(|none| webhook["sideEffects"] == *none) {
+            let problem = format!("admission webhook {name:?} does not support dry run");
+            return Err(Failed::Refused(Refusal::bad_request(problem)));
         }
-        if !self.target.path.subresource.is_empty() {
-            let sub = &self.target.path.subresource;
-            request["subResource"] = sub.as_str().into();
-            request["requestSubResource"] = sub.as_str().into();
+        let version = review_version(webhook);
+        let uid = self.call.server.chance.uid();
+        let review = self.review(shown, version, &uid, object);
+        let seconds = webhook["timeoutSeconds"].as_u64().unwrap_or(TIMEOUT).max(1);
+        let server = &self.call.server;
+        let place = server.place(&webhook["clientConfig"], seconds);
+        let body = Bytes::from(review.to_string());
+        let posted = server.webhooks().post(&place, &body);
+        let said = tokio::time::timeout(Duration::from_secs(seconds), posted).await;
+        let said = said.unwrap_or_else(|_| Err("context deadline exceeded".to_owned()));
+        let said = said.map_err(|problem| {
+            let url = &place.url;
+            Failed::Calling(format!("failed to call webhook: Post {url:?}: {problem}"))
+        })?;
+        let verdict = answer::read(&said, version, &uid, mutating).map_err(Failed::Calling)?;
+        for warning in &verdict.warnings {
+            self.call.warn(warning.clone());
+        }
+        if !verdict.allowed {
+            return Err(Failed::Refused(verdict.denied(name)));
+        }
+        Ok(verdict)
+    }
+
+    /// Whether the review is about an object of the resource itself.
+    fn is_whole(&self) -> bool {
+        ["", "status"].contains(&self.asked.target.path.subresource.as_str())
+    }
+
+    fn convert(&self, from: &Shown, to: &Shown, object: &mut Value) {
+        if from.index != to.index && self.is_whole() {
+            from.convert(to, object);
+        }
+    }
+
+    fn as_seen(&self, shown: &Shown, object: &Value) -> Value {
+        let mut object = object.clone();
+        self.convert(&self.asked.target.shown, shown, &mut object);
+        object
+    }
+
+    fn review(&self, shown: &Shown, review: &str, uid: &str, object: Option<&Value>) -> Value {
+        let Asked {
+            target, operation, ..
+        } = self.asked;
+        let resource = |shown: &Shown| {
+            let version = shown.version();
+            json!({ "group": version.group, "version": version.version, "resource": shown.kind.plural })
+        };
+        let options = match self.asked.options {
+            Value::Object(options) => {
+                let mut options = Value::Object(options.clone());
+                options["kind"] = operation.options().into();
+                options["apiVersion"] = "meta.k8s.io/v1".into();
+                options
+            }
+            _ => Value::Null,
+        };
+        let stored_name = object.and_then(|object| object["metadata"]["name"].as_str());
+        // A name that the server has made up is told when it is there.
+        let name = match self.asked.name {
+            "" => stored_name.unwrap_or_default(),
+            name => name,
+        };
+        let mut request = json!({
+            "uid": uid, "kind": self.kind(shown), "resource": resource(shown),
+            "requestKind": self.kind(&target.shown), "requestResource": resource(&target.shown),
+            "operation": operation.name(), "dryRun": self.asked.is_dry_run(),
+            "userInfo": self.call.user.to_value(),
+            "object": object.map(|object| self.as_seen(shown, object)),
+            "oldObject": self.asked.old.map(|object| self.as_seen(shown, object)),
+            "options": options,
+        });
+        let sub = target.path.subresource.as_str();
+        let namespace = match shown.kind.kind.as_str() {
+            "Namespace" => name,
+            _ => target.namespace(),
+        };
+        for (field, text) in [
+            ("name", name),
+            ("namespace", namespace),
+            ("subResource", sub),
+            ("requestSubResource", sub),
+        ] {
+            if !text.is_empty() {
+                request[field] = text.into();
+            }
         }
         let review = format!("admission.k8s.io/{review}");
         json!({ "kind": "AdmissionReview", "apiVersion": review, "request": request })
+    }
+
+    /// The kind of what is sent: a subresource may have one of its own.
+    fn kind(&self, shown: &Shown) -> Value {
+        let version = shown.version();
+        let sub = self.asked.target.path.subresource.as_str();
+        let other = version.others.iter().find(|(name, ..)| *name == sub);
+        let (group, version, kind) = match other {
+            _ if sub == "scale" => ("autoscaling", "v1", "Scale"),
+            Some((_, group, version, kind)) => (*group, *version, *kind),
+            None => (
+                version.group.as_str(),
+                version.version.as_str(),
+                shown.kind.kind.as_str(),
+            ),
+        };
+        json!({ "group": group, "version": version, "kind": kind })
+    }
+}
+
+/// A failure is none where the webhook's policy says so.
+fn tolerated<T>(webhook: &Value, asked: Result<T, Failed>) -> Result<Option<T>, Refusal> {
+    match asked {
+        Ok(answer) => Ok(Some(answer)),
+        Err(Failed::Refused(refusal)) => Err(refusal),
+        Err(Failed::Calling(problem)) => {
+            let name = webhook["name"].as_str().unwrap_or_default();
+            if webhook["failurePolicy"] == "Ignore" {
+                tracing::debug!(webhook = name, problem, "a webhook failed and is ignored");
+                return Ok(None);
+            }
+            let problem = format!("failed calling webhook {name:?}: {problem}");
+            Err(Refusal::internal(&problem))
+        }
     }
 }
 
@@ -252,130 +412,65 @@ fn review_version(webhook: &Value) -> &'static str {
         .unwrap_or("v1")
 }
 
-fn denied(name: &str, status: &Value) -> Refusal {
-    let said = status["message"]
-        .as_str()
-        .or_else(|| status["reason"].as_str());
-    let message = match said.filter(|said| !said.is_empty()) {
-        Some(said) => format!("admission webhook {name:?} denied the request: {said}"),
-        None => format!("admission webhook {name:?} denied the request without explanation"),
-    };
-    let code = status["code"]
-        .as_u64()
-        .filter(|code| (400..600).contains(code))
-        .unwrap_or(400);
-    let mut whole = json!({
-        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-        "message": message, "code": if status["code"].is_null() { 400 } else { code },
-    });
-    for field in ["reason", "details"] {
-        if !status[field].is_null() {
-            whole[field] = status[field].clone();
-        }
-    }
-    Refusal::whole(whole)
-}
-
 impl crate::cluster::Server {
-    /// Sends a review; the text of a failure follows `failed calling webhook "x": `.
-    async fn send_review(&self, webhook: &Value, review: &Value) -> Result<Value, String> {
-        let config = &webhook["clientConfig"];
-        let url = self.webhook_url(config)?;
-        let shown = url.clone();
-        let problem = |error: String| format!("Post {shown:?}: {error}");
-        let uri: http::Uri = url
-            .parse()
-            .map_err(|error: http::uri::InvalidUri| problem(error.to_string()))?;
-        let client = self.webhook_client(&uri, config["caBundle"].as_str().unwrap_or_default());
-        let client = client.map_err(&problem)?;
-        let path = uri.path_and_query().map_or("/", |path| path.as_str());
-        let request = http::Request::post(path)
-            .header(http::header::CONTENT_TYPE, "application/json")
-            .body(Body::from(review.to_string().into_bytes()))
-            .map_err(|error| problem(error.to_string()))?;
-        let sent = client
-            .send(request)
-            .await
-            .map_err(|error| problem(error.to_string()))?;
-        let code = sent.status();
-        let body = sent.into_body().collect_bytes().await;
-        let body = body.map_err(|error| problem(error.to_string()))?;
-        if !code.is_success() {
-            return Err(format!("the server answered with {code}"));
-        }
-        serde_json::from_slice(&body).map_err(|error| format!("the answer is no review: {error}"))
-    }
-
-    fn webhook_client(&self, uri: &http::Uri, bundle: &str) -> Result<Client, String> {
-        let key = (
-            uri.authority().map(ToString::to_string).unwrap_or_default(),
-            bundle.to_owned(),
-        );
-        let mut clients = self
-            .webhooks()
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = clients.get(&key) {
-            return Ok(client.clone());
-        }
-        let base = format!("{}://{}", uri.scheme_str().unwrap_or("https"), key.0);
-        let base: http::Uri = base
-            .parse()
-            .map_err(|error: http::uri::InvalidUri| error.to_string())?;
-        let mut config = Config::new(base);
-        config.default_retry = false;
-        let pem = base64::engine::general_purpose::STANDARD
-            .decode(bundle)
-            .unwrap_or_default();
-        let certificates: Vec<Vec<u8>> = {
-            use tokio_rustls::rustls::pki_types::CertificateDer;
-            use tokio_rustls::rustls::pki_types::pem::PemObject;
-            CertificateDer::pem_slice_iter(&pem)
-                .filter_map(Result::ok)
-                .map(|c| c.to_vec())
-                .collect()
-        };
-        config.root_cert = (!certificates.is_empty()).then_some(certificates);
-        let client = Client::try_from(config).map_err(|error| error.to_string())?;
-        if clients.len() >= 64 {
-            clients.clear();
-        }
-        clients.insert(key, client.clone());
-        Ok(client)
-    }
-
-    /// Where a webhook is: its URL, or the address behind its service.
-    fn webhook_url(&self, config: &Value) -> Result<String, String> {
+    /// Where a webhook is: at its URL, or behind its service.
+    fn place(&self, config: &Value, seconds: u64) -> Place {
+        let bundle = config["caBundle"].as_str().unwrap_or_default().to_owned();
+        let timeout = format!("timeout={seconds}s");
         if let Some(url) = config["url"].as_str() {
-            return Ok(url.to_owned());
+            let rest = url.trim_start_matches("https://");
+            let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+            let port = authority
+                .rsplit_once(':')
+                .filter(|(_, port)| !port.contains(']'));
+            let (host, port) = port.unwrap_or((authority, "443"));
+            let host = host.trim_start_matches('[').trim_end_matches(']');
+            return Place {
+                url: format!("{url}?{timeout}"),
+                host: host.to_owned(),
+                address: Ok(if host.contains(':') {
+                    format!("[{host}]:{port}")
+                } else {
+                    format!("{host}:{port}")
+                }),
+                path: format!("/{path}?{timeout}"),
+                bundle,
+            };
         }
         let service = &config["service"];
         let text = |field: &str| service[field].as_str().unwrap_or_default();
         let (namespace, name) = (text("namespace"), text("name"));
-        let found = self.store.get("services", namespace, name);
-        if found.is_none() {
-            return Err(format!("service {name:?} not found"));
+        let port = service["port"].as_u64().unwrap_or(HTTPS.into());
+        let path = format!("/{}?{timeout}", text("path").trim_start_matches('/'));
+        let host = format!("{name}.{namespace}.svc");
+        Place {
+            url: format!("https://{host}:{port}{path}"),
+            host,
+            address: self.behind(namespace, name, port),
+            path,
+            bundle,
         }
-        let endpoints = self
-            .store
-            .get("endpoints", namespace, name)
-            .map(|entry| entry.bare());
-        let subset = endpoints.and_then(|endpoints| {
-            let subsets = endpoints["subsets"].as_array()?.clone();
-            subsets
-                .into_iter()
-                .find(|subset| subset["addresses"][0]["ip"].is_string())
-        });
-        let Some(subset) = subset else {
-            return Err(format!("no endpoints available for service {name:?}"));
+    }
+
+    /// The address behind a port of a service.
+    fn behind(&self, namespace: &str, name: &str, port: u64) -> Result<String, String> {
+        let Some(service) = self.store.get("services", namespace, name) else {
+            return Err(format!("service {name:?} not found"));
         };
-        let (ip, port) = (&subset["addresses"][0]["ip"], &subset["ports"][0]["port"]);
-        let path = text("path").trim_start_matches('/');
-        Ok(format!(
-            "https://{}:{}/{path}",
-            ip.as_str().unwrap_or_default(),
-            port.as_i64().unwrap_or(443)
-        ))
+        let ports = service.bare()["spec"]["ports"].take();
+        let ports = ports.as_array().into_iter().flatten();
+        let Some(port) = ports.into_iter().find(|known| known["port"] == port) else {
+            return Err(format!("no service port {port} found for service {name:?}"));
+        };
+        let endpoints = self.store.get("endpoints", namespace, name);
+        let subsets = endpoints.map(|entry| entry.bare()["subsets"].take());
+        let subsets = subsets.as_ref().and_then(Value::as_array);
+        let address = subsets.into_iter().flatten().find_map(|subset| {
+            let ip = subset["addresses"][0]["ip"].as_str()?;
+            let ports = subset["ports"].as_array()?;
+            let same = ports.iter().find(|known| known["name"] == port["name"]);
+            Some(format!("{ip}:{}", same?["port"].as_u64()?))
+        });
+        address.ok_or_else(|| format!("no endpoints available for service {name:?}"))
     }
 }

@@ -220,9 +220,6 @@ fn count_template(old: &Value, new: &mut Value) {
 fn pod(object: &mut Value) {
     let class = service_class(&object["spec"]);
     object["status"] = json!({ "phase": "Pending", "qosClass": class });
-    if let Some(spec) = object["spec"].as_object_mut() {
-        spec.entry("enableServiceLinks").or_insert(json!(true));
-    }
 }
 
 /// The quality of service class of a pod.

@@ -374,6 +374,8 @@ const WEBHOOK: Rules = &[
     ),
     ("sideEffects", OneOf(&["None", "NoneOnDryRun"])),
     ("", Whole(webhooks::webhook_timeout)),
+    ("", Whole(webhooks::webhook_selectors)),
+    ("reinvocationPolicy", OneOf(&["IfNeeded", "Never"])),
     ("", Whole(webhooks::webhook_client)),
     ("", Whole(webhooks::webhook_versions)),
 ];
@@ -388,6 +390,8 @@ const BETA_WEBHOOK: Rules = &[
         OneOf(&["None", "NoneOnDryRun", "Some", "Unknown"]),
     ),
     ("", Whole(webhooks::webhook_timeout)),
+    ("", Whole(webhooks::webhook_selectors)),
+    ("reinvocationPolicy", OneOf(&["IfNeeded", "Never"])),
     ("", Whole(webhooks::webhook_client)),
     ("", Whole(webhooks::webhook_versions)),
 ];

@@ -141,6 +141,17 @@ impl Shown {
         }
     }
 
+    /// Turns an object as this version shows it into what another version shows.
+    pub(crate) fn convert(&self, to: &Self, object: &mut Value) {
+        if self.converts() {
+            convert::to_stored(&self.kind.storage, &self.version().group, object);
+        }
+        if to.converts() {
+            convert::from_stored(&to.kind.storage, &to.version().group, object);
+        }
+        object["apiVersion"] = to.api_version().into();
+    }
+
     /// Whether its objects must be rewritten, beyond `apiVersion`, to be stored.
     pub(crate) fn converts(&self) -> bool {
         !self.kind.strategy.custom

@@ -85,7 +85,8 @@ pub fn json_patch(object: &Value, patch: &Value) -> Result<Value, PatchError> {
         bounds
             .take(&patched, &operation)
             .map_err(|error| unfit(&error))?;
-        json_patch::patch(&mut patched, &[operation]).map_err(|error| unfit(&error))?;
+        json_patch::patch(&mut patched, std::slice::from_ref(&operation))
+            .map_err(|_| unfit(&unfit_words(&patched, &operation)))?;
     }
     Ok(patched)
 }
@@ -138,6 +139,42 @@ fn counted_from_start(object: &Value, pointer: &str, adds: bool) -> String {
         place = object.pointer(&counted);
     }
     counted
+}
+
+/// Why an operation does not fit, as Go's library says it.
+fn unfit_words(object: &Value, operation: &PatchOperation) -> String {
+    let path = operation.path().as_str();
+    let (parent, key) = path.rsplit_once('/').unwrap_or_default();
+    let parent = object.pointer(parent);
+    let has_parts = parent.is_some_and(|parent| parent.is_object() || parent.is_array());
+    let is_list = parent.is_some_and(Value::is_array);
+    let name = match operation {
+        PatchOperation::Add(_) => "add",
+        PatchOperation::Remove(_) => "remove",
+        PatchOperation::Replace(_) => "replace",
+        PatchOperation::Move(_) => "move",
+        PatchOperation::Copy(_) => "copy",
+        PatchOperation::Test(_) => return format!("testing value {path} failed: test failed"),
+    };
+    match (operation, is_list) {
+        (PatchOperation::Replace(_), _) if !has_parts => {
+            format!("replace operation does not apply: doc is missing path: {path}: missing value")
+        }
+        _ if !has_parts => {
+            format!("{name} operation does not apply: doc is missing path: {path:?}: missing value")
+        }
+        (PatchOperation::Replace(_), _) => {
+            format!("replace operation does not apply: doc is missing key: {path}: missing value")
+        }
+        (_, true) => format!(
+            "error in {name} for path: '{path}': Unable to access invalid index: {key}: invalid \
+             index referenced"
+        ),
+        _ => format!(
+            "error in {name} for path: '{path}': Unable to remove nonexistent key: {key}: missing \
+             value"
+        ),
+    }
 }
 
 /// What keeps a few operations from making much of little.

@@ -21,9 +21,6 @@ const ACCEPTED: &[&str] = &[
 ];
 
 const NO_KIND: &str = "couldn't get version/kind; json parse error";
-/// What the server reads first of every body.
-const KIND_AND_VERSION: &str = "struct { APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; \
-                                Kind string \"json:\\\"kind,omitempty\\\"\" }";
 const SCHEME: &str = "k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30";
 
 /// Reads JSON, or YAML where the request says so.
@@ -109,8 +106,7 @@ fn check_text(shown: &Shown, text: &[u8]) -> Result<(), Refusal> {
             if value.is_null() {
                 return Ok(());
             }
-            let kind = crate::patch::go_kind(&value);
-            format!("json: cannot unmarshal {kind} into Go value of type {KIND_AND_VERSION}")
+            go_json::no_object(&value)
         }
         None => return Ok(()),
     };
@@ -168,10 +164,8 @@ fn check_kind(shown: &Shown, value: &mut Value) -> Result<(), Refusal> {
         *value = Value::Object(serde_json::Map::new());
     }
     if !value.is_object() && !value.is_null() {
-        let kind = crate::patch::go_kind(value);
-        return Err(Refusal::bad_request(format!(
-            "{NO_KIND}: json: cannot unmarshal {kind} into Go value of type {KIND_AND_VERSION}"
-        )));
+        let fault = go_json::no_object(value);
+        return Err(Refusal::bad_request(format!("{NO_KIND}: {fault}")));
     }
     let api_version = shown.api_version();
     let kind = shown.kind.kind.as_str();

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use futures::stream;
 use http::Response;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Target;
 use super::log_options::LogOptions;
+use crate::admission::{Asked, Operation};
 use crate::container::{Answer, Container};
 use crate::http::Call;
 use crate::http::answer::{self, Body};
@@ -90,13 +91,14 @@ impl Call {
     }
 
     /// Runs a command on a connection that becomes a WebSocket.
-    pub(super) fn exec(
+    pub(super) async fn exec(
         &self,
         target: &Target,
         upgrade: Option<hyper::upgrade::OnUpgrade>,
     ) -> Result<Response<Body>, Refusal> {
-        let (pod, name) = self.container(target)?;
         let command: Vec<String> = self.query.all("command").map(ToOwned::to_owned).collect();
+        self.review_connection(target, &command).await?;
+        let (pod, name) = self.container(target)?;
         if target.path.subresource == "attach" {
             let problem = "a simulated container has no process to attach to; its log can be \
                            followed, and commands run with exec";
@@ -121,6 +123,35 @@ impl Call {
         let response = request.accepted();
         tokio::spawn(channels::serve(upgrade, request, command, answer));
         Ok(response)
+    }
+}
+
+impl Call {
+    /// Asks webhooks whether a connection to a container may be.
+    async fn review_connection(&self, target: &Target, command: &[String]) -> Result<(), Refusal> {
+        let mut options = json!({ "apiVersion": "v1" });
+        for stream in ["stdin", "stdout", "stderr", "tty"] {
+            if self.query.is(stream) {
+                options[stream] = true.into();
+            }
+        }
+        if let Some(name) = self.query.get("container") {
+            options["container"] = name.into();
+        }
+        if target.path.subresource == "attach" {
+            options["kind"] = "PodAttachOptions".into();
+        } else {
+            options["kind"] = "PodExecOptions".into();
+            options["command"] = command.into();
+        }
+        let asked = Asked {
+            target,
+            operation: Operation::Connect,
+            name: target.name(),
+            old: None,
+            options: &Value::Null,
+        };
+        self.reviewed(&asked, &options).await
     }
 }
 

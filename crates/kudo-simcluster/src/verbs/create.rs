@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::write::check_namespace;
 use super::{Target, body, options};
-use crate::admission::Operation;
+use crate::admission::{Asked, Operation};
 use crate::field_error::FieldError;
 use crate::http::Call;
 use crate::http::answer::Body;
@@ -50,17 +50,25 @@ impl Call {
                 .unwrap_or_default()
                 .to_owned()
         };
+        Self::default(shown, &mut object);
+        self.server.plug_in(shown, &mut object);
+        let asked = Asked {
+            target,
+            operation: Operation::Create,
+            name: &text(&object, "name"),
+            old: None,
+            options: &options.said,
+        };
+        let mut object = self
+            .mutating(&asked, Some(object))
+            .await?
+            .unwrap_or_default();
         let prefix = text(&object, "generateName");
         let generated = text(&object, "name").is_empty() && !prefix.is_empty();
         if generated {
             object["metadata"]["name"] = self.made_up_name(&prefix).into();
         }
         self.server.stamp(shown, &mut object);
-        Self::default(shown, &mut object);
-        let mut object = self
-            .mutate(target, Operation::Create, None, object, options.dry_run)
-            .await?;
-        self.server.plug_in(shown, &mut object);
         if shown.version().status && shown.kind.strategy.custom {
             object
                 .as_object_mut()
@@ -75,14 +83,7 @@ impl Call {
         Self::validate_create(target, &object)?;
         self.assign(shown, &mut object)?;
         self.check_room(target, &text(&object, "name"))?;
-        self.validating(
-            target,
-            Operation::Create,
-            None,
-            Some(&object),
-            options.dry_run,
-        )
-        .await?;
+        self.validating(&asked, Some(&object)).await?;
         if !applied {
             self.record(target, None, &mut object, options);
         }

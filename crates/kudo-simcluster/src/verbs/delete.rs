@@ -9,7 +9,7 @@ use super::Target;
 use super::options::{DeleteOptions, Propagation, delete_options};
 use super::update::ATTEMPTS;
 use super::write::{Failed, is_released};
-use crate::admission::Operation;
+use crate::admission::{Asked, Operation};
 use crate::http::Call;
 use crate::http::answer::{self, Body};
 use crate::http::status::{Named, Refusal};
@@ -70,7 +70,10 @@ impl Call {
         &self,
         target: &Target,
     ) -> Result<Response<Body>, Refusal> {
-        let options = delete_options(self)?;
+        let options = DeleteOptions {
+            collection: true,
+            ..delete_options(self)?
+        };
         let selection = self.selection(target)?;
         let (entries, metadata) = self.page(target, &selection)?;
         let mut gone = Vec::new();
@@ -96,8 +99,21 @@ impl Call {
         let shown = &target.shown;
         let old = before.object(shown);
         Self::check_preconditions(target, &old, options)?;
-        self.validating(target, Operation::Delete, Some(&old), None, options.dry_run)
-            .await?;
+        if !options.reviewed {
+            let asked = Asked {
+                target,
+                operation: Operation::Delete,
+                name: if options.collection {
+                    ""
+                } else {
+                    target.name()
+                },
+                old: Some(&old),
+                options: &options.said,
+            };
+            self.mutating(&asked, None).await?;
+            self.validating(&asked, None).await?;
+        }
         if shown.kind.kind == "Namespace"
             && ["default", "kube-system", "kube-public"].contains(&target.name())
         {

@@ -139,12 +139,12 @@ impl Call {
                 _ => Err(Refusal::method_not_allowed()),
             },
             ("finalize", &Method::PUT) if other("finalize") => self.update(target).await,
-            ("binding", &Method::POST) if other("binding") => self.bind(target),
+            ("binding", &Method::POST) if other("binding") => self.bind(target).await,
             ("eviction", &Method::POST) if other("eviction") => self.evict(target).await,
             ("token", &Method::POST) if other("token") => self.request_token(target),
             ("log", &Method::GET) if other("log") => self.log(target),
             ("exec" | "attach", &Method::GET | &Method::POST) if other("exec") => {
-                self.exec(target, upgrade)
+                self.exec(target, upgrade).await
             }
             ("approval", &Method::PUT) if other("approval") => self.update(target).await,
             (name, _) if other(name) => Err(Refusal::method_not_allowed()),

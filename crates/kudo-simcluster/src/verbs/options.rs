@@ -1,6 +1,6 @@
 //! The options of writes, read from a query.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::field_error::{FieldError, invalid_status};
 use crate::http::Call;
@@ -23,6 +23,10 @@ pub(super) struct WriteOptions {
     pub(super) manager: String,
     pub(super) fields: FieldValidation,
     pub(super) force: bool,
+    /// What of them the request said, as webhooks are told.
+    pub(super) said: Value,
+    /// Webhooks have been asked already.
+    pub(super) reviewed: bool,
 }
 
 /// Reads the options of a create, update or patch; `kind` is what messages call them.
@@ -60,11 +64,22 @@ pub(super) fn write_options(call: &Call, kind: &str, apply: bool) -> Result<Writ
     };
     refuse(kind, &errors)?;
     let manager = manager.chars().take(128).collect();
+    let mut said = json!({});
+    if dry_run {
+        said["dryRun"] = json!(["All"]);
+    }
+    for name in ["fieldManager", "fieldValidation"] {
+        if let Some(value) = query.get(name).filter(|value| !value.is_empty()) {
+            said[name] = value.into();
+        }
+    }
     Ok(WriteOptions {
         dry_run,
         manager,
         fields,
         force,
+        said,
+        reviewed: false,
     })
 }
 
@@ -107,6 +122,12 @@ pub(super) struct DeleteOptions {
     pub(super) propagation: Option<Propagation>,
     pub(super) uid: Option<String>,
     pub(super) version: Option<String>,
+    /// What of them the request said, as webhooks are told.
+    pub(super) said: Value,
+    /// The request names no object, but a collection.
+    pub(super) collection: bool,
+    /// Webhooks have been asked already.
+    pub(super) reviewed: bool,
 }
 
 /// Reads the options of a deletion from its body, or from the query if there is none.
@@ -151,6 +172,10 @@ pub(super) fn delete_options(call: &Call) -> Result<DeleteOptions, Refusal> {
     let in_body: Vec<&str> = in_body.filter_map(Value::as_str).collect();
     let of_query = dry_run(&call.query, &mut errors);
     options.dry_run = check_dry_run(&in_body, &mut errors) || of_query;
+    options.said = body.clone();
+    if options.dry_run {
+        options.said["dryRun"] = json!(["All"]);
+    }
     options.grace = body["gracePeriodSeconds"].as_i64();
     let orphan = body["orphanDependents"].as_bool();
     let policy = body["propagationPolicy"].as_str();

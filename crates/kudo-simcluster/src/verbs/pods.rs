@@ -6,15 +6,18 @@ use serde_json::{Value, json};
 use super::options::{self, DeleteOptions, WriteOptions};
 use super::write::Failed;
 use super::{Target, body};
+use crate::admission::{Asked, Operation};
 use crate::http::Call;
 use crate::http::answer::{self, Body};
 use crate::http::status::Refusal;
+use crate::kinds::api_version;
 
 impl Call {
     /// Binds a pod to a node.
-    pub(super) fn bind(&self, target: &Target) -> Result<Response<Body>, Refusal> {
+    pub(super) async fn bind(&self, target: &Target) -> Result<Response<Body>, Refusal> {
         let options = options::write_options(self, "CreateOptions", false)?;
         let binding = body::parse(self)?;
+        self.review_part(target, &options.said, &binding).await?;
         let node = binding["target"]["name"]
             .as_str()
             .unwrap_or_default()
@@ -56,6 +59,30 @@ impl Call {
         Ok(answer::json(201, &status))
     }
 
+    /// Asks webhooks about what is done with a part of a pod.
+    async fn review_part(
+        &self,
+        target: &Target,
+        options: &Value,
+        object: &Value,
+    ) -> Result<(), Refusal> {
+        let asked = Asked {
+            target,
+            operation: Operation::Create,
+            name: target.name(),
+            old: None,
+            options,
+        };
+        let mut object = object.clone();
+        let others = target.shown.version().others.iter();
+        let mut others = others.filter(|(name, ..)| *name == target.path.subresource);
+        if let Some((_, group, version, kind)) = others.next() {
+            object["apiVersion"] = api_version(group, version).into();
+            object["kind"] = (*kind).into();
+        }
+        self.reviewed(&asked, &object).await
+    }
+
     /// Changes a pod as the server itself does.
     fn change_pod(
         &self,
@@ -78,13 +105,16 @@ impl Call {
 
     /// Deletes a pod on behalf of whoever drains its node.
     pub(super) async fn evict(&self, target: &Target) -> Result<Response<Body>, Refusal> {
+        let said = options::write_options(self, "CreateOptions", false)?;
         let eviction = body::parse(self)?;
+        self.review_part(target, &said.said, &eviction).await?;
         let options = DeleteOptions {
             grace: eviction["deleteOptions"]["gracePeriodSeconds"].as_i64(),
-            dry_run: self.query.get("dryRun").is_some()
+            dry_run: said.dry_run
                 || eviction["deleteOptions"]["dryRun"]
                     .as_array()
                     .is_some_and(|list| !list.is_empty()),
+            reviewed: true,
             ..DeleteOptions::default()
         };
         if let Some(problem) = self.disruption_refused(target) {

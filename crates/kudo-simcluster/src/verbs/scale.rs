@@ -8,6 +8,7 @@ use super::patch::Patch;
 use super::update::ATTEMPTS;
 use super::write::Failed;
 use super::{Target, body};
+use crate::admission::{Asked, Operation};
 use crate::field_error::FieldError;
 use crate::http::Call;
 use crate::http::answer::{self, Body};
@@ -50,6 +51,10 @@ impl Call {
         };
         let mut whole = target.clone();
         whole.path.subresource = String::new();
+        let reviewed = WriteOptions {
+            reviewed: true,
+            ..options.clone()
+        };
         for _ in 0..ATTEMPTS {
             let store = &self.server.store;
             let found = store.get(target.storage(), target.namespace(), target.name());
@@ -70,11 +75,15 @@ impl Call {
             if !apply {
                 self.record_scale(target, &scale, &mut asked, &options);
             }
+            let asked = self.review_scale(target, &scale, asked, &options).await?;
             let replicas = replicas(target, &asked)?;
             set(&mut object, path, replicas.into());
             let version = target.shown.api_version();
             managed_fields::to_parent(&mut object, &asked, path, &version);
-            match self.replace(&whole, &before, object, &options, true).await {
+            match self
+                .replace(&whole, &before, object, &reviewed, true)
+                .await
+            {
                 Ok(written) => return Ok(answer::json(200, &scale_of(target, &written)?)),
                 Err(Failed::Refused(refusal)) => return Err(refusal),
                 Err(Failed::Stale) => {}
@@ -163,6 +172,30 @@ fn accessed<'a>(
         Ok(Some(value))
     } else {
         Err(error(&way, value, ty))
+    }
+}
+
+impl Call {
+    /// Asks webhooks about a scale; the answer is how they leave it.
+    async fn review_scale(
+        &self,
+        target: &Target,
+        old: &Value,
+        mut scale: Value,
+        options: &WriteOptions,
+    ) -> Result<Value, Refusal> {
+        let asked = Asked {
+            target,
+            operation: Operation::Update,
+            name: target.name(),
+            old: Some(old),
+            options: &options.said,
+        };
+        scale["kind"] = "Scale".into();
+        scale["apiVersion"] = "autoscaling/v1".into();
+        let scale = self.mutating(&asked, Some(scale)).await?;
+        self.validating(&asked, scale.as_ref()).await?;
+        Ok(scale.unwrap_or_default())
     }
 }
 

@@ -6,14 +6,14 @@ use serde_json::Value;
 
 use super::options::WriteOptions;
 use super::{Target, body};
-use crate::admission::Operation;
+use crate::admission::{Asked, Operation};
 use crate::field_error::{FieldError, invalid_status};
 use crate::http::Call;
 use crate::http::status::Refusal;
 use crate::kinds::{Shown, convert};
 use crate::managed_fields::{self, Manager};
 use crate::store::{Entry, Refused};
-use crate::{builtin, crd};
+use crate::{builtin, crd, schema};
 
 /// Why a write of something that was read came to nothing.
 #[derive(Debug)]
@@ -38,21 +38,16 @@ impl Call {
         }
     }
 
-    /// Asks webhooks that may change the object, and brings their answer into form.
-    pub(super) async fn mutate(
-        &self,
-        target: &Target,
-        operation: Operation,
-        old: Option<&Value>,
-        object: Value,
-        dry_run: bool,
-    ) -> Result<Value, Refusal> {
-        let mut object = self
-            .mutating(target, operation, old, object, dry_run)
-            .await?;
-        body::decode(&target.shown, &mut object)?;
-        Self::default(&target.shown, &mut object);
-        Ok(object)
+    /// Brings an object that a webhook has changed into form.
+    pub(crate) fn bring_into_form(target: &Target, object: &mut Value) -> Result<(), String> {
+        let shown = &target.shown;
+        if shown.kind.strategy.custom {
+            body::decode(shown, object).map_err(|refusal| refusal.message().to_owned())?;
+        } else {
+            schema::decode(&shown.version().ty, object).map_err(|error| error.to_string())?;
+        }
+        Self::default(&target.shown, object);
+        Ok(())
     }
 
     pub(crate) fn refuse_invalid(
@@ -99,32 +94,32 @@ impl Call {
         let old = before.object(shown);
         let whole = self.method == http::Method::PUT;
         Self::check_metadata(target, &old, &mut object, whole)?;
+        Self::default(shown, &mut object);
+        let asked = Asked {
+            target,
+            operation: Operation::Update,
+            name: target.name(),
+            old: Some(&old),
+            options: &options.said,
+        };
+        let mut object = if options.reviewed {
+            object
+        } else {
+            self.mutating(&asked, Some(object))
+                .await?
+                .unwrap_or_default()
+        };
         Self::keep(target, &old, &mut object);
         Self::default(shown, &mut object);
-        let mut object = self
-            .mutate(
-                target,
-                Operation::Update,
-                Some(&old),
-                object,
-                options.dry_run,
-            )
-            .await?;
-        Self::keep(target, &old, &mut object);
         Self::count_generation(target, &old, &mut object);
         if shown.kind.kind == "CustomResourceDefinition" {
             crd::prepare(Some(&old), &mut object);
         }
         Self::validate_update(target, &old, &object)?;
         self.assign(shown, &mut object)?;
-        self.validating(
-            target,
-            Operation::Update,
-            Some(&old),
-            Some(&object),
-            options.dry_run,
-        )
-        .await?;
+        if !options.reviewed {
+            self.validating(&asked, Some(&object)).await?;
+        }
         if !applied {
             self.record(target, Some(&old), &mut object, options);
         }
