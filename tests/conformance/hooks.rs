@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Collected, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -218,7 +218,7 @@ async fn review(
     let (owner, rest) = target[1..].split_once('/').unwrap_or_default();
     let (owner, rest) = (owner.to_owned(), format!("/{rest}"));
     let body = request.into_body().collect().await;
-    let body = body.map(|body| body.to_bytes()).unwrap_or_default();
+    let body = body.map(Collected::to_bytes).unwrap_or_default();
     let mut review: Value = serde_json::from_slice(&body).unwrap_or_default();
     // Who the runner is, is the server's affair.
     without_no_times(&mut review);

@@ -208,8 +208,12 @@ pub(super) fn set(ty: &TypeRef, value: &mut Value) {
         (Type::Object(object), Value::Object(map)) => {
             set_fields(object, map);
             for (key, value) in map.iter_mut() {
-                if let Some(field) = object.fields.get(key) {
-                    set(&field.ty, value);
+                match (object.fields.get(key), &*object.go_name) {
+                    (Some(field), "JobTemplateSpec") if key == "spec" => {
+                        set_below(&field.ty, value);
+                    }
+                    (Some(field), _) => set(&field.ty, value),
+                    (None, _) => {}
                 }
             }
             set_after(object, map);
@@ -225,6 +229,19 @@ pub(super) fn set(ty: &TypeRef, value: &mut Value) {
             }
         }
         _ => {}
+    }
+}
+
+/// Sets defaults in what a template of jobs holds, but none of the job's own: the jobs that are made
+/// of it have those.
+fn set_below(ty: &TypeRef, value: &mut Value) {
+    if let (Type::Object(object), Value::Object(map)) = (ty.get(), value) {
+        put(map, "template", json!({}));
+        for (key, value) in map.iter_mut() {
+            if let Some(field) = object.fields.get(key) {
+                set(&field.ty, value);
+            }
+        }
     }
 }
 

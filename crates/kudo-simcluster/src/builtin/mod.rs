@@ -15,10 +15,14 @@ mod pods;
 mod prepare;
 mod roles;
 mod rules;
+mod schedules;
+mod scheduling;
+mod security;
 mod selectors;
 mod services;
 mod storage;
 mod update;
+mod volumes;
 mod webhooks;
 mod workloads;
 

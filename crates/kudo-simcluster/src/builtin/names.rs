@@ -105,6 +105,12 @@ form!(
     &["my.env-name", "MY_ENV.NAME", "MyEnvName1"]
 );
 form!(
+    /// The name of a header of HTTP.
+    http_header, "[-A-Za-z0-9]+", usize::MAX,
+    "a valid HTTP header must consist of alphanumeric characters or '-'",
+    &["X-Header-Name"]
+);
+form!(
     config_key_form,
     CONFIG_KEY,
     253,

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde_json::Value;
 
-use super::rules::{is_nothing, join, list, port_or_name};
+use super::rules::{go_texts, is_nothing, join, list, port_or_name};
 use super::{names, selectors};
 use crate::field_error::FieldError;
 
@@ -66,15 +66,35 @@ pub(super) fn ingress(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
         let shown = "[]networking.IngressRule(nil)";
         errors.push(FieldError::invalid_shown(path, shown, words));
     }
+    if !spec["defaultBackend"].is_null() {
+        backend(
+            &spec["defaultBackend"],
+            &join(path, "defaultBackend"),
+            errors,
+        );
+    }
 }
 
 pub(super) fn ingress_host(rule: &Value, path: &str, errors: &mut Vec<FieldError>) {
-    host(&rule["host"], &join(path, "host"), errors);
+    let field = join(path, "host");
+    let name = rule["host"].as_str().unwrap_or_default();
+    if IpAddr::from_str(name).is_ok() {
+        let words = "must be a DNS name, not an IP address";
+        errors.push(FieldError::invalid(field.as_str(), &rule["host"], words));
+    }
+    host(&rule["host"], &field, errors);
 }
 
 pub(super) fn ingress_tls(tls: &Value, path: &str, errors: &mut Vec<FieldError>) {
     for (index, name) in list(&tls["hosts"]).enumerate() {
         host(name, &join(path, &format!("hosts[{index}]")), errors);
+    }
+    let name = tls["secretName"].as_str().unwrap_or_default();
+    if !name.is_empty() {
+        for fault in names::subdomain(name) {
+            let field = join(path, "secretName");
+            errors.push(FieldError::invalid(field, &tls["secretName"], fault));
+        }
     }
 }
 
@@ -100,27 +120,99 @@ pub(super) fn ingress_path(path: &Value, field: &str, errors: &mut Vec<FieldErro
         let field = join(field, "path");
         errors.push(FieldError::invalid(field, &Value::from(text), words));
     }
-    let backend = &path["backend"];
-    let older = !backend["serviceName"].is_null();
-    let said = ["service", "resource"]
-        .iter()
-        .filter(|key| !backend[**key].is_null())
-        .count();
-    if said == 0 && !older {
-        let words = "resource or service backend is required";
-        let field = join(field, "backend");
-        errors.push(FieldError::invalid(field, &Value::from(""), words));
+    if kind == "Exact" || kind == "Prefix" {
+        path_parts(&path["path"], &join(field, "path"), errors);
     }
-    let service = &backend["service"];
-    if service.is_object() {
-        let field = join(field, "backend.service");
-        if is_nothing(&service["name"]) {
-            errors.push(FieldError::required(join(&field, "name"), ""));
+    backend(&path["backend"], &join(field, "backend"), errors);
+}
+
+/// A path that is compared part by part has no empty ones, and none that lead back.
+fn path_parts(path: &Value, field: &str, errors: &mut Vec<FieldError>) {
+    let text = path.as_str().unwrap_or_default();
+    for part in ["//", "/./", "/../", "%2f", "%2F"] {
+        if text.contains(part) {
+            let words = format!("must not contain '{part}'");
+            errors.push(FieldError::invalid(field, path, words));
         }
-        let port = &service["port"];
-        if is_nothing(&port["name"]) && port["number"].as_i64().unwrap_or_default() == 0 {
-            let words = "port name or number is required";
-            errors.push(FieldError::required(field, words));
+    }
+    for end in ["/..", "/."] {
+        if text.ends_with(end) {
+            let words = format!("cannot end with '{end}'");
+            errors.push(FieldError::invalid(field, path, words));
+        }
+    }
+}
+
+/// Who answers: a service at one of its ports, or another resource.
+fn backend(backend: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    if !backend["serviceName"].is_null() {
+        return;
+    }
+    let nothing = Value::from("");
+    let service = &backend["service"];
+    match (service.is_null(), backend["resource"].is_null()) {
+        (true, true) => {
+            let words = "resource or service backend is required";
+            errors.push(FieldError::invalid(path, &nothing, words));
+        }
+        (false, false) => {
+            let words = "cannot set both resource and service backends";
+            errors.push(FieldError::invalid(path, &nothing, words));
+        }
+        _ => {}
+    }
+    if service.is_null() {
+        return;
+    }
+    if is_nothing(&service["name"]) {
+        errors.push(FieldError::required(join(path, "service.name"), ""));
+    }
+    let port = &service["port"];
+    let number = port["number"].as_i64().unwrap_or_default();
+    match (is_nothing(&port["name"]), number) {
+        (true, 0) => errors.push(FieldError::required(
+            path,
+            "port name or number is required",
+        )),
+        (true, _) => port_or_name(&port["number"], &join(path, "service.port.number"), errors),
+        (false, 0) => port_or_name(&port["name"], &join(path, "service.port.name"), errors),
+        (false, _) => {
+            let words = "cannot set both port name & port number";
+            errors.push(FieldError::invalid(path, &nothing, words));
+        }
+    }
+}
+
+/// Address and length of a range.
+pub(super) fn range(value: &Value) -> Option<(u128, u32, u32)> {
+    let (address, bits) = value.as_str()?.split_once('/')?;
+    let (number, most) = match IpAddr::from_str(address).ok()? {
+        IpAddr::V4(address) => (u32::from(address).into(), 32),
+        IpAddr::V6(address) => (u128::from(address), 128),
+    };
+    let bits: u32 = bits.parse().ok().filter(|bits| *bits <= most)?;
+    Some((number, bits, most))
+}
+
+/// Whether a range is a part of another, and not all of it.
+fn is_within((inner, length, most): (u128, u32, u32), outer: (u128, u32, u32)) -> bool {
+    let network = |address: u128| address.checked_shr(most - outer.1).unwrap_or(0);
+    most == outer.2 && length > outer.1 && network(inner) == network(outer.0)
+}
+
+fn exceptions(block: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    let Some(outer) = range(&block["cidr"]) else {
+        return;
+    };
+    for (index, except) in list(&block["except"]).enumerate() {
+        let field = join(path, &format!("except[{index}]"));
+        let Some(inner) = range(except) else {
+            errors.push(FieldError::invalid(field, except, "not a valid CIDR"));
+            return;
+        };
+        if !is_within(inner, outer) {
+            let words = "must be a strict subset of `cidr`";
+            errors.push(FieldError::invalid(field, except, words));
         }
     }
 }
@@ -132,20 +224,14 @@ pub(super) fn peer(peer: &Value, path: &str, errors: &mut Vec<FieldError>) {
         selectors::validate(&peer[key], &join(path, key), errors);
     }
     if !block.is_null() {
-        let text = block["cidr"].as_str().unwrap_or_default();
-        let fits = text.split_once('/').is_some_and(|(address, bits)| {
-            let most = if address.contains(':') { 128 } else { 32 };
-            IpAddr::from_str(address).is_ok() && bits.parse::<u8>().is_ok_and(|bits| bits <= most)
-        });
         let field = join(path, "ipBlock.cidr");
-        if text.is_empty() {
+        if is_nothing(&block["cidr"]) {
             errors.push(FieldError::required(field, ""));
-        } else if !fits {
-            errors.push(FieldError::invalid(
-                field,
-                &block["cidr"],
-                "not a valid CIDR",
-            ));
+        } else if range(&block["cidr"]).is_none() {
+            let words = "not a valid CIDR";
+            errors.push(FieldError::invalid(field, &block["cidr"], words));
+        } else {
+            exceptions(block, &join(path, "ipBlock"), errors);
         }
     }
     match (selects, block.is_null()) {
@@ -166,10 +252,26 @@ pub(super) fn policy_port(port: &Value, path: &str, errors: &mut Vec<FieldError>
 
 pub(super) fn policy_types(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
     let known = ["Ingress", "Egress"];
+    if list(&spec["policyTypes"]).count() > known.len() {
+        let shown = go_texts(&spec["policyTypes"]);
+        let shown = shown.replacen("[]string", "[]networking.PolicyType", 1);
+        let words = "may not specify more than two policyTypes";
+        errors.push(FieldError::invalid_shown(
+            join(path, "policyTypes"),
+            shown,
+            words,
+        ));
+        return;
+    }
     for (index, name) in list(&spec["policyTypes"]).enumerate() {
         if !known.iter().any(|known| name == known) {
             let field = join(path, &format!("policyTypes[{index}]"));
             errors.push(FieldError::not_supported(field, name, &known));
         }
     }
+}
+
+/// Whom a policy is about.
+pub(super) fn policy_pods(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    selectors::validate(&spec["podSelector"], &join(path, "podSelector"), errors);
 }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::names;
 use super::rules::{go_texts, is_nothing, list};
 use crate::field_error::FieldError;
 
@@ -26,15 +27,24 @@ fn policy_rules(role: &Value, namespaced: bool, errors: &mut Vec<FieldError>) {
         required("verbs", "verbs must contain at least one value");
         let urls = &rule["nonResourceURLs"];
         if !is_nothing(urls) {
-            let words = if namespaced {
-                "namespaced rules cannot apply to non-resource URLs"
-            } else if !is_nothing(&rule["apiGroups"]) || !is_nothing(&rule["resources"]) {
-                "rules cannot apply to both regular resources and non-resource URLs"
-            } else {
-                continue;
-            };
-            let field = format!("{path}.nonResourceURLs");
-            errors.push(FieldError::invalid_shown(field, go_texts(urls), words));
+            let mixed = ["apiGroups", "resources"]
+                .iter()
+                .any(|key| !is_nothing(&rule[*key]));
+            for (is_wrong, words) in [
+                (
+                    namespaced,
+                    "namespaced rules cannot apply to non-resource URLs",
+                ),
+                (
+                    mixed,
+                    "rules cannot apply to both regular resources and non-resource URLs",
+                ),
+            ] {
+                if is_wrong {
+                    let field = format!("{path}.nonResourceURLs");
+                    errors.push(FieldError::invalid_shown(field, go_texts(urls), words));
+                }
+            }
             continue;
         }
         required(
@@ -81,6 +91,16 @@ fn bound(binding: &Value, kinds: &[&str], namespaced: bool, errors: &mut Vec<Fie
         let field = format!("{path}.apiGroup");
         match subject["kind"].as_str().unwrap_or_default() {
             "ServiceAccount" => {
+                let name = subject["name"].as_str().unwrap_or_default();
+                let faults = if name.is_empty() {
+                    Vec::new()
+                } else {
+                    names::subdomain(name)
+                };
+                for fault in faults {
+                    let field = format!("{path}.name");
+                    errors.push(FieldError::invalid(field, &subject["name"], fault));
+                }
                 if !is_nothing(group) {
                     errors.push(FieldError::not_supported(field, group, &[""]));
                 }

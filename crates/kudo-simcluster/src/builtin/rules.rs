@@ -5,7 +5,10 @@
 
 use serde_json::Value;
 
-use super::{data, names, network, pods, roles, selectors, services, storage, webhooks, workloads};
+use super::{
+    data, names, network, pods, roles, schedules, scheduling, security, selectors, services,
+    storage, volumes, webhooks, workloads,
+};
 use crate::field_error::FieldError;
 use crate::schema::{Type, TypeRef};
 
@@ -51,18 +54,18 @@ const RULES: &[(&str, Rules)] = &[
             ("name", Required("")),
             ("name", Named(names::label)),
             ("image", Required("")),
+            ("", Whole(pods::image)),
             ("lifecycle", Whole(pods::nothing)),
             ("livenessProbe", Whole(pods::nothing)),
             ("", Whole(pods::liveness)),
-            (
-                "terminationMessagePolicy",
-                OneOf(&["FallbackToLogsOnError", "File"]),
-            ),
+            ("", Whole(pods::termination_message)),
             ("ports", Whole(pods::nothing)),
             ("", Whole(pods::ports)),
             ("env", Whole(pods::nothing)),
             ("envFrom", Whole(pods::nothing)),
+            ("", Whole(pods::env_from)),
             ("volumeMounts", Whole(pods::nothing)),
+            ("", Whole(volumes::mount)),
             (
                 "imagePullPolicy",
                 OneOf(&["Always", "IfNotPresent", "Never"]),
@@ -85,7 +88,8 @@ const RULES: &[(&str, Rules)] = &[
         "CronJobSpec",
         &[
             ("schedule", Required("")),
-            ("", Whole(workloads::schedule)),
+            ("", Whole(schedules::schedule)),
+            ("", Whole(workloads::job_template)),
             ("startingDeadlineSeconds", NotNegative),
             ("concurrencyPolicy", OneOf(&["Allow", "Forbid", "Replace"])),
             ("successfulJobsHistoryLimit", NotNegative),
@@ -94,14 +98,19 @@ const RULES: &[(&str, Rules)] = &[
     ),
     (
         "CrossVersionObjectReference",
-        &[("kind", Required("")), ("name", Required(""))],
+        &[
+            ("kind", Required("")),
+            ("kind", Named(names::path_segment)),
+            ("name", Required("")),
+            ("name", Named(names::path_segment)),
+        ],
     ),
     (
         "DaemonSetSpec",
         &[
             ("", Whole(selectors::daemon_set)),
             ("template", Whole(pods::nothing)),
-            ("", Whole(pods::always_restarts)),
+            ("", Whole(pods::always_in_daemon_set)),
             ("minReadySeconds", NotNegative),
             ("", Whole(workloads::daemon_set_strategy)),
             ("revisionHistoryLimit", NotNegative),
@@ -113,7 +122,7 @@ const RULES: &[(&str, Rules)] = &[
             ("replicas", NotNegative),
             ("", Whole(selectors::deployment)),
             ("template", Whole(pods::nothing)),
-            ("", Whole(pods::always_restarts)),
+            ("", Whole(pods::always_in_replica_set)),
             ("", Whole(workloads::deployment_strategy)),
             ("minReadySeconds", NotNegative),
             ("revisionHistoryLimit", NotNegative),
@@ -155,6 +164,7 @@ const RULES: &[(&str, Rules)] = &[
         &[
             ("path", Required("")),
             ("", Whole(pods::probe_port)),
+            ("", Whole(pods::http_headers)),
             ("scheme", OneOf(&["HTTP", "HTTPS"])),
         ],
     ),
@@ -177,7 +187,10 @@ const RULES: &[(&str, Rules)] = &[
             ("scaleTargetRef", Whole(pods::nothing)),
         ],
     ),
-    ("HostPathVolumeSource", &[("path", Required(""))]),
+    (
+        "HostPathVolumeSource",
+        &[("path", Required("")), ("", Whole(volumes::host_path))],
+    ),
     ("IngressClassSpec", &[("controller", Required(""))]),
     ("IngressRule", &[("", Whole(network::ingress_host))]),
     ("IngressSpec", &[("", Whole(network::ingress))]),
@@ -194,6 +207,7 @@ const RULES: &[(&str, Rules)] = &[
             ("", Whole(pods::job_restarts)),
         ],
     ),
+    ("KeyToPath", &[("", Whole(volumes::key_to_path))]),
     (
         "LeaseSpec",
         &[
@@ -201,11 +215,15 @@ const RULES: &[(&str, Rules)] = &[
             ("", Whole(workloads::lease_transitions)),
         ],
     ),
+    ("LifecycleHandler", &[("", Whole(pods::handler))]),
     ("MutatingWebhook", WEBHOOK),
     (
         "MutatingWebhookConfiguration",
         &[("", Whole(webhooks::unique_names))],
     ),
+    ("NFSVolumeSource", &[("", Whole(volumes::nfs))]),
+    ("NodeSelector", &[("", Whole(scheduling::node_selector))]),
+    ("NodeSelectorTerm", &[("", Whole(scheduling::node_term))]),
     ("NetworkPolicyPeer", &[("", Whole(network::peer))]),
     (
         "NetworkPolicyPort",
@@ -217,6 +235,7 @@ const RULES: &[(&str, Rules)] = &[
     (
         "NetworkPolicySpec",
         &[
+            ("", Whole(network::policy_pods)),
             ("ingress", Whole(pods::nothing)),
             ("egress", Whole(pods::nothing)),
             ("", Whole(network::policy_types)),
@@ -230,6 +249,7 @@ const RULES: &[(&str, Rules)] = &[
                 Required("at least 1 access mode is required"),
             ),
             ("accessModes", OneOf(ACCESS_MODES)),
+            ("", Whole(storage::claim_selector)),
             ("", Whole(storage::claim_size)),
             ("storageClassName", Named(names::subdomain)),
             ("volumeMode", OneOf(&["Block", "Filesystem"])),
@@ -258,6 +278,11 @@ const RULES: &[(&str, Rules)] = &[
         "PodDisruptionBudgetSpec",
         &[("", Whole(workloads::disruption))],
     ),
+    ("PodAffinityTerm", &[("", Whole(scheduling::pod_term))]),
+    (
+        "PodReadinessGate",
+        &[("conditionType", Named(names::qualified))],
+    ),
     (
         "PodSpec",
         &[
@@ -265,19 +290,38 @@ const RULES: &[(&str, Rules)] = &[
             ("", Whole(pods::volume_names)),
             ("containers", Required("")),
             ("containers", Whole(pods::nothing)),
-            ("initContainers", Whole(pods::nothing)),
             ("", Whole(pods::container_names)),
+            ("", Whole(pods::host_ports)),
+            ("initContainers", Whole(pods::nothing)),
+            ("", Whole(pods::init_container_names)),
+            ("", Whole(pods::init_containers)),
             ("", Whole(pods::mounts)),
             ("restartPolicy", OneOf(&["Always", "OnFailure", "Never"])),
             (
                 "dnsPolicy",
                 OneOf(&["ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"]),
             ),
+            ("", Whole(pods::node_selector)),
+            ("", Whole(pods::host_network)),
+            ("", Whole(security::of_pod)),
+            ("securityContext", Whole(pods::nothing)),
+            ("affinity", Whole(pods::nothing)),
+            ("", Whole(pods::dns)),
+            ("readinessGates", Whole(pods::nothing)),
+            ("", Whole(scheduling::spread)),
             ("serviceAccountName", Named(names::subdomain)),
             ("nodeName", Named(names::subdomain)),
-            ("activeDeadlineSeconds", Positive),
+            ("", Whole(pods::deadline)),
+            ("hostname", Named(names::label)),
+            ("subdomain", Named(names::label)),
+            ("tolerations", Whole(pods::nothing)),
+            ("", Whole(pods::host_aliases)),
             ("terminationGracePeriodSeconds", NotNegative),
         ],
+    ),
+    (
+        "PreferredSchedulingTerm",
+        &[("", Whole(scheduling::weight))],
     ),
     (
         "PodTemplateSpec",
@@ -301,7 +345,7 @@ const RULES: &[(&str, Rules)] = &[
             ("minReadySeconds", NotNegative),
             ("", Whole(selectors::replica_set)),
             ("template", Whole(pods::nothing)),
-            ("", Whole(pods::always_restarts)),
+            ("", Whole(pods::always_in_replica_set)),
         ],
     ),
     ("ResourceRequirements", &[("", Whole(pods::resources))]),
@@ -311,12 +355,32 @@ const RULES: &[(&str, Rules)] = &[
     ("Secret", &[("", Whole(data::secret))]),
     (
         "SecretKeySelector",
-        &[("name", Named(names::subdomain)), ("key", Required(""))],
+        &[
+            ("name", Named(names::subdomain)),
+            ("key", Required("")),
+            ("", Whole(volumes::selected_key)),
+        ],
     ),
     (
         "ConfigMapKeySelector",
-        &[("name", Named(names::subdomain)), ("key", Required(""))],
+        &[
+            ("name", Named(names::subdomain)),
+            ("key", Required("")),
+            ("", Whole(volumes::selected_key)),
+        ],
     ),
+    (
+        "ConfigMapVolumeSource",
+        &[("", Whole(volumes::default_mode))],
+    ),
+    ("SecretVolumeSource", &[("", Whole(volumes::default_mode))]),
+    (
+        "ProjectedVolumeSource",
+        &[("", Whole(volumes::default_mode))],
+    ),
+    ("EmptyDirVolumeSource", &[("", Whole(volumes::empty_dir))]),
+    ("SeccompProfile", &[("", Whole(security::seccomp))]),
+    ("SecurityContext", &[("", Whole(security::of_container))]),
     ("ServicePort", &[]),
     ("ServiceSpec", &[("", Whole(services::service))]),
     (
@@ -327,7 +391,7 @@ const RULES: &[(&str, Rules)] = &[
             ("", Whole(selectors::stateful_set)),
             ("", Whole(workloads::stateful_set_template)),
             ("template", Closed),
-            ("", Whole(pods::always_restarts)),
+            ("", Whole(pods::always_in_stateful_set)),
         ],
     ),
     (
@@ -340,6 +404,11 @@ const RULES: &[(&str, Rules)] = &[
                 OneOf(&["Immediate", "WaitForFirstConsumer"]),
             ),
         ],
+    ),
+    ("Toleration", &[("", Whole(scheduling::toleration))]),
+    (
+        "WeightedPodAffinityTerm",
+        &[("", Whole(scheduling::weight))],
     ),
     ("TCPSocketAction", &[("", Whole(pods::probe_port))]),
     ("ValidatingWebhook", WEBHOOK),

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde_json::Value;
 
-use super::rules::{join, port, port_or_name};
+use super::rules::{join, list, port, port_or_name};
 use super::{metadata, names};
 use crate::field_error::{Fault, FieldError};
 
@@ -41,7 +41,9 @@ pub(super) fn service(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
         AFFINITIES,
         errors,
     );
+    affinity(spec, path, errors);
     addresses(spec, path, errors);
+    outside(spec, path, errors);
     one_of(&spec["type"], &join(path, "type"), TYPES, errors);
     differing(ports, &join(path, "ports"), errors);
     if kind == "ClusterIP" {
@@ -58,6 +60,56 @@ pub(super) fn service(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
         let words = "ExternalTrafficPolicy can only be set on NodePort and LoadBalancer service";
         let field = join(path, "externalTrafficPolicy");
         errors.push(FieldError::invalid(field, policy, words));
+    } else {
+        let field = join(path, "externalTrafficPolicy");
+        one_of(policy, &field, &["Cluster", "Local"], errors);
+    }
+}
+
+/// How long one server keeps a client.
+fn affinity(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    let seconds = &spec["sessionAffinityConfig"]["clientIP"]["timeoutSeconds"];
+    if seconds
+        .as_i64()
+        .is_some_and(|seconds| !(1..=86_400).contains(&seconds))
+    {
+        let words = "must be greater than 0 and less than 86400";
+        let field = join(path, "sessionAffinityConfig.clientIP.timeoutSeconds");
+        errors.push(FieldError::invalid(field, seconds, words));
+    }
+}
+
+/// Addresses that nodes answer for, and those that load balancers let in.
+fn outside(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    for (index, address) in list(&spec["externalIPs"]).enumerate() {
+        let words = match IpAddr::from_str(address.as_str().unwrap_or_default()) {
+            Err(_) => "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)",
+            Ok(address) if address.is_unspecified() => "may not be unspecified (0.0.0.0 or ::)",
+            Ok(address) if address.is_loopback() => {
+                "may not be in the loopback range (127.0.0.0/8, ::1/128)"
+            }
+            Ok(_) => continue,
+        };
+        let field = join(path, &format!("externalIPs[{index}]"));
+        errors.push(FieldError::invalid(field, address, words));
+    }
+    for (index, range) in list(&spec["loadBalancerSourceRanges"]).enumerate() {
+        if super::network::range(range).is_none() {
+            let words = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)";
+            let field = join(path, &format!("loadBalancerSourceRanges[{index}]"));
+            errors.push(FieldError::invalid(field, range, words));
+        }
+    }
+    let is_local = spec["type"] == "LoadBalancer" && spec["externalTrafficPolicy"] == "Local";
+    let port = &spec["healthCheckNodePort"];
+    if !is_local && port.as_i64().is_some_and(|port| port != 0) {
+        let words = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is \
+                     'Local'";
+        errors.push(FieldError::invalid(
+            join(path, "healthCheckNodePort"),
+            port,
+            words,
+        ));
     }
 }
 

@@ -2,9 +2,13 @@
 
 use serde_json::Value;
 
-use super::pods;
 use super::rules::join;
+use super::{pods, selectors};
 use crate::field_error::FieldError;
+
+pub(super) fn claim_selector(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    selectors::validate(&spec["selector"], &join(path, "selector"), errors);
+}
 
 pub(super) fn claim_size(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
     let amount = &spec["resources"]["requests"]["storage"];

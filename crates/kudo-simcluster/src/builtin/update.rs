@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::rules::{is_nothing, list};
 use super::storage::VOLUME_SOURCES;
 use super::{Gvk, selectors};
 use crate::field_error::FieldError;
@@ -119,14 +120,28 @@ fn pod(old: &Value, new: &Value, errors: &mut Vec<FieldError>) {
     for key in ["containers", "initContainers"] {
         let count = |pod: &Value| pod["spec"][key].as_array().map_or(0, Vec::len);
         if count(old) != count(new) {
-            let words = if key == "containers" {
-                "pod updates may not add or remove containers"
-            } else {
-                "pod updates may not add or remove init containers"
-            };
+            let words = "pod updates may not add or remove containers";
             errors.push(FieldError::forbidden(format!("spec.{key}"), words));
             return;
         }
+    }
+    for key in ["containers", "initContainers"] {
+        for (index, container) in list(&new["spec"][key]).enumerate() {
+            if is_nothing(&container["image"]) {
+                let field = format!("spec.{key}[{index}].image");
+                errors.push(FieldError::required(field, ""));
+                continue;
+            }
+            let image = container["image"].as_str().unwrap_or_default();
+            if image.trim() != image {
+                let field = format!("spec.{key}[{index}].image");
+                let words = "must not have leading or trailing whitespace";
+                errors.push(FieldError::invalid(field, &container["image"], words));
+            }
+        }
+    }
+    if !deadline(old, new, errors) {
+        return;
     }
     let comparable = |pod: &Value| {
         let mut spec = without(pod, &["activeDeadlineSeconds", "tolerations"]);
@@ -145,16 +160,48 @@ fn pod(old: &Value, new: &Value, errors: &mut Vec<FieldError>) {
             .cloned()
             .unwrap_or_default()
     };
-    let after = tolerations(new);
-    let kept = tolerations(old)
-        .iter()
-        .all(|toleration| after.contains(toleration));
-    if !kept || comparable(old) != comparable(new) {
+    let timeless = |mut toleration: Value| {
+        toleration["tolerationSeconds"] = Value::Null;
+        toleration
+    };
+    let after: Vec<Value> = tolerations(new).into_iter().map(timeless).collect();
+    let mut before = tolerations(old).into_iter().map(timeless);
+    if !before.all(|toleration| after.contains(&toleration)) {
+        let words = "existing toleration can not be modified except its tolerationSeconds";
+        errors.push(FieldError::forbidden("spec.tolerations", words));
+    }
+    if comparable(old) != comparable(new) {
         let words = "pod updates may not change fields other than `spec.containers[*].image`, \
                      `spec.initContainers[*].image`, `spec.activeDeadlineSeconds` or \
                      `spec.tolerations` (only additions to existing tolerations)";
         errors.push(FieldError::forbidden("spec", words));
     }
+}
+
+/// A pod may be given less time than it had, and not more. Whether the rest is to be looked at.
+fn deadline(old: &Value, new: &Value, errors: &mut Vec<FieldError>) -> bool {
+    let field = "spec.activeDeadlineSeconds";
+    let value = &new["spec"]["activeDeadlineSeconds"];
+    let (before, after) = (
+        old["spec"]["activeDeadlineSeconds"].as_i64(),
+        value.as_i64(),
+    );
+    let words = match (before, after) {
+        (_, Some(after)) if !(0..=i64::from(i32::MAX)).contains(&after) => {
+            "must be between 0 and 2147483647, inclusive"
+        }
+        (Some(before), Some(after)) if before < after => {
+            "must be less than or equal to previous value"
+        }
+        (Some(_), None) => {
+            let words = "must not update from a positive integer to nil value";
+            errors.push(FieldError::invalid(field, &"null".into(), words));
+            return true;
+        }
+        _ => return true,
+    };
+    errors.push(FieldError::invalid(field, value, words));
+    false
 }
 
 fn service(old: &Value, new: &Value, errors: &mut Vec<FieldError>) {

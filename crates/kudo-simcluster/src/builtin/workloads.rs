@@ -10,20 +10,23 @@ pub(super) fn template_metadata(template: &Value, path: &str, errors: &mut Vec<F
     metadata::validate_parts(&template["metadata"], &join(path, "metadata"), errors);
 }
 
-pub(super) fn schedule(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
-    let text = spec["schedule"].as_str().unwrap_or_default();
-    let plain = match text.split_once(' ') {
-        Some((zone, rest)) if zone.starts_with("TZ=") || zone.starts_with("CRON_TZ=") => rest,
-        _ => text,
-    };
-    if plain.is_empty() || plain.starts_with('@') {
-        return;
+/// A cron job's jobs select their pods themselves.
+pub(super) fn job_template(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    let job = &spec["jobTemplate"]["spec"];
+    let path = join(path, "jobTemplate.spec");
+    if job["manualSelector"] == true {
+        let field = join(&path, "manualSelector");
+        let supported = ["nil", "false"];
+        errors.push(FieldError::not_supported(field, &true.into(), &supported));
     }
-    let fields = plain.split_whitespace().count();
-    if fields != 5 {
-        let words = format!("Expected exactly 5 fields, found {fields}: {plain}");
-        let field = join(path, "schedule");
-        errors.push(FieldError::invalid(field, &spec["schedule"], words));
+    if !job["selector"].is_null() {
+        let words = "`selector` will be auto-generated";
+        let shown = selectors::go(&job["selector"]);
+        errors.push(FieldError::invalid_shown(
+            join(&path, "selector"),
+            shown,
+            words,
+        ));
     }
 }
 
@@ -233,11 +236,22 @@ pub(super) fn scaling_bounds(spec: &Value, path: &str, errors: &mut Vec<FieldErr
             "must be greater than 0",
         ));
     }
-    if let (Some(least), Some(most)) = (least.as_i64(), most.as_i64())
+    if let (Some(least), Some(most)) = (least.as_i64(), shown.as_i64())
         && most < least
     {
         let words = "must be greater than or equal to `minReplicas`";
         errors.push(FieldError::invalid(field, &shown, words));
+    }
+    if spec["scaleTargetRef"].is_null() {
+        for key in ["scaleTargetRef.kind", "scaleTargetRef.name"] {
+            errors.push(FieldError::required(join(path, key), ""));
+        }
+    }
+    // What the older version has a field for is a metric among others.
+    let share = &spec["targetCPUUtilizationPercentage"];
+    if share.as_i64().is_some_and(|share| share < 1) {
+        let field = join(path, "metrics[0].resource.target.averageUtilization");
+        errors.push(FieldError::invalid(field, share, "must be greater than 0"));
     }
 }
 
@@ -269,7 +283,7 @@ pub(super) fn job(object: &Value, errors: &mut Vec<FieldError>) {
         ));
     }
     let labels = &spec["template"]["metadata"]["labels"];
-    if !selector.is_null() && !selectors::matches(selector, labels) {
+    if selector.is_null() || !selectors::matches(selector, labels) {
         errors.push(FieldError {
             fault: Fault::Invalid,
             field: "spec.template.metadata.labels".to_owned(),

@@ -4,7 +4,8 @@
 //! must not keep the controllers from all others of its kind, so what is too deep is taken out of answers.
 
 use bytes::Bytes;
-use http::Request;
+use http::header::USER_AGENT;
+use http::{HeaderValue, Request};
 use http_body_util::BodyExt;
 use kube::Client;
 use kube::client::Body;
@@ -12,11 +13,15 @@ use kube::client::Body;
 /// What is deeper is null.
 const DEEPEST: usize = 100;
 
-/// The same client, to which every object is shallow.
+/// Who writes, as managed fields have it.
+const NAME: HeaderValue = HeaderValue::from_static("kube-controller-manager");
+
+/// The same client, to which every object is shallow, and which says whose it is.
 pub(super) fn shallow(client: Client) -> Client {
     let namespace = client.default_namespace().to_owned();
-    let service = tower::service_fn(move |request: Request<Body>| {
+    let service = tower::service_fn(move |mut request: Request<Body>| {
         let client = client.clone();
+        request.headers_mut().insert(USER_AGENT, NAME);
         async move {
             let answer = client.send(request).await?;
             Ok::<_, kube::Error>(answer.map(|body| {

@@ -34,6 +34,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
+use kube::api::PatchParams;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client};
 
@@ -47,6 +48,9 @@ pub(crate) use pattern::fits;
 use schedule::Schedule;
 
 use crate::controllers::Clock;
+
+/// Who writes, as managed fields have it.
+const MANAGER: &str = "kubelet";
 
 /// What the simulated kubelet does with pods that ask for nothing special.
 #[derive(Clone, Debug)]
@@ -118,6 +122,14 @@ pub async fn simulate_pods(client: Client, options: PodOptions) -> Result<(), Ku
             },
             else => return Ok(()),
         }
+    }
+}
+
+/// Of writes of somebody.
+fn patch_params(manager: &str) -> PatchParams {
+    PatchParams {
+        field_manager: Some(manager.to_owned()),
+        ..PatchParams::default()
     }
 }
 

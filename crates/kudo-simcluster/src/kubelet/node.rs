@@ -1,11 +1,11 @@
 //! The nodes that all simulated pods run on.
 
 use k8s_openapi::api::core::v1::Node;
-use kube::api::{ListParams, Patch, PatchParams, PostParams};
+use kube::api::{ListParams, Patch, PostParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 
-use super::KubeletError;
+use super::{KubeletError, MANAGER, patch_params};
 
 /// The first simulated node's name; further ones count on from it: `simulated-2`.
 pub const NODE: &str = "simulated";
@@ -51,7 +51,11 @@ async fn create(nodes: &Api<Node>, name: &str) -> Result<(), KubeletError> {
     let node = serde_json::from_value(node(name))
         .map_err(kube::Error::SerdeError)
         .map_err(failed)?;
-    match nodes.create(&PostParams::default(), &node).await {
+    let params = PostParams {
+        field_manager: Some(MANAGER.to_owned()),
+        ..PostParams::default()
+    };
+    match nodes.create(&params, &node).await {
         Ok(_) => {}
         Err(kube::Error::Api(status)) if status.is_already_exists() => return Ok(()),
         Err(error) => return Err(failed(error)),
@@ -60,7 +64,7 @@ async fn create(nodes: &Api<Node>, name: &str) -> Result<(), KubeletError> {
     let untainted = json!({ "spec": { "taints": null } });
     let patch = Patch::Merge(&untainted);
     nodes
-        .patch(name, &PatchParams::default(), &patch)
+        .patch(name, &patch_params(MANAGER), &patch)
         .await
         .map_err(failed)?;
     Ok(())

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::api::{DeleteParams, Patch, PostParams, Preconditions};
 use kube::runtime::watcher::Event;
 use kube::{Api, Client, ResourceExt};
 use serde_json::json;
@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use super::behaviour::Behaviour;
 use super::node;
 use super::stage::{Step, next};
-use super::{PodOptions, claim, status};
+use super::{MANAGER, PodOptions, claim, patch_params, status};
 use crate::controllers::{Clock, spelled};
 
 /// Requests at a time; more would only queue at the server.
@@ -100,7 +100,7 @@ impl Schedule {
                 &name,
                 called_off,
                 || async {
-                    let params = PatchParams::default();
+                    let params = patch_params("kube-controller-manager");
                     let patch = Patch::Merge(&patch);
                     match claims.patch_status(&name, &params, &patch).await {
                         // Another claim of this name: its own event comes.
@@ -226,7 +226,7 @@ impl Act {
             Step::Report(stage) => {
                 let now = spelled(self.clock.now());
                 let patch = status::patch(&self.pod, stage, &self.address.to_string(), &now);
-                let params = PatchParams::default();
+                let params = patch_params(MANAGER);
                 pods.patch_status(name, &params, &Patch::Strategic(&patch))
                     .await
                     .map(drop)

@@ -119,10 +119,7 @@ fn check_yaml(shown: &Shown, text: &[u8]) -> Result<(), Refusal> {
     if value.is_object() || value.is_null() {
         return Ok(());
     }
-    let kind = crate::patch::go_kind(&value);
-    let fault = format!(
-        "{NO_KIND}: json: cannot unmarshal {kind} into Go value of type {KIND_AND_VERSION}"
-    );
+    let fault = format!("{NO_KIND}: {}", go_json::no_object(&value));
     Err(unrecognized(shown, text, &fault))
 }
 

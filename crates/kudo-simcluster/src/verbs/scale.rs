@@ -80,10 +80,7 @@ impl Call {
             set(&mut object, path, replicas.into());
             let version = target.shown.api_version();
             managed_fields::to_parent(&mut object, &asked, path, &version);
-            match self
-                .replace(&whole, &before, object, &reviewed, true)
-                .await
-            {
+            match self.replace(&whole, &before, object, &reviewed, true).await {
                 Ok(written) => return Ok(answer::json(200, &scale_of(target, &written)?)),
                 Err(Failed::Refused(refusal)) => return Err(refusal),
                 Err(Failed::Stale) => {}

@@ -42,7 +42,11 @@ impl Call {
     pub(crate) fn bring_into_form(target: &Target, object: &mut Value) -> Result<(), String> {
         let shown = &target.shown;
         if shown.kind.strategy.custom {
-            body::decode(shown, object).map_err(|refusal| refusal.message().to_owned())?;
+            let decoded = body::decode(shown, object);
+            decoded.map_err(|refusal| {
+                let message = refusal.to_value()["message"].take();
+                message.as_str().unwrap_or_default().to_owned()
+            })?;
         } else {
             schema::decode(&shown.version().ty, object).map_err(|error| error.to_string())?;
         }

@@ -1,0 +1,191 @@
+//! Schedules of cron jobs, read as the library of Kubernetes reads them, with its words.
+
+use serde_json::Value;
+
+use super::rules::join;
+use crate::field_error::FieldError;
+
+/// A part of a schedule: its bounds, and names of its numbers from the first on.
+struct Part {
+    least: u32,
+    most: u32,
+    names: &'static [&'static str],
+}
+
+const fn part(least: u32, most: u32, names: &'static [&'static str]) -> Part {
+    Part { least, most, names }
+}
+
+const PARTS: [Part; 5] = [
+    part(0, 59, &[]),
+    part(0, 23, &[]),
+    part(1, 31, &[]),
+    part(
+        1,
+        12,
+        &[
+            "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
+        ],
+    ),
+    part(0, 6, &["sun", "mon", "tue", "wed", "thu", "fri", "sat"]),
+];
+
+const DESCRIPTORS: &[&str] = &[
+    "@yearly",
+    "@annually",
+    "@monthly",
+    "@weekly",
+    "@daily",
+    "@midnight",
+    "@hourly",
+];
+
+pub(super) fn schedule(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    let text = spec["schedule"].as_str().unwrap_or_default();
+    if text.is_empty() {
+        return;
+    }
+    if let Err(problem) = read(text) {
+        let field = join(path, "schedule");
+        errors.push(FieldError::invalid(field, &spec["schedule"], problem));
+    }
+}
+
+fn read(text: &str) -> Result<(), String> {
+    let mut plain = text;
+    if ["TZ=", "CRON_TZ="]
+        .iter()
+        .any(|zone| text.starts_with(zone))
+    {
+        let (zone, rest) = text.split_once(' ').unwrap_or((text, ""));
+        let zone = zone.split_once('=').map_or("", |(_, zone)| zone);
+        if !zone.is_empty() && jiff::tz::TimeZone::get(zone).is_err() {
+            return Err(format!(
+                "provided bad location {zone}: unknown time zone {zone}"
+            ));
+        }
+        plain = rest.trim();
+    }
+    if plain.starts_with('@') {
+        return descriptor(plain);
+    }
+    let fields: Vec<&str> = plain.split_whitespace().collect();
+    if fields.len() != PARTS.len() {
+        let found = fields.len();
+        return Err(format!(
+            "expected exactly 5 fields, found {found}: [{}]",
+            fields.join(" ")
+        ));
+    }
+    for (field, part) in fields.iter().zip(&PARTS) {
+        for range in field.split(',').filter(|range| !range.is_empty()) {
+            part.range(range)?;
+        }
+    }
+    Ok(())
+}
+
+/// A word for a schedule, or a time that passes between two runs.
+fn descriptor(text: &str) -> Result<(), String> {
+    if DESCRIPTORS.contains(&text) {
+        return Ok(());
+    }
+    let Some(every) = text.strip_prefix("@every ") else {
+        return Err(format!("unrecognized descriptor: {text}"));
+    };
+    let failed = |problem: String| format!("failed to parse duration {text}: {problem}");
+    let mut rest = every.trim_start_matches(['-', '+']);
+    if rest.is_empty() {
+        return Err(failed(format!("time: invalid duration {every:?}")));
+    }
+    while !rest.is_empty() {
+        let digits = rest.len()
+            - rest
+                .trim_start_matches(|c: char| c.is_ascii_digit() || c == '.')
+                .len();
+        let (number, after) = rest.split_at(digits);
+        if number.is_empty() {
+            return Err(failed(format!("time: invalid duration {every:?}")));
+        }
+        let unit = after.len()
+            - after
+                .trim_start_matches(|c: char| !c.is_ascii_digit() && c != '.')
+                .len();
+        let (unit, after) = after.split_at(unit);
+        if unit.is_empty() {
+            return Err(failed(format!("time: missing unit in duration {every:?}")));
+        }
+        if !["ns", "us", "µs", "ms", "s", "m", "h"].contains(&unit) {
+            let problem = format!("time: unknown unit {unit:?} in duration {every:?}");
+            return Err(failed(problem));
+        }
+        rest = after;
+    }
+    Ok(())
+}
+
+impl Part {
+    fn range(&self, text: &str) -> Result<(), String> {
+        let mut steps = text.split('/');
+        let bounds: Vec<&str> = steps.next().unwrap_or_default().split('-').collect();
+        let steps: Vec<&str> = steps.collect();
+        let any = ["*", "?"].contains(&bounds[0]);
+        let (start, mut end) = if any {
+            (self.least, self.most)
+        } else {
+            let start = self.number(bounds[0])?;
+            match bounds.as_slice() {
+                [_] => (start, start),
+                [_, end] => (start, self.number(end)?),
+                _ => return Err(format!("too many hyphens: {text}")),
+            }
+        };
+        let step = match steps.as_slice() {
+            [] => 1,
+            [step] => {
+                let step = plain_number(step)?;
+                if !any && bounds.len() == 1 {
+                    end = self.most;
+                }
+                step
+            }
+            _ => return Err(format!("too many slashes: {text}")),
+        };
+        let (least, most) = (self.least, self.most);
+        if start < least {
+            return Err(format!(
+                "beginning of range ({start}) below minimum ({least}): {text}"
+            ));
+        }
+        if end > most {
+            return Err(format!(
+                "end of range ({end}) above maximum ({most}): {text}"
+            ));
+        }
+        if start > end {
+            return Err(format!(
+                "beginning of range ({start}) beyond end of range ({end}): {text}"
+            ));
+        }
+        if step == 0 {
+            return Err(format!("step of range should be a positive number: {text}"));
+        }
+        Ok(())
+    }
+
+    fn number(&self, text: &str) -> Result<u32, String> {
+        let name = text.to_lowercase();
+        let place = self.names.iter().position(|known| *known == name);
+        match place.and_then(|place| u32::try_from(place).ok()) {
+            Some(place) => Ok(place + self.least),
+            None => plain_number(text),
+        }
+    }
+}
+
+fn plain_number(text: &str) -> Result<u32, String> {
+    text.parse().map_err(|_| {
+        let problem = format!("strconv.Atoi: parsing {text:?}: invalid syntax");
+        format!("failed to parse int from {text}: {problem}")
+    })
+}
