@@ -170,7 +170,17 @@ impl<'a> Player<'a> {
 
     /// What webhooks were asked at the last request, as if a server had answered it.
     fn asked(&mut self) -> Seen {
-        let asked = std::mem::take(&mut self.asked);
+        let mut asked = std::mem::take(&mut self.asked);
+        // A server that has read an old version from its cache tries again with the new one.
+        let id = |asked: &Value| {
+            let old = &asked["review"]["request"]["oldObject"]["metadata"];
+            (old["uid"].clone(), old["resourceVersion"].clone())
+        };
+        let last: HashMap<String, Value> = asked
+            .iter()
+            .map(|asked| (id(asked).0.to_string(), id(asked).1))
+            .collect();
+        asked.retain(|asked| last.get(&id(asked).0.to_string()) == Some(&id(asked).1));
         Seen {
             code: 200,
             content_type: "reviews".to_owned(),
