@@ -102,7 +102,9 @@ impl<'a> Load<'a> {
             took,
             ..Told::default()
         };
-        for line in self.shell("cat /tmp/result.*").await.unwrap().lines() {
+        let results = self.shell("cat /tmp/result.*").await.unwrap();
+        assert_eq!(results.lines().count(), WORKERS);
+        for line in results.lines() {
             let numbers: Vec<u64> = line.split(' ').map(|n| n.parse().unwrap()).collect();
             told.reconnected += numbers[0];
             told.failed += numbers[1];

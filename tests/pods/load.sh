@@ -1,7 +1,7 @@
 #!/bin/bash
 # Clients that write rows one after another, each noted when the server has acknowledged it. A client whose
 # connection was refused or closed tries that row once more on a new one; any other error is a failure.
-# worker WORKER: prints "RECONNECTED FAILED SLOWEST(ms)". Ends when /tmp/stop is there.
+# Leaves "RECONNECTED FAILED SLOWEST(ms)" of each. Ends when /tmp/stop is there.
 trap '' PIPE
 export MYSQL_PWD="$MARIADB_ROOT_PASSWORD"
 query=(mariadb --host="$SERVICE" --user=root --connect-timeout=2 --skip-reconnect -Nn)
@@ -40,7 +40,7 @@ worker() {
     then
       echo "$worker $row" >> "/tmp/acknowledged.$worker"
     else
-      remark "failed: $(< /tmp/error.$worker) $(ss -tuanp 2>&1 | grep "pid=$client,"; cat /proc/$client/wchan)"
+      remark "failed: $(< /tmp/error.$worker)"
       failed=$((failed + 1))
       connect
     fi

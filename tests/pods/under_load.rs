@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 
 use crate::bed::{Bed, eventually, say};
 use crate::galera::{NAME, next_version};
-use crate::load::Load;
+use crate::load::{Load, nothing_is_lost};
 
 /// When what was first seen of the pods' makers.
 struct Timeline {
@@ -164,7 +164,8 @@ async fn the_service_is_never_interrupted() {
     bed.is_whole(5).await;
     bed.set("NODE_COUNT=3");
     bed.is_whole(3).await;
-    load.end().await.is_fine(&bed, "3, 5 and 3 nodes", 3).await;
+    let first = load.end().await;
+    first.is_fine(&bed, "3, 5 and 3 nodes", 3).await;
 
     let load = Load::start(&bed).await;
     bed.set("CONFIG={innodb_buffer_pool_size: 64M, max_connections: 123}");
@@ -182,10 +183,9 @@ async fn the_service_is_never_interrupted() {
     for node in 1..3 {
         assert_eq!(bed.sql(node, version).await, after);
     }
-    load.end()
-        .await
-        .is_fine(&bed, "changed and upgraded", 3)
-        .await;
+    let second = load.end().await;
+    second.is_fine(&bed, "changed and upgraded", 3).await;
+    nothing_is_lost(&bed, 0, &first.acknowledged, "of the first load").await;
 
     // Nothing stays but the volumes, also those of nodes that are no more, and the operator itself.
     bed.kudo(&[
