@@ -120,22 +120,19 @@ fn makes_objects_from_words(kubectl: &Kubectl) {
         "create service externalname outside --external-name=example.org",
         "run words --image=nginx --env=A=b --labels=a=b --port=80",
     ];
-    // Newer kubectls send versions that Kubernetes 1.20 does not have.
+    // kubectl 1.20 asks whether a kind of no name may be tried out, and takes the answer for a no.
+    let dry = "drain simulated --dry-run=server --force --ignore-daemonsets --pod-selector=a=b";
+    // Newer kubectls send versions that Kubernetes 1.20 does not have, and kubectl 1.20 knows no others.
     let newer = [
         "autoscale deployment words --min=1 --max=3 --cpu-percent=80",
         "create cronjob words --image=busybox --schedule=@hourly -- true",
         "create job again --from=cronjob/words",
         "create poddisruptionbudget words --selector=app=words --min-available=1",
     ];
-    let newer = newer.into_iter().filter(|_| is_simulated(true));
-    // kubectl 1.20 asks whether a kind of no name may be tried out, and takes the answer for a no.
-    let drain = "drain simulated --dry-run=server --force --ignore-daemonsets --pod-selector=a=b";
-    let drain = (!kubectl
-        .client
-        .program
-        .ends_with("kubectl-debian/usr/bin/kubectl"))
-    .then_some(drain);
-    for line in done.into_iter().chain(newer).chain(drain) {
+    let is_new = kubectl.client.program.ends_with("python/bin/kubectl");
+    let dry = is_new.then_some(dry);
+    let newer = newer.into_iter().filter(|_| is_new && is_simulated(true));
+    for line in done.into_iter().chain(newer).chain(dry) {
         let said = kubectl.run(line);
         assert!(said.success, "{line}: {} {}", said.out, said.err);
     }
