@@ -237,6 +237,14 @@ impl Bed {
         let _ = self.api::<Pod>().delete(name, &now).await;
     }
 
+    /// Waits until there is no pod of that name.
+    pub(crate) async fn until_pod_is_gone(&self, name: &str) {
+        eventually(&format!("pod {name} is gone"), || async {
+            !self.names::<Pod>().await.contains(&name.to_owned())
+        })
+        .await;
+    }
+
     /// Ends the manager on the spot; Kubernetes starts another.
     pub(crate) async fn kill_manager(&self) {
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), SYSTEM);

@@ -114,10 +114,7 @@ impl<'a> Load<'a> {
         let remarks = self.shell("tail -n 60 /tmp/remarks").await;
         told.remarks = remarks.unwrap_or_default();
         self.bed.kill_pod(POD).await;
-        eventually("the clients are gone", || async {
-            !self.bed.names::<Pod>().await.contains(&POD.to_owned())
-        })
-        .await;
+        self.bed.until_pod_is_gone(POD).await;
         told
     }
 }
@@ -138,11 +135,18 @@ pub(crate) async fn written(bed: &Bed, node: usize) -> Rows {
     rows(&bed.sql(node, query).await)
 }
 
-/// Demands that a node has all rows whose writing was acknowledged.
-pub(crate) async fn nothing_is_lost(bed: &Bed, node: usize, acknowledged: &Rows, when: &str) {
-    let written = written(bed, node).await;
-    let lost: Vec<_> = acknowledged.difference(&written).collect();
-    assert!(lost.is_empty(), "{when}: node {node} lost {lost:?}");
+/// Demands that nodes have all rows whose writing was acknowledged.
+pub(crate) async fn nothing_is_lost(
+    bed: &Bed,
+    nodes: impl IntoIterator<Item = usize>,
+    acknowledged: &Rows,
+    when: &str,
+) {
+    for node in nodes {
+        let written = written(bed, node).await;
+        let lost: Vec<_> = acknowledged.difference(&written).collect();
+        assert!(lost.is_empty(), "{when}: node {node} lost {lost:?}");
+    }
 }
 
 impl Told {
@@ -155,9 +159,7 @@ impl Told {
             self.took, self.reconnected, self.failed, self.slowest
         ));
         say(&self.remarks);
-        for node in 0..nodes {
-            nothing_is_lost(bed, node, &self.acknowledged, what).await;
-        }
+        nothing_is_lost(bed, 0..nodes, &self.acknowledged, what).await;
         assert_eq!(
             self.failed, 0,
             "{what}: errors after one retry\n{}",

@@ -190,9 +190,6 @@ async fn a_pod_that_is_never_ready_holds_up_its_own_instance_alone() {
         "120",
     ])
     .expect(0);
-    eventually("its pod is gone", || async {
-        !bed.names::<Pod>().await.contains(&"waits".to_owned())
-    })
-    .await;
+    bed.until_pod_is_gone("waits").await;
     bed.remove().await;
 }

@@ -185,7 +185,7 @@ async fn the_service_is_never_interrupted() {
     }
     let second = load.end().await;
     second.is_fine(&bed, "changed and upgraded", 3).await;
-    nothing_is_lost(&bed, 0, &first.acknowledged, "of the first load").await;
+    nothing_is_lost(&bed, [0], &first.acknowledged, "of the first load").await;
 
     // Nothing stays but the volumes, also those of nodes that are no more, and the operator itself.
     bed.kudo(&[

@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, ResourceQuota};
-use kube::ResourceExt;
 use kube::api::DeleteParams;
 use serde_json::json;
 
@@ -42,11 +41,6 @@ impl Bed {
         self.exec(pod, "mariadb", &abort).await.unwrap();
         self.kill_pod(pod).await;
     }
-
-    async fn uid_of_pod(&self, name: &str) -> Option<String> {
-        let pod = self.api::<Pod>().get_opt(name).await.unwrap();
-        pod.and_then(|pod| pod.uid())
-    }
 }
 
 /// Some rows whose writing was acknowledged.
@@ -60,7 +54,7 @@ async fn write_for_a_while(bed: &Bed) -> Rows {
 async fn one_node(bed: &Bed, acknowledged: &Rows) {
     bed.kill_pod("db-1").await;
     bed.is_whole(3).await;
-    nothing_is_lost(bed, 1, acknowledged, "a pod killed").await;
+    nothing_is_lost(bed, [1], acknowledged, "a pod killed").await;
 
     // The claim goes with its last pod.
     bed.remove_claim(2).await;
@@ -76,7 +70,7 @@ async fn one_node(bed: &Bed, acknowledged: &Rows) {
     .await;
     bed.kill_pod("db-2").await;
     bed.is_whole(3).await;
-    nothing_is_lost(bed, 2, acknowledged, "a volume lost").await;
+    nothing_is_lost(bed, [2], acknowledged, "a volume lost").await;
 }
 
 /// A node whose data differs from that of the others, which it finds out when it cannot do as they do.
@@ -101,7 +95,7 @@ async fn a_node_that_differs(bed: &Bed, acknowledged: &Rows) {
     })
     .await;
     bed.is_whole(3).await;
-    nothing_is_lost(bed, 1, acknowledged, "a node that differed").await;
+    nothing_is_lost(bed, [1], acknowledged, "a node that differed").await;
 }
 
 /// Nodes stop one after the other while clients write, until the last one crashes: it alone has everything, and
@@ -117,10 +111,7 @@ async fn one_after_the_other(bed: &Bed) -> Rows {
     for node in ["db-1", "db-0"] {
         let gently = DeleteParams::default();
         bed.api::<Pod>().delete(node, &gently).await.unwrap();
-        eventually("the node is gone", || async {
-            bed.uid_of_pod(node).await.is_none()
-        })
-        .await;
+        bed.until_pod_is_gone(node).await;
         tokio::time::sleep(Duration::from_secs(2)).await;
     }
     bed.crash("db-2").await;
@@ -160,8 +151,8 @@ async fn total_loss(bed: &Bed) {
     bed.install_galera(&FAST);
     bed.trigger_and_kill("restore", "restore").await;
     bed.is_whole(3).await;
+    nothing_is_lost(bed, 0..3, &acknowledged, "restored").await;
     for node in 0..3 {
-        nothing_is_lost(bed, node, &acknowledged, "restored").await;
         assert!(written(bed, node).await == rows, "the very rows of before");
     }
 }
@@ -209,16 +200,12 @@ async fn a_cluster_is_whole_again_after_any_loss() {
     }
     bed.trigger_and_kill("recover", "gather").await;
     bed.is_whole(3).await;
-    for node in 0..3 {
-        nothing_is_lost(&bed, node, &acknowledged, "all pods at once").await;
-    }
+    nothing_is_lost(&bed, 0..3, &acknowledged, "all pods at once").await;
 
     acknowledged.append(&mut one_after_the_other(&bed).await);
     bed.trigger_and_kill("recover", "formed").await;
     bed.is_whole(3).await;
-    for node in 0..3 {
-        nothing_is_lost(&bed, node, &acknowledged, "one after the other").await;
-    }
+    nothing_is_lost(&bed, 0..3, &acknowledged, "one after the other").await;
 
     total_loss(&bed).await;
     changed_while_the_manager_dies(&bed).await;
