@@ -5,13 +5,15 @@ use std::env;
 use std::fmt::Debug;
 use std::future::Future;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::{Namespace, Pod};
-use kube::api::{AttachParams, DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{
+    AttachParams, DeleteParams, EvictParams, ListParams, Patch, PatchParams, PostParams,
+};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::DynamicObject;
 use kube::discovery::{ApiGroup, Discovery, Scope, verbs};
@@ -66,6 +68,12 @@ pub(crate) fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
+async fn config(kubeconfig: &Path) -> Config {
+    let read = Kubeconfig::read_from(kubeconfig).expect("a kubeconfig");
+    let config = Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await;
+    config.unwrap()
+}
+
 impl Bed {
     /// A namespace of that name, empty; `None` with no cluster, which is said aloud.
     pub(crate) async fn new(name: &str) -> Option<Self> {
@@ -76,10 +84,8 @@ impl Bed {
             return None;
         };
         let turn = TURN.lock().await;
-        let read = Kubeconfig::read_from(&kubeconfig).expect("a kubeconfig");
-        let config = Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await;
         let bed = Self {
-            client: Client::try_from(config.unwrap()).unwrap(),
+            client: Client::try_from(config(&kubeconfig).await).unwrap(),
             namespace: format!("e2e-{name}"),
             kubeconfig,
             home: tempfile::tempdir().unwrap(),
@@ -140,18 +146,6 @@ impl Bed {
         .await;
     }
 
-    /// Waits until the manager is ready.
-    pub(crate) async fn until_manager(&self) {
-        let pods: Api<Pod> = Api::namespaced(self.client.clone(), SYSTEM);
-        eventually("the manager is ready", || async {
-            let pod = pods.get_opt("kudo-controller-manager-0").await.unwrap();
-            let conditions = pod.and_then(|pod| pod.status?.conditions);
-            let mut ready = conditions.into_iter().flatten();
-            ready.any(|condition| condition.type_ == "Ready" && condition.status == "True")
-        })
-        .await;
-    }
-
     fn run(&self, arguments: &[&str]) -> Outcome {
         let beside = || {
             let test = env::current_exe().unwrap();
@@ -181,6 +175,15 @@ impl Bed {
         K::DynamicType: Default,
     {
         Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// Evicts a pod, once: the client would try again until it may.
+    pub(crate) async fn evict(&self, pod: &str) -> kube::Result<()> {
+        let mut config = config(&self.kubeconfig).await;
+        config.default_retry = false;
+        let pods: Api<Pod> = Api::namespaced(Client::try_from(config)?, &self.namespace);
+        pods.evict(pod, &EvictParams::default()).await?;
+        Ok(())
     }
 
     /// Names of all objects of a kind, in order.
@@ -245,13 +248,18 @@ impl Bed {
         .await;
     }
 
-    /// Ends the manager on the spot; Kubernetes starts another.
-    pub(crate) async fn kill_manager(&self) {
-        let pods: Api<Pod> = Api::namespaced(self.client.clone(), SYSTEM);
-        let now = DeleteParams::default().grace_period(0);
-        pods.delete("kudo-controller-manager-0", &now)
-            .await
-            .unwrap();
+    /// Uid of a pod, if there is one of that name.
+    pub(crate) async fn uid_of(&self, pod: &str) -> Option<String> {
+        self.api::<Pod>().get_opt(pod).await.unwrap()?.uid()
+    }
+
+    /// Waits until there is another pod of that name.
+    pub(crate) async fn until_replaced(&self, pod: &str, former: Option<String>) {
+        eventually(&format!("there is another pod {pod}"), || async {
+            let now = self.uid_of(pod).await;
+            now.is_some() && now != former
+        })
+        .await;
     }
 
     /// Runs a command in a container of a pod; gives what it printed, or why it failed.
@@ -261,8 +269,19 @@ impl Bed {
         container: &str,
         command: &[&str],
     ) -> Result<String, String> {
+        self.exec_in(&self.namespace, pod, container, command).await
+    }
+
+    /// The same, in another namespace.
+    pub(crate) async fn exec_in(
+        &self,
+        namespace: &str,
+        pod: &str,
+        container: &str,
+        command: &[&str],
+    ) -> Result<String, String> {
         let params = AttachParams::default().container(container).stderr(false);
-        let pods = self.api::<Pod>();
+        let pods: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
         let running = pods.exec(pod, command.iter().copied(), &params).await;
         let mut running = running.map_err(|error| error.to_string())?;
         let status = running.take_status().ok_or("no status")?;

@@ -2,7 +2,9 @@
 
 use std::env;
 
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
+use kube::ResourceExt;
+use kube::api::DeleteParams;
 use kudo_api::Instance;
 use kudo_api::instance::PlanStatus;
 use serde_json::{Value, json};
@@ -83,9 +85,19 @@ impl Bed {
 
     /// What one node answers to a query.
     pub(crate) async fn try_sql(&self, node: usize, query: &str) -> Result<String, String> {
+        self.try_sql_of(NAME, node, query).await
+    }
+
+    /// What one node of some instance answers to a query.
+    pub(crate) async fn try_sql_of(
+        &self,
+        instance: &str,
+        node: usize,
+        query: &str,
+    ) -> Result<String, String> {
         let script = r#". /opt/galera/common.sh; sql localhost "$0""#;
         let command = ["bash", "-c", script, query];
-        let pod = format!("{NAME}-{node}");
+        let pod = format!("{instance}-{node}");
         let answer = self.exec(&pod, "mariadb", &command).await?;
         Ok(answer.trim().to_owned())
     }
@@ -93,6 +105,25 @@ impl Bed {
     pub(crate) async fn sql(&self, node: usize, query: &str) -> String {
         let answer = self.try_sql(node, query).await;
         answer.unwrap_or_else(|error| panic!("node {node}, {query}: {error}"))
+    }
+
+    /// Takes a node's volume away, and waits until it has another one.
+    pub(crate) async fn lose_volume(&self, node: usize) {
+        let claims = self.api::<PersistentVolumeClaim>();
+        let name = format!("data-{NAME}-{node}");
+        let pod = format!("{NAME}-{node}");
+        let gone = claims.get(&name).await.unwrap().uid();
+        let background = DeleteParams::background();
+        claims.delete(&name, &background).await.unwrap();
+        // The claim goes with its last pod.
+        self.kill_pod(&pod).await;
+        eventually(&format!("node {node} has another volume"), || async {
+            let claim = claims.get_opt(&name).await.unwrap();
+            claim.is_some_and(|claim| claim.uid() != gone)
+        })
+        .await;
+        // Another pod may have come before the other claim.
+        self.kill_pod(&pod).await;
     }
 
     /// Demands that all nodes are in one cluster of that size, and that there is no other node.
@@ -202,12 +233,5 @@ impl Execution<'_> {
             self.status().await.status == "COMPLETE"
         })
         .await;
-    }
-
-    /// Kills the manager when a step has begun, and waits until another one has completed the plan.
-    pub(crate) async fn completes_without_its_manager(&self, step: &str) {
-        self.until_step(step).await;
-        self.bed.kill_manager().await;
-        self.until_complete().await;
     }
 }

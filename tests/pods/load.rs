@@ -131,8 +131,13 @@ fn rows(text: &str) -> Rows {
 
 /// All rows that a node has.
 pub(crate) async fn written(bed: &Bed, node: usize) -> Rows {
+    rows_of(bed, NAME, node).await
+}
+
+/// All rows that a node of some instance has.
+pub(crate) async fn rows_of(bed: &Bed, instance: &str, node: usize) -> Rows {
     let query = "SET SESSION wsrep_sync_wait = 1; SELECT worker, number FROM load_test.written";
-    rows(&bed.sql(node, query).await)
+    rows(&bed.try_sql_of(instance, node, query).await.unwrap())
 }
 
 /// Demands that nodes have all rows whose writing was acknowledged.

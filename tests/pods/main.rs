@@ -12,7 +12,9 @@
 
 mod bed;
 mod galera;
+mod killer;
 mod load;
+mod lost_meanwhile;
 mod refusals;
 mod tasks;
 mod under_load;

@@ -7,7 +7,9 @@ use std::path::PathBuf;
 
 use flate2::read::GzDecoder;
 use k8s_openapi::api::core::v1::{Node, PersistentVolumeClaim, Pod, Secret};
-use kube::api::ListParams;
+use k8s_openapi::api::storage::v1::StorageClass;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::{ListParams, Patch, PatchParams};
 use kube::{Api, ResourceExt};
 use kudo_api::Instance;
 use serde_json::json;
@@ -59,6 +61,11 @@ async fn installations(bed: &Bed) {
             "RESOURCES={requests: {memory: 1000Gi}}",
             "Insufficient memory",
         ),
+        (
+            "classless",
+            "STORAGE_CLASS=none-such",
+            "storageclass.storage.k8s.io \"none-such\" not found",
+        ),
     ];
     for (name, parameter, _) in hopeless {
         bed.begin_galera_as(name, &["-p", parameter]).expect(0);
@@ -71,6 +78,33 @@ async fn installations(bed: &Bed) {
     }
 }
 
+/// Makes a storage class like the default one, under another name; `None` where there is none, which is said
+/// aloud.
+async fn another_class(bed: &Bed) -> Option<String> {
+    const OTHER: &str = "e2e-other";
+    let classes = Api::<StorageClass>::all(bed.client.clone());
+    let all = classes.list(&ListParams::default()).await.unwrap();
+    let is_default = "storageclass.kubernetes.io/is-default-class";
+    let mut all = all.items.into_iter();
+    let default = all.find(|class| {
+        class
+            .annotations()
+            .get(is_default)
+            .is_some_and(|is| is == "true")
+    });
+    let Some(mut class) = default else {
+        say("SKIPPED: STORAGE_CLASS: there is no default class to make another one of");
+        return None;
+    };
+    class.metadata = ObjectMeta {
+        name: Some(OTHER.to_owned()),
+        ..ObjectMeta::default()
+    };
+    let params = PatchParams::apply("test").force();
+    let made = classes.patch(OTHER, &params, &Patch::Apply(&class)).await;
+    Some(made.unwrap().name_any())
+}
+
 /// Two clusters are made at the same time, and know nothing of each other. One has passwords of its own.
 async fn side_by_side(bed: &Bed) {
     bed.apply::<Secret>(json!({
@@ -79,7 +113,10 @@ async fn side_by_side(bed: &Bed) {
     }))
     .await;
     // Its transfers need the password, too.
-    let own = ["-p", "CREDENTIALS_SECRET=mine"];
+    let mut own = vec!["-p", "CREDENTIALS_SECRET=mine"];
+    let class = another_class(bed).await;
+    let class_parameter = format!("STORAGE_CLASS={}", class.as_deref().unwrap_or_default());
+    own.extend(["-p", &class_parameter]);
     bed.begin_galera_as("other", &own).expect(0);
     let version = format!("VERSION={}", next_version());
     bed.install_galera(&[&FAST[..], &["-p", &version]].concat());
@@ -93,6 +130,9 @@ async fn side_by_side(bed: &Bed) {
     let seen = seen.unwrap();
     assert!(seen.contains("wsrep_cluster_size\t3"), "{seen}");
     assert!(!seen.contains("mine"), "{seen}");
+    let claims = bed.api::<PersistentVolumeClaim>();
+    let claim = claims.get("data-other-0").await.unwrap().spec.unwrap();
+    assert!(class.is_none() || claim.storage_class_name == class);
     bed.kudo(&["uninstall", "--instance", "other"]).expect(0);
 }
 
@@ -144,6 +184,12 @@ async fn changes(bed: &Bed) {
     ] {
         update(bed, parameter, &[]).expect(2);
     }
+    // Whoever writes past the command line meets the manager's webhook.
+    let wrong = Patch::Merge(json!({ "spec": { "parameters": { "NODE_COUNT": "4" } } }));
+    let instances = bed.api::<Instance>();
+    let written = instances.patch(NAME, &PatchParams::default(), &wrong).await;
+    let refused = written.unwrap_err().to_string();
+    assert!(refused.contains("NODE_COUNT"), "{refused}");
     let before = nodes(bed).await;
     assert_eq!(before.len(), 3);
     let older = format!("VERSION={}", version());

@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
-use kube::api::{WatchEvent, WatchParams};
+use k8s_openapi::api::core::v1::{Pod, Secret};
+use kube::api::{ListParams, WatchEvent, WatchParams};
+use serde_json::json;
 use tokio::task::JoinHandle;
 
 use crate::bed::{Bed, eventually, say};
-use crate::galera::{NAME, next_version};
+use crate::galera::{CONFIG, NAME, next_version};
 use crate::load::{Load, nothing_is_lost};
 
 /// When what was first seen of the pods' makers.
@@ -117,6 +119,45 @@ impl Timeline {
     }
 }
 
+/// Root's password is changed while the service goes on; plans use the new one.
+async fn another_password(bed: &Bed) {
+    let nodes = ["db-0", "db-1", "db-2"];
+    let mut former = Vec::new();
+    for node in nodes {
+        former.push(bed.uid_of(node).await);
+    }
+    let password = r#"an\other's "$1" # %n"#;
+    let in_sql = password.replace('\\', r"\\").replace('\'', "''");
+    let change = format!(
+        "ALTER USER IF EXISTS root@localhost IDENTIFIED BY '{in_sql}', root@'%' IDENTIFIED BY '{in_sql}'"
+    );
+    bed.sql(0, &change).await;
+    let unready = || async {
+        let pods = bed.api::<Pod>().list(&ListParams::default()).await.unwrap();
+        let conditions = pods
+            .items
+            .into_iter()
+            .filter_map(|pod| pod.status?.conditions);
+        let mut conditions = conditions.flatten();
+        conditions.any(|condition| condition.type_ == "Ready" && condition.status != "True")
+    };
+    // Longer than readiness and liveness probes bear it.
+    for _ in 0..70 {
+        assert!(!unready().await, "a node does without root's password");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    for (node, former) in nodes.into_iter().zip(former) {
+        assert_eq!(bed.uid_of(node).await, former, "{node} was left alone");
+    }
+    bed.apply::<Secret>(json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "db-credentials" },
+        "stringData": { "root-password": password },
+    }))
+    .await;
+    bed.set(CONFIG);
+    bed.is_whole(3).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_service_is_never_interrupted() {
     let Some(bed) = Bed::new("under-load").await else {
@@ -186,6 +227,8 @@ async fn the_service_is_never_interrupted() {
     let second = load.end().await;
     second.is_fine(&bed, "changed and upgraded", 3).await;
     nothing_is_lost(&bed, [0], &first.acknowledged, "of the first load").await;
+
+    another_password(&bed).await;
 
     // Nothing stays but the volumes, also those of nodes that are no more, and the operator itself.
     bed.kudo(&[

@@ -8,39 +8,22 @@ use serde_json::json;
 
 use crate::bed::{Bed, eventually, say};
 use crate::galera::{FAST, NAME, backup_claim, next_version};
-use crate::load::{Load, Rows, nothing_is_lost, written};
+use crate::killer::Killer;
+use crate::load::{Load, Rows, nothing_is_lost, rows_of, written};
 
 const QUOTA: &str = "no-more-pods";
 
-impl Bed {
-    /// Runs a plan to its end, with the manager killed when one of its steps has begun.
-    async fn trigger_and_kill(&self, plan: &str, step: &str) {
-        let begun = Instant::now();
-        let execution = self.next(plan).await;
-        let trigger = ["plan", "trigger", "--instance", NAME, "--name", plan];
-        self.patiently(&trigger).await;
-        execution.completes_without_its_manager(step).await;
-        say(&format!(
-            "{plan}, with the manager killed: {:.0?}",
-            begun.elapsed()
-        ));
-    }
-
-    async fn remove_claim(&self, node: usize) {
-        let claims = self.api::<PersistentVolumeClaim>();
-        let name = format!("data-{NAME}-{node}");
-        claims
-            .delete(&name, &DeleteParams::background())
-            .await
-            .unwrap();
-    }
-
-    /// Ends a node's server without a last word, and its pod.
-    async fn crash(&self, pod: &str) {
-        let abort = ["kill", "-ABRT", "1"];
-        self.exec(pod, "mariadb", &abort).await.unwrap();
-        self.kill_pod(pod).await;
-    }
+/// Runs a plan to its end, with the manager killed when one of its steps has begun.
+async fn trigger_and_kill(bed: &Bed, killer: &Killer<'_>, plan: &str, step: &str) {
+    let begun = Instant::now();
+    let execution = bed.next(plan).await;
+    let trigger = ["plan", "trigger", "--instance", NAME, "--name", plan];
+    bed.patiently(&trigger).await;
+    killer.strikes(execution, step).await;
+    say(&format!(
+        "{plan}, with the manager killed: {:.0?}",
+        begun.elapsed()
+    ));
 }
 
 /// Some rows whose writing was acknowledged.
@@ -50,25 +33,27 @@ async fn write_for_a_while(bed: &Bed) -> Rows {
     told.acknowledged
 }
 
+/// A node is evicted, as before its machine is maintained; no second one can be while it is away.
+async fn evicted(bed: &Bed, acknowledged: &Rows) {
+    let former = bed.uid_of("db-1").await;
+    bed.evict("db-1").await.unwrap();
+    let refused = bed.evict("db-2").await.unwrap_err();
+    assert!(
+        matches!(&refused, kube::Error::Api(status) if status.code == 429),
+        "{refused:?}"
+    );
+    bed.until_replaced("db-1", former).await;
+    bed.is_whole(3).await;
+    nothing_is_lost(bed, [1], acknowledged, "a node evicted").await;
+}
+
 /// A pod, then a node's volume.
 async fn one_node(bed: &Bed, acknowledged: &Rows) {
     bed.kill_pod("db-1").await;
     bed.is_whole(3).await;
     nothing_is_lost(bed, [1], acknowledged, "a pod killed").await;
 
-    // The claim goes with its last pod.
-    bed.remove_claim(2).await;
-    bed.kill_pod("db-2").await;
-    eventually("node 2 has another volume", || async {
-        let claim = bed
-            .api::<PersistentVolumeClaim>()
-            .get_opt("data-db-2")
-            .await
-            .unwrap();
-        claim.is_some_and(|claim| claim.metadata.deletion_timestamp.is_none())
-    })
-    .await;
-    bed.kill_pod("db-2").await;
+    bed.lose_volume(2).await;
     bed.is_whole(3).await;
     nothing_is_lost(bed, [2], acknowledged, "a volume lost").await;
 }
@@ -100,7 +85,7 @@ async fn a_node_that_differs(bed: &Bed, acknowledged: &Rows) {
 
 /// Nodes stop one after the other while clients write, until the last one crashes: it alone has everything, and
 /// it is not the first.
-async fn one_after_the_other(bed: &Bed) -> Rows {
+async fn one_after_the_other(bed: &Bed, killer: &Killer<'_>) -> Rows {
     let load = Load::start(bed).await;
     // No pod is made again meanwhile.
     bed.apply::<ResourceQuota>(json!({
@@ -114,7 +99,8 @@ async fn one_after_the_other(bed: &Bed) -> Rows {
         bed.until_pod_is_gone(node).await;
         tokio::time::sleep(Duration::from_secs(2)).await;
     }
-    bed.crash("db-2").await;
+    killer.crash("db-2").await;
+    bed.kill_pod("db-2").await;
     let told = load.end().await;
     let quotas = bed.api::<ResourceQuota>();
     quotas
@@ -124,41 +110,72 @@ async fn one_after_the_other(bed: &Bed) -> Rows {
     told.acknowledged
 }
 
-/// Everything goes but the backups, of which the last one is to bring every acknowledged row back.
-async fn total_loss(bed: &Bed) {
+/// Everything goes but the backup, which is to bring every acknowledged row back.
+async fn total_loss(bed: &Bed, killer: &Killer<'_>) {
     let mut acknowledged = write_for_a_while(bed).await;
-    bed.trigger_and_kill("backup", "backup").await;
+    trigger_and_kill(bed, killer, "backup", "backup").await;
     acknowledged.append(&mut write_for_a_while(bed).await);
     let wait = ["--wait", "--wait-time", "360"];
-    let backup = ["plan", "trigger", "--instance", NAME, "--name", "backup"];
-    bed.patiently(&[&backup[..], &wait].concat()).await;
+    let update = ["update", "--instance", NAME];
+    bed.patiently(&[&update[..], &["-p", "REMOVE_VOLUMES=true"], &wait].concat())
+        .await;
+    // Of several backups the last one is kept.
+    bed.patiently(&[&update[..], &["-p", "BACKUP_KEEP=1"], &wait].concat())
+        .await;
     let rows = written(bed, 0).await;
 
-    let remove = ["update", "--instance", NAME, "-p", "REMOVE_VOLUMES=true"];
-    bed.patiently(&[&remove[..], &wait].concat()).await;
     let cleanup = bed.next("cleanup").await;
     bed.patiently(&["uninstall", "--instance", NAME]).await;
     cleanup.until_step("nodes").await;
-    bed.kill_manager().await;
+    killer.kill_manager().await;
     eventually("only the backups are left", || async {
         bed.names::<PersistentVolumeClaim>().await == ["db-backup"]
             && bed.names::<Pod>().await.is_empty()
             && bed.names::<kudo_api::Instance>().await.is_empty()
     })
     .await;
-    bed.until_manager().await;
+    killer.until_manager().await;
 
     bed.install_galera(&FAST);
-    bed.trigger_and_kill("restore", "restore").await;
+    trigger_and_kill(bed, killer, "restore", "restore").await;
     bed.is_whole(3).await;
     nothing_is_lost(bed, 0..3, &acknowledged, "restored").await;
     for node in 0..3 {
         assert!(written(bed, node).await == rows, "the very rows of before");
     }
+    restored_elsewhere(bed, &rows).await;
+}
+
+/// An instance of another name gets the data by the backup's own name.
+async fn restored_elsewhere(bed: &Bed, rows: &Rows) {
+    const OTHER: &str = "other";
+    let claim = ["-p", "BACKUP_CLAIM=db-backup"];
+    bed.begin_galera_as(OTHER, &[&FAST[..], &claim].concat())
+        .expect(0);
+    bed.until_complete_as(OTHER, "deploy").await;
+    let update = |backup: &str| {
+        let backup = format!("RESTORE_BACKUP={backup}");
+        let wait = ["--wait", "--wait-time", "360"];
+        bed.kudo(&[&["update", "--instance", OTHER, "-p", &backup][..], &wait].concat())
+    };
+    let refused = update("db/none").expect(3).err;
+    let (_, there) = refused.split_once("there are: ").expect("names of backups");
+    let there: Vec<&str> = there.split_whitespace().collect();
+    let named: Vec<&&str> = there
+        .iter()
+        .filter(|name| name.starts_with("db/2"))
+        .collect();
+    let [name] = named[..] else {
+        panic!("one backup was to be kept: {refused}");
+    };
+    update(name).expect(0);
+    assert!(rows_of(bed, OTHER, 2).await == *rows, "the very rows");
+    bed.kudo(&["uninstall", "--instance", OTHER, "--wait"])
+        .expect(0);
 }
 
 /// Scales, changes and upgrades the cluster, and kills the manager each time.
-async fn changed_while_the_manager_dies(bed: &Bed) {
+async fn changed_while_the_manager_dies(bed: &Bed, killer: &Killer<'_>) {
     let version = format!("VERSION={}", next_version());
     for (parameter, plan, nodes) in [
         ("NODE_COUNT=5", "node_update", 5),
@@ -173,7 +190,7 @@ async fn changed_while_the_manager_dies(bed: &Bed) {
         let execution = bed.next(plan).await;
         bed.patiently(&["update", "--instance", NAME, "-p", parameter])
             .await;
-        execution.completes_without_its_manager("statefulset").await;
+        killer.strikes(execution, "statefulset").await;
         bed.is_whole(nodes).await;
     }
 }
@@ -184,30 +201,31 @@ async fn a_cluster_is_whole_again_after_any_loss() {
     let Some(bed) = Bed::new("losses").await else {
         return;
     };
+    let killer = Killer::start(&bed).await;
     bed.apply::<PersistentVolumeClaim>(backup_claim()).await;
     let deploy = bed.next("deploy").await;
     bed.begin_galera(&FAST).expect(0);
-    deploy.completes_without_its_manager("statefulset").await;
+    killer.strikes(deploy, "statefulset").await;
     bed.is_whole(3).await;
     let mut acknowledged = write_for_a_while(&bed).await;
 
+    evicted(&bed, &acknowledged).await;
     one_node(&bed, &acknowledged).await;
     a_node_that_differs(&bed, &acknowledged).await;
 
     acknowledged.append(&mut write_for_a_while(&bed).await);
-    for node in 0..3 {
-        bed.crash(&format!("{NAME}-{node}")).await;
-    }
-    bed.trigger_and_kill("recover", "gather").await;
+    killer.crash_all(&["db-0", "db-1", "db-2"]).await;
+    trigger_and_kill(&bed, &killer, "recover", "gather").await;
     bed.is_whole(3).await;
     nothing_is_lost(&bed, 0..3, &acknowledged, "all pods at once").await;
 
-    acknowledged.append(&mut one_after_the_other(&bed).await);
-    bed.trigger_and_kill("recover", "formed").await;
+    acknowledged.append(&mut one_after_the_other(&bed, &killer).await);
+    trigger_and_kill(&bed, &killer, "recover", "formed").await;
     bed.is_whole(3).await;
     nothing_is_lost(&bed, 0..3, &acknowledged, "one after the other").await;
 
-    total_loss(&bed).await;
-    changed_while_the_manager_dies(&bed).await;
+    total_loss(&bed, &killer).await;
+    changed_while_the_manager_dies(&bed, &killer).await;
+    killer.end().await;
     bed.remove().await;
 }

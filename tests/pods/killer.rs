@@ -1,0 +1,134 @@
+//! Ends processes within pods, at any moment and with no last word, as the kernel does.
+
+use k8s_openapi::api::apps::v1::DaemonSet;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use kube::{Api, ResourceExt};
+use serde_json::json;
+
+use crate::bed::{Bed, SYSTEM, eventually};
+use crate::galera::{Execution, image};
+
+const NAME: &str = "e2e-killer";
+/// Ends all processes of a program with an argument, and says how many there were.
+const KILL: &str = r#"
+    program=$0 argument=$1 killed=0
+    for process in /proc/[0-9]*; do
+      [ "$(cat "$process/comm" 2>/dev/null)" = "$program" ] || continue
+      tr '\0' '\n' < "$process/cmdline" 2>/dev/null | grep -qFx -- "$argument" || continue
+      kill -KILL "${process#/proc/}" && killed=$((killed + 1))
+    done
+    echo $killed"#;
+
+/// Pods that see the processes of the Kubernetes nodes; one on each.
+pub(crate) struct Killer<'a> {
+    bed: &'a Bed,
+}
+
+impl<'a> Killer<'a> {
+    pub(crate) async fn start(bed: &'a Bed) -> Killer<'a> {
+        let labels = json!({ "app": NAME });
+        let set = json!({
+            "apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": { "name": NAME },
+            "spec": {
+                "selector": { "matchLabels": labels },
+                "template": {
+                    "metadata": { "labels": labels },
+                    "spec": {
+                        "hostPID": true,
+                        "terminationGracePeriodSeconds": 0,
+                        "containers": [{
+                            "name": "killer", "image": image(), "command": ["sleep", "infinity"],
+                            "securityContext": { "runAsUser": 0 },
+                        }],
+                    },
+                },
+            },
+        });
+        let killer = Self { bed };
+        let params = PatchParams::apply("test").force();
+        let made = killer.sets().patch(NAME, &params, &Patch::Apply(set)).await;
+        made.unwrap();
+        eventually("the killer is ready", || async {
+            let set = killer.sets().get(NAME).await.unwrap();
+            let status = set.status.unwrap_or_default();
+            status.desired_number_scheduled > 0
+                && status.number_ready == status.desired_number_scheduled
+        })
+        .await;
+        killer
+    }
+
+    fn sets(&self) -> Api<DaemonSet> {
+        Api::namespaced(self.bed.client.clone(), SYSTEM)
+    }
+
+    fn pods(&self) -> Api<Pod> {
+        Api::namespaced(self.bed.client.clone(), SYSTEM)
+    }
+
+    /// Ends the processes of a program that have some argument.
+    async fn kill(&self, program: &str, argument: &str) {
+        let labelled = ListParams::default().labels(&format!("app={NAME}"));
+        let mut killed = 0;
+        for pod in self.pods().list(&labelled).await.unwrap() {
+            let name = pod.name_any();
+            let kill = ["bash", "-c", KILL, program, argument];
+            let told = self.bed.exec_in(SYSTEM, &name, "killer", &kill).await;
+            killed += told.unwrap().trim().parse::<u32>().unwrap();
+        }
+        assert!(killed > 0, "there was no {program} {argument}");
+    }
+
+    /// Ends a database server; Kubernetes starts it again where it was.
+    pub(crate) async fn crash(&self, server: &str) {
+        let argument = format!("--wsrep-node-name={server}");
+        self.kill("mariadbd", &argument).await;
+    }
+
+    /// Ends all servers, and then their pods.
+    pub(crate) async fn crash_all(&self, servers: &[&str]) {
+        for server in servers {
+            self.crash(server).await;
+        }
+        for server in servers {
+            self.bed.kill_pod(server).await;
+        }
+    }
+
+    /// Ends the manager, and deletes its pod: Kubernetes would wait longer each time before it starts the
+    /// container again.
+    pub(crate) async fn kill_manager(&self) {
+        self.kill("kudo-manager", "--leader-elect").await;
+        let now = DeleteParams::default().grace_period(0);
+        let pods = self.pods();
+        pods.delete("kudo-controller-manager-0", &now)
+            .await
+            .unwrap();
+    }
+
+    /// Ends the manager when a step has begun, and waits until another one has completed the plan.
+    pub(crate) async fn strikes(&self, execution: Execution<'_>, step: &str) {
+        execution.until_step(step).await;
+        self.kill_manager().await;
+        execution.until_complete().await;
+    }
+
+    /// Waits until the manager is ready.
+    pub(crate) async fn until_manager(&self) {
+        eventually("the manager is ready", || async {
+            let pod = self.pods().get_opt("kudo-controller-manager-0").await;
+            let conditions = pod.unwrap().and_then(|pod| pod.status?.conditions);
+            let mut ready = conditions.into_iter().flatten();
+            ready.any(|condition| condition.type_ == "Ready" && condition.status == "True")
+        })
+        .await;
+    }
+
+    pub(crate) async fn end(self) {
+        let sets = self.sets();
+        sets.delete(NAME, &DeleteParams::background())
+            .await
+            .unwrap();
+    }
+}
