@@ -64,7 +64,7 @@ async fn installations(bed: &Bed) {
         (
             "classless",
             "STORAGE_CLASS=none-such",
-            "storageclass.storage.k8s.io \"none-such\" not found",
+            "PersistentVolumeClaim",
         ),
     ];
     for (name, parameter, _) in hopeless {
