@@ -73,6 +73,11 @@ impl Kubectl {
         self.with_input(line, "")
     }
 
+    /// Whether it is the newest one.
+    fn is_new(&self) -> bool {
+        self.client.program.ends_with("python/bin/kubectl")
+    }
+
     fn with_input(&self, line: &str, input: &str) -> Said {
         let mut arguments = vec!["-n", &self.namespace];
         arguments.extend(line.split(' '));
@@ -95,6 +100,7 @@ fn play(program: std::path::PathBuf) {
     applies_on_the_server(&kubectl);
     learns_new_kinds(&kubectl);
     runs_a_job(&kubectl);
+    looks_into_a_container(&kubectl);
     makes_objects_from_words(&kubectl);
     deletes(&kubectl);
 }
@@ -129,7 +135,7 @@ fn makes_objects_from_words(kubectl: &Kubectl) {
         "create job again --from=cronjob/words",
         "create poddisruptionbudget words --selector=app=words --min-available=1",
     ];
-    let is_new = kubectl.client.program.ends_with("python/bin/kubectl");
+    let is_new = kubectl.is_new();
     let dry = is_new.then_some(dry);
     let newer = newer.into_iter().filter(|_| is_new && is_simulated(true));
     for line in done.into_iter().chain(newer).chain(dry) {
@@ -353,6 +359,49 @@ fn runs_a_job(kubectl: &Kubectl) {
         .says(&["condition met"]);
     kubectl.run("get jobs").says(&["1/1"]);
     kubectl.run("describe job once").says(&["1 Succeeded"]);
+}
+
+const SCRIPTED: &str = r#"
+apiVersion: v1
+kind: Pod
+metadata:
+  name: scripted
+  annotations:
+    simulate.kudo.dev/log: "begun\nready\n"
+    simulate.kudo.dev/files: '{/data/dump: "all of it\n"}'
+    simulate.kudo.dev/exec: '[{command: "check *", stderr: "no\n", exit: 3}]'
+spec:
+  containers: [{name: c, image: "busybox:1", env: [{name: COLOUR, value: blue}]}]
+"#;
+
+/// Logs, commands and files of a container, which only the embedded cluster has. kubectl 1.20 cannot
+/// run commands there, as it speaks SPDY.
+fn looks_into_a_container(kubectl: &Kubectl) {
+    if !is_simulated(true) {
+        return;
+    }
+    kubectl
+        .with_input("apply -f -", SCRIPTED)
+        .says(&["created"]);
+    kubectl
+        .run("wait --for=condition=Ready pod/scripted --timeout=60s")
+        .says(&["condition met"]);
+    assert_eq!(kubectl.run("logs scripted --tail=1").says(&[]), "ready\n");
+    if !kubectl.is_new() {
+        let told = kubectl.run("exec scripted -- true");
+        return told.fails_with(&["speaks WebSocket alone"]);
+    }
+    let said = kubectl.run("exec scripted -- printenv COLOUR");
+    assert_eq!((said.says(&[]), &*said.err), ("blue\n", ""));
+    let said = kubectl.with_input("exec -i scripted -- cat", "through\n");
+    assert_eq!((said.says(&[]), &*said.err), ("through\n", ""));
+    kubectl
+        .run("exec scripted -- check all")
+        .fails_with(&["no\n", "exit code 3"]);
+    kubectl.run("cp scripted:/data/dump dump").says(&[]);
+    let copied = std::fs::read_to_string(kubectl.client.home.path().join("dump")).unwrap();
+    assert_eq!(copied, "all of it\n");
+    kubectl.run("delete pod scripted --now").says(&["deleted"]);
 }
 
 fn deletes(kubectl: &Kubectl) {

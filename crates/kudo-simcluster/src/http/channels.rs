@@ -18,7 +18,8 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::answer::Body;
@@ -157,7 +158,12 @@ async fn converse(
         }
     };
     send(&mut socket, STATUS, status.to_string().as_bytes()).await?;
-    socket.close(None).await?;
+    // Without a code kubectl takes the end for a failure.
+    let end = CloseFrame {
+        code: CloseCode::Normal,
+        reason: "".into(),
+    };
+    socket.close(Some(end)).await?;
     let drained = async { while socket.next().await.is_some_and(|message| message.is_ok()) {} };
     // Whoever does not hang up is hung up on.
     let _ = tokio::time::timeout(PATIENCE, drained).await;
