@@ -30,6 +30,8 @@ enum Mishap {
     Request(usize, Fault),
     /// At the n-th event of any watch.
     Event(usize, Trouble),
+    /// The manager dies after the n-th write, and the next one sees what was so many versions ago.
+    Relapse(usize, u64),
 }
 
 struct Once {
@@ -57,6 +59,9 @@ impl Weather for Once {
         match self.mishap {
             Mishap::Write(at, fault) if request.verb.is_write() && at == self.writes => Some(fault),
             Mishap::Request(at, fault) if at == self.requests => Some(fault),
+            Mishap::Relapse(at, _) if request.verb.is_write() && at == self.writes => {
+                Some(Fault::DeathAfter)
+            }
             _ => None,
         }
     }
@@ -96,10 +101,14 @@ fn run(stage: Stage, mishap: Mishap) -> Run {
         let witness = Witness::of(&world);
         let mut managers: Vec<RunningManager> = vec![world.manager(Once::new(mishap))];
         stage.begin(&world).await;
-        let deadly = |fault| matches!(fault, Fault::DeathBefore | Fault::DeathAfter);
-        if let Mishap::Write(_, fault) | Mishap::Request(_, fault) = mishap
-            && deadly(fault)
-        {
+        let deadly = match mishap {
+            Mishap::Write(_, fault) | Mishap::Request(_, fault) => {
+                matches!(fault, Fault::DeathBefore | Fault::DeathAfter)
+            }
+            Mishap::Relapse(..) => true,
+            Mishap::Nothing | Mishap::Event(..) => false,
+        };
+        if deadly {
             let network = managers[0].network.clone();
             tokio::select! {
                 () = network.death() => {}
@@ -107,7 +116,10 @@ fn run(stage: Stage, mishap: Mishap) -> Run {
                 () = stage.end(&world) => tokio::time::sleep(TRAIL).await,
             }
             managers[0].kill();
-            managers.push(world.manager(Fair));
+            managers.push(match mishap {
+                Mishap::Relapse(_, versions) => world.manager_in_the_past(versions).await,
+                _ => world.manager(Fair),
+            });
         }
         stage.end(&world).await;
         tokio::time::sleep(TRAIL).await;
@@ -216,6 +228,33 @@ fn troubles(undisturbed: &Run) -> Vec<Mishap> {
     sample(all.collect())
 }
 
+/// Restarts on a server whose caches are behind, by little and by much.
+fn relapses(undisturbed: &Run) -> Vec<Mishap> {
+    let all = (1..=undisturbed.writes)
+        .flat_map(|at| [2, 9, 40].map(|versions| Mishap::Relapse(at, versions)));
+    sample(all.collect())
+}
+
+#[test]
+fn caches_are_behind_after_a_restart_in_a_deploy() {
+    try_all(Stage::Deploy, relapses);
+}
+
+#[test]
+fn caches_are_behind_after_a_restart_in_an_update() {
+    try_all(Stage::Update, relapses);
+}
+
+#[test]
+fn caches_are_behind_after_a_restart_in_an_upgrade() {
+    try_all(Stage::Upgrade, relapses);
+}
+
+#[test]
+fn caches_are_behind_after_a_restart_in_an_uninstall() {
+    try_all(Stage::Uninstall, relapses);
+}
+
 #[test]
 fn killed_at_every_write_of_a_deploy() {
     try_all(Stage::Deploy, deaths);
@@ -242,6 +281,16 @@ fn every_request_of_a_deploy_goes_wrong() {
 }
 
 #[test]
+fn every_request_of_an_update_goes_wrong() {
+    try_all(Stage::Update, faults);
+}
+
+#[test]
+fn every_request_of_an_upgrade_goes_wrong() {
+    try_all(Stage::Upgrade, faults);
+}
+
+#[test]
 fn every_request_of_an_uninstall_goes_wrong() {
     try_all(Stage::Uninstall, faults);
 }
@@ -249,4 +298,19 @@ fn every_request_of_an_uninstall_goes_wrong() {
 #[test]
 fn every_event_of_a_deploy_goes_wrong() {
     try_all(Stage::Deploy, troubles);
+}
+
+#[test]
+fn every_event_of_an_update_goes_wrong() {
+    try_all(Stage::Update, troubles);
+}
+
+#[test]
+fn every_event_of_an_upgrade_goes_wrong() {
+    try_all(Stage::Upgrade, troubles);
+}
+
+#[test]
+fn every_event_of_an_uninstall_goes_wrong() {
+    try_all(Stage::Uninstall, troubles);
 }

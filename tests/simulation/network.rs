@@ -118,8 +118,18 @@ pub(crate) struct Network {
     shared: Arc<Shared>,
 }
 
+/// A server whose caches are behind.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Past {
+    /// The version that lists are of.
+    pub(crate) version: u64,
+    /// When the caches have caught up.
+    pub(crate) until: Instant,
+}
+
 struct Shared {
     server: Client,
+    past: Option<Past>,
     weather: Mutex<Box<dyn Weather>>,
     requests: Mutex<Vec<RequestInfo>>,
     trace: Trace,
@@ -129,9 +139,16 @@ struct Shared {
 }
 
 impl Network {
-    pub(crate) fn new(server: Client, weather: impl Weather + 'static, trace: Trace) -> Self {
+    /// `past`: what the server's caches hold at first.
+    pub(crate) fn new(
+        server: Client,
+        weather: impl Weather + 'static,
+        trace: Trace,
+        past: Option<Past>,
+    ) -> Self {
         let shared = Shared {
             server,
+            past,
             weather: Mutex::new(Box::new(weather)),
             requests: Mutex::default(),
             trace,
@@ -197,7 +214,7 @@ impl Network {
             self.cut();
         }
         self.alive().await;
-        let watch = info.verb == Verb::Watch;
+        let (watch, list) = (info.verb == Verb::Watch, info.verb == Verb::List);
         self.shared.trace.note(&info, fault);
         self.shared.requests.lock().unwrap().push(info);
         tokio::time::sleep(latency).await;
@@ -207,6 +224,14 @@ impl Network {
             Some(Fault::LostRequest) => return silence(watch).await,
             _ => {}
         }
+        let request = match self.shared.past {
+            Some(past) if watch => {
+                tokio::time::sleep_until(past.until).await;
+                request
+            }
+            Some(past) if list && Instant::now() < past.until => backdated(request, past.version),
+            _ => request,
+        };
         let answer = self.shared.server.send(request).await?;
         match fault {
             Some(Fault::DeathAfter) => self.cut(),
@@ -264,6 +289,17 @@ impl Service<Request<Body>> for Network {
         let info = RequestInfo::of(&request);
         Box::pin(self.clone().send(info, request))
     }
+}
+
+/// A list as it was at a version.
+fn backdated(mut request: Request<Body>, version: u64) -> Request<Body> {
+    let uri = request.uri().to_string();
+    if !uri.contains("continue=") {
+        let mark = if uri.contains('?') { '&' } else { '?' };
+        let version = format!("resourceVersion={version}&resourceVersionMatch=Exact");
+        *request.uri_mut() = format!("{uri}{mark}{version}").parse().unwrap();
+    }
+    request
 }
 
 /// No answer; the meter ends the wait for it, but not that of a watch.

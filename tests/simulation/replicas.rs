@@ -97,7 +97,7 @@ impl Replica {
         weather: impl Weather + 'static,
         shutdown: &CancellationToken,
     ) -> Self {
-        let network = Network::new(world.client(), weather, world.trace.clone());
+        let network = Network::new(world.client(), weather, world.trace.clone(), None);
         let task = tokio::spawn(serve(network.clone(), name, shutdown.clone()));
         Self { network, task }
     }

@@ -17,7 +17,7 @@ use tokio::runtime::Builder;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::network::{Network, Trace, Weather};
+use crate::network::{Fair, Network, Past, Trace, Weather};
 
 /// Namespace of all that happens.
 pub(crate) const NAMESPACE: &str = "default";
@@ -26,6 +26,8 @@ pub(crate) const NAME: &str = "db";
 
 /// Longest that anything may take, in virtual time: some faults cost minutes.
 const PATIENCE: Duration = Duration::from_hours(1);
+/// How long caches are behind.
+const LAG: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(200);
 
 /// Runs a future to its end in a thread whose time passes when nothing else is to be done.
@@ -92,7 +94,25 @@ impl World {
 
     /// Starts a manager behind a network with this weather.
     pub(crate) fn manager(&self, weather: impl Weather + 'static) -> RunningManager {
-        let network = Network::new(self.client(), weather, self.trace.clone());
+        self.started(weather, None)
+    }
+
+    /// Starts a manager that sees everything as it was some versions ago, for a while.
+    pub(crate) async fn manager_in_the_past(&self, versions: u64) -> RunningManager {
+        let params = ListParams::default().limit(1);
+        let list = self.instances().list(&params).await.unwrap();
+        let version = list.metadata.resource_version.unwrap();
+        let version = version
+            .parse::<u64>()
+            .unwrap()
+            .saturating_sub(versions)
+            .max(1);
+        let until = tokio::time::Instant::now() + LAG;
+        self.started(Fair, Some(Past { version, until }))
+    }
+
+    fn started(&self, weather: impl Weather + 'static, past: Option<Past>) -> RunningManager {
+        let network = Network::new(self.client(), weather, self.trace.clone(), past);
         let manager = Manager::new(network.client(), ManagerOptions::default());
         let shutdown = CancellationToken::new();
         RunningManager {
