@@ -148,6 +148,16 @@ fn a_pod_that_is_never_ready_times_out_at_once() {
     let outcome = run(for_ever).expect_code(4);
     let told = outcome.stderr.contains("was not done within 86400s");
     assert!(told, "{outcome}");
+    // And one of a package that is to be there before.
+    let before = "update --instance web -p COUNT=3 --simulate --simulate-from ./web \
+                  --never-ready web-1 --wait-time 30";
+    let outcome = run(before).expect_code(4);
+    let told = outcome.stderr.contains("was not done within 30s");
+    assert!(told, "{outcome}");
+    for pattern in ["", "a/b/c"] {
+        let no_pattern = ["install", "./web", "--simulate", "--fail-pod", pattern];
+        environment().run(&no_pattern).expect_code(2);
+    }
 }
 
 #[test]

@@ -202,6 +202,18 @@ impl Command {
         simulate.simulate.then(|| simulate.clone())
     }
 
+    /// Whether and how long it waits.
+    pub(crate) fn waiting(&self) -> WaitArgs {
+        match self {
+            Self::Install(arguments) => arguments.wait,
+            Self::Update(arguments) => arguments.wait,
+            Self::Upgrade(arguments) => arguments.wait,
+            Self::Uninstall(arguments) => arguments.wait,
+            Self::Plan(plan::PlanCommand::Trigger(arguments)) => arguments.wait,
+            _ => WaitArgs::default(),
+        }
+    }
+
     /// The instance that it changes.
     pub(crate) fn changed_instance(&self) -> Option<&str> {
         match self {

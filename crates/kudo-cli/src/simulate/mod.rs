@@ -113,8 +113,8 @@ async fn simulated(
     cli.global.simulated = Some(embedded.session.clone());
     for package in &loads.packages {
         let instance = cli.command.changed_instance();
-        let quiet = Output::silent();
-        commands::install::run_package(package, instance, &cli.global, &quiet).await?;
+        let (wait, quiet) = (cli.command.waiting(), Output::silent());
+        commands::install::run_package(package, instance, wait, &cli.global, &quiet).await?;
     }
     if !simulate.simulate_from.is_empty() {
         embedded.settle().await?;

@@ -43,8 +43,8 @@ pub use behaviour::{
     parse_duration,
 };
 pub use node::NODE;
-pub use pattern::PodPattern;
 pub(crate) use pattern::fits;
+pub use pattern::{PodPattern, PodPatternError};
 use schedule::Schedule;
 
 use crate::controllers::Clock;

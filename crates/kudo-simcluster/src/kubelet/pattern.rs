@@ -1,6 +1,5 @@
 //! Pods by a pattern of their names.
 
-use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;
 
@@ -15,14 +14,22 @@ pub struct PodPattern {
     name: String,
 }
 
-impl FromStr for PodPattern {
-    type Err = Infallible;
+/// A text that no pod can be named by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected the name of a pod or namespace/name, with * and ? for what may be anything")]
+pub struct PodPatternError;
 
-    fn from_str(text: &str) -> Result<Self, Infallible> {
+impl FromStr for PodPattern {
+    type Err = PodPatternError;
+
+    fn from_str(text: &str) -> Result<Self, PodPatternError> {
         let (namespace, name) = match text.split_once('/') {
             Some((namespace, name)) => (Some(namespace.to_owned()), name),
             None => (None, text),
         };
+        if name.is_empty() || name.contains('/') || namespace.as_deref() == Some("") {
+            return Err(PodPatternError);
+        }
         let name = name.to_owned();
         Ok(Self { namespace, name })
     }
@@ -90,7 +97,6 @@ mod tests {
             ("web-*", "ns", "web-", true),
             ("web-*", "ns", "web", false),
             ("*", "ns", "anything", true),
-            ("", "ns", "anything", false),
             ("*-?", "ns", "web-0", true),
             ("*-?", "ns", "web-10", false),
             ("w*b*0", "ns", "wabab0", true),
@@ -105,7 +111,7 @@ mod tests {
                 false,
             ),
         ] {
-            let Ok(parsed) = pattern.parse::<PodPattern>();
+            let parsed: PodPattern = pattern.parse().unwrap();
             let pod = json!({ "metadata": { "namespace": namespace, "name": name } });
             let pod: Pod = serde_json::from_value(pod).unwrap();
             assert_eq!(
@@ -113,6 +119,13 @@ mod tests {
                 expected,
                 "{pattern} on {namespace}/{name}"
             );
+        }
+    }
+
+    #[test]
+    fn what_names_no_pod_is_no_pattern() {
+        for text in ["", "/", "ns/", "/web", "a/b/c"] {
+            assert_eq!(text.parse::<PodPattern>(), Err(PodPatternError), "{text:?}");
         }
     }
 }

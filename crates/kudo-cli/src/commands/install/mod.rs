@@ -162,6 +162,7 @@ pub(crate) async fn run(
 pub(crate) async fn run_package(
     package: &Path,
     instance: Option<&str>,
+    wait: WaitArgs,
     global: &Global,
     output: &Output,
 ) -> Result<(), Error> {
@@ -175,10 +176,7 @@ pub(crate) async fn run_package(
         skip_instance: false,
         create_namespace: false,
         in_cluster: false,
-        wait: WaitArgs {
-            wait: true,
-            ..WaitArgs::default()
-        },
+        wait,
         simulate: SimulateArgs::default(),
     };
     run(&arguments, global, output).await
