@@ -387,6 +387,9 @@ fn looks_into_a_container(kubectl: &Kubectl) {
         .run("wait --for=condition=Ready pod/scripted --timeout=60s")
         .says(&["condition met"]);
     assert_eq!(kubectl.run("logs scripted --tail=1").says(&[]), "ready\n");
+    kubectl
+        .run("port-forward scripted 0:80")
+        .fails_with(&["listens on no port"]);
     if !kubectl.is_new() {
         let told = kubectl.run("exec scripted -- true");
         return told.fails_with(&["speaks WebSocket alone"]);

@@ -210,11 +210,11 @@ impl Server {
         let text = header
             .and_then(|value| value.to_str().ok())
             .unwrap_or_default();
-        let user = match text.strip_prefix("Bearer ") {
-            Some(token) => self
+        let user = match text.split_once(' ') {
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => self
                 .owner_of(token.trim())
                 .ok_or_else(Refusal::unauthorized)?,
-            None => given.unwrap_or_else(User::anonymous),
+            _ => given.unwrap_or_else(User::anonymous),
         };
         Ok(user.impersonating(headers))
     }

@@ -183,6 +183,7 @@ fn verbs(kind: &Kind) -> Vec<&'static str> {
         ];
     }
     match kind.kind.as_str() {
+        _ if kind.strategy.custom => {}
         "ComponentStatus" => verbs.retain(|verb| ["get", "list"].contains(verb)),
         "Namespace" => verbs.retain(|verb| *verb != "deletecollection"),
         _ => {}

@@ -113,6 +113,58 @@ async fn a_watch_tells_what_happens_and_when_it_has_fallen_behind() {
 }
 
 #[tokio::test]
+async fn a_list_whose_version_is_lost_goes_on_with_what_there_is() {
+    let options = SimOptions {
+        window: 4,
+        ..SimOptions::default()
+    };
+    let api: Api<ConfigMap> = Api::namespaced(SimCluster::start(options).client(), "default");
+    let create = async |name: &str| {
+        let object = made(json!({ "metadata": { "name": name } }));
+        api.create(&PostParams::default(), &object).await.unwrap();
+    };
+    for name in ["a", "b", "c"] {
+        create(name).await;
+    }
+    let pages = ListParams::default().limit(2);
+    let first = api.list(&pages).await.unwrap();
+    let token = first.metadata.continue_.unwrap();
+    for number in 0..8 {
+        create(&format!("d{number}")).await;
+    }
+    let rest = match api.list(&pages.clone().continue_token(&token)).await {
+        Err(kube::Error::Api(status)) => {
+            assert_eq!((status.code, &*status.reason), (410, "Expired"));
+            status.metadata.and_then(|metadata| metadata.continue_)
+        }
+        other => panic!("{other:?}"),
+    };
+    let pages = pages.continue_token(&rest.unwrap());
+    let second = api.list(&pages).await.unwrap();
+    let names: Vec<String> = second.iter().map(ResourceExt::name_any).collect();
+    assert_eq!(names, ["c", "d0"]);
+}
+
+#[tokio::test]
+async fn of_large_objects_fewer_versions_are_kept() {
+    for (size, kept) in [(10, true), (900_000, false)] {
+        let api: Api<ConfigMap> = Api::namespaced(client(), "default");
+        let params = PostParams::default();
+        let object = made(json!({ "metadata": { "name": "a" } }));
+        let mut object = api.create(&params, &object).await.unwrap();
+        let begin = object.metadata.resource_version.clone().unwrap();
+        for number in 0..60 {
+            let text = format!("{number} {}", "x".repeat(size));
+            object.data = Some([("text".to_owned(), text)].into());
+            object = api.replace("a", &params, &object).await.unwrap();
+        }
+        let late = api.watch(&WatchParams::default(), &begin).await.unwrap();
+        let late = late.boxed().try_next().await.unwrap().unwrap();
+        assert_eq!(!matches!(late, WatchEvent::Error(_)), kept, "{size}");
+    }
+}
+
+#[tokio::test]
 async fn finalizers_and_grace_hold_a_deletion() {
     let client = client();
     let api: Api<ConfigMap> = Api::namespaced(client.clone(), "default");

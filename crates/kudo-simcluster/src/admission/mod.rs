@@ -8,6 +8,7 @@ mod webhook;
 use serde_json::Value;
 
 pub(crate) use caller::Callers;
+pub(crate) use plugins::keep_up;
 
 use crate::http::Call;
 use crate::http::status::Refusal;

@@ -26,6 +26,7 @@ impl Server {
     /// Sets what every cluster's admission sets in new objects.
     pub(crate) fn plug_in(&self, shown: &Shown, object: &mut Value) {
         match shown.kind.kind.as_str() {
+            _ if shown.kind.strategy.custom => {}
             "Pod" => pod(object),
             "Namespace" => {
                 let name = object["metadata"]["name"].clone();
@@ -61,6 +62,28 @@ fn pod(pod: &mut Value) {
         spec["priority"] = 0.into();
         spec["preemptionPolicy"] = "PreemptLowerPriority".into();
     }
+    tolerate(spec);
+}
+
+/// Sets in a changed pod what every cluster's admission sets, or keeps.
+pub(crate) fn keep_up(old: &Value, pod: &mut Value) {
+    let spec = &mut pod["spec"];
+    if spec["enableServiceLinks"].is_null() {
+        spec["enableServiceLinks"] = true.into();
+    }
+    if spec["priority"].is_null() {
+        for key in ["priority", "preemptionPolicy"] {
+            let kept = &old["spec"][key];
+            if !kept.is_null() {
+                spec[key] = kept.clone();
+            }
+        }
+    }
+    tolerate(spec);
+}
+
+/// A pod stays for a while on a node that is not ready or cannot be reached.
+fn tolerate(spec: &mut Value) {
     let mut tolerations = spec["tolerations"].as_array().cloned().unwrap_or_default();
     for key in [
         "node.kubernetes.io/not-ready",
@@ -83,7 +106,7 @@ fn pod(pod: &mut Value) {
 impl Call {
     /// Gives a service the address and the ports that it lacks.
     pub(crate) fn assign(&self, shown: &Shown, service: &mut Value) -> Result<(), Refusal> {
-        if shown.kind.kind != "Service" || !shown.version().group.is_empty() {
+        if !shown.kind.is("Service") {
             return Ok(());
         }
         let kind = service["spec"]["type"]

@@ -188,7 +188,7 @@ impl Review<'_> {
             return true;
         }
         let target = self.asked.target;
-        let labels = if target.shown.kind.kind == "Namespace" {
+        let labels = if target.shown.kind.is("Namespace") {
             object
                 .or(self.asked.old)
                 .map(|object| object["metadata"]["labels"].clone())
@@ -348,9 +348,10 @@ impl Review<'_> {
             "options": options,
         });
         let sub = target.path.subresource.as_str();
-        let namespace = match shown.kind.kind.as_str() {
-            "Namespace" => name,
-            _ => target.namespace(),
+        let namespace = if shown.kind.is("Namespace") {
+            name
+        } else {
+            target.namespace()
         };
         for (field, text) in [
             ("name", name),

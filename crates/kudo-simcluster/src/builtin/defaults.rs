@@ -7,6 +7,16 @@ use crate::schema::{Object, Type, TypeRef};
 /// Type, field and the value, as JSON, that a field has if nobody says it.
 const DEFAULTS: &[(&str, &str, &str)] = &[
     ("APIServiceCondition", "lastTransitionTime", "null"),
+    ("CSIDriverSpec", "attachRequired", "true"),
+    (
+        "CSIDriverSpec",
+        "fsGroupPolicy",
+        "\"ReadWriteOnceWithFSType\"",
+    ),
+    ("CSIDriverSpec", "podInfoOnMount", "false"),
+    ("CSIDriverSpec", "requiresRepublish", "false"),
+    ("CSIDriverSpec", "storageCapacity", "false"),
+    ("CSIDriverSpec", "volumeLifecycleModes", "[\"Persistent\"]"),
     (
         "CertificateSigningRequestCondition",
         "lastTransitionTime",
@@ -30,6 +40,7 @@ const DEFAULTS: &[(&str, &str, &str)] = &[
     ("ContainerStateRunning", "startedAt", "null"),
     ("ContainerStateTerminated", "finishedAt", "null"),
     ("ContainerStateTerminated", "startedAt", "null"),
+    ("ControllerRevision", "revision", "0"),
     ("CronJobSpec", "concurrencyPolicy", "\"Allow\""),
     ("CronJobSpec", "failedJobsHistoryLimit", "1"),
     ("CronJobSpec", "successfulJobsHistoryLimit", "3"),
@@ -61,6 +72,7 @@ const DEFAULTS: &[(&str, &str, &str)] = &[
     ("EndpointSlice", "ports", "null"),
     ("HTTPGetAction", "path", "\"/\""),
     ("HTTPGetAction", "scheme", "\"HTTP\""),
+    ("HTTPHeader", "value", "\"\""),
     (
         "HorizontalPodAutoscalerCondition",
         "lastTransitionTime",
@@ -82,6 +94,7 @@ const DEFAULTS: &[(&str, &str, &str)] = &[
     ("MutatingWebhook", "timeoutSeconds", "10"),
     ("NamespaceCondition", "lastTransitionTime", "null"),
     ("NetworkPolicyPort", "protocol", "\"TCP\""),
+    ("NetworkPolicySpec", "podSelector", "{}"),
     ("NodeCondition", "lastHeartbeatTime", "null"),
     ("NodeCondition", "lastTransitionTime", "null"),
     ("ObjectFieldSelector", "apiVersion", "\"v1\""),
@@ -157,6 +170,7 @@ const DEFAULTS: &[(&str, &str, &str)] = &[
     ("StatefulSetUpdateStrategy", "type", "\"RollingUpdate\""),
     ("StorageClass", "reclaimPolicy", "\"Delete\""),
     ("StorageClass", "volumeBindingMode", "\"Immediate\""),
+    ("Sysctl", "value", "\"\""),
     ("ValidatingWebhook", "failurePolicy", "\"Fail\""),
     ("ValidatingWebhook", "matchPolicy", "\"Equivalent\""),
     ("ValidatingWebhook", "namespaceSelector", "{}"),
@@ -299,12 +313,14 @@ fn set_before(owner: &str, map: &mut Map<String, Value>) {
         | "PersistentVolumeClaim"
         | "PersistentVolume"
         | "Service"
+        | "Ingress"
         | "NetworkPolicy"
         | "HorizontalPodAutoscaler"
         | "PodTemplateSpec"
         | "JobTemplateSpec" => put(map, "spec", json!({})),
         "DeploymentSpec" | "StatefulSetSpec" | "DaemonSetSpec" => put(map, "template", json!({})),
         "CronJobSpec" => put(map, "jobTemplate", json!({})),
+        "PodSpec" => set_account(map),
         "JobSpec" => {
             let policy = if map.contains_key("podFailurePolicy") {
                 "Failed"
@@ -326,11 +342,13 @@ fn set_before(owner: &str, map: &mut Map<String, Value>) {
                 Some("User" | "Group") => "rbac.authorization.k8s.io",
                 _ => return,
             };
-            put(map, "apiGroup", json!(group));
+            put_text(map, "apiGroup", group);
         }
         "RoleBinding" | "ClusterRoleBinding" => {
-            let group = json!("rbac.authorization.k8s.io");
-            within(map, "roleRef", "apiGroup", group);
+            put(map, "roleRef", json!({}));
+            if let Some(role) = map.get_mut("roleRef").and_then(Value::as_object_mut) {
+                put_text(role, "apiGroup", "rbac.authorization.k8s.io");
+            }
         }
         "ServiceReference" => put(map, "port", json!(443)),
         "CustomResourceDefinitionNames" => set_names(map),
@@ -392,14 +410,28 @@ fn set_after(object: &Object, map: &mut Map<String, Value>) {
         {
             put(map, "targetCPUUtilizationPercentage", json!(80));
         }
-        "ResourceRequirements" => {
-            let limits = map.get("limits").and_then(Value::as_object).cloned();
-            for (name, limit) in limits.into_iter().flatten() {
-                within(map, "requests", &name, limit);
-            }
-        }
+        "Pod" => ask_for_limits(map),
         "PodSpec" if map.get("hostNetwork") == Some(&Value::Bool(true)) => host_ports(map),
         _ => {}
+    }
+}
+
+/// A pod asks for its limits where it does not say what it asks for; a template does not.
+fn ask_for_limits(pod: &mut Map<String, Value>) {
+    let spec = pod.get_mut("spec").and_then(Value::as_object_mut);
+    let Some(spec) = spec else { return };
+    for key in ["initContainers", "containers"] {
+        let containers = spec.get_mut(key).and_then(Value::as_array_mut);
+        for container in containers.into_iter().flatten() {
+            let resources = container.get_mut("resources");
+            let Some(resources) = resources.and_then(Value::as_object_mut) else {
+                continue;
+            };
+            let limits = resources.get("limits").and_then(Value::as_object).cloned();
+            for (name, limit) in limits.into_iter().flatten() {
+                within(resources, "requests", &name, limit);
+            }
+        }
     }
 }
 
@@ -419,6 +451,20 @@ fn host_ports(pod: &mut Map<String, Value>) {
                 }
             }
         }
+    }
+}
+
+/// The account of a pod has an older name, which goes on being told.
+fn set_account(spec: &mut Map<String, Value>) {
+    let text = |key: &str| spec.get(key).and_then(Value::as_str).unwrap_or_default();
+    let name = match text("serviceAccountName") {
+        "" => text("serviceAccount"),
+        name => name,
+    };
+    let name = name.to_owned();
+    if !name.is_empty() {
+        spec.insert("serviceAccount".to_owned(), name.as_str().into());
+        spec.insert("serviceAccountName".to_owned(), name.into());
     }
 }
 
@@ -442,6 +488,13 @@ fn is_latest(image: &str) -> bool {
     }
     let name = image.rsplit('/').next().unwrap_or_default();
     name.split_once(':').is_none_or(|(_, tag)| tag == "latest")
+}
+
+/// Sets a text that is missing or empty.
+fn put_text(map: &mut Map<String, Value>, key: &str, text: &str) {
+    if map.get(key).is_none_or(|old| old.is_null() || *old == "") {
+        map.insert(key.to_owned(), text.into());
+    }
 }
 
 fn put(map: &mut Map<String, Value>, key: &str, value: Value) {

@@ -103,7 +103,9 @@ pub fn validate_update(gvk: Gvk<'_>, old: &Value, new: &Value) -> Vec<FieldError
         }
     }
     validate_object(gvk, new, &mut errors);
-    update::validate(gvk, old, new, &mut errors);
+    if is_built_in(gvk) {
+        update::validate(gvk, old, new, &mut errors);
+    }
     errors
 }
 

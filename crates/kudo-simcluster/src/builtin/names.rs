@@ -165,6 +165,11 @@ pub(super) fn qualified(text: &str) -> Vec<String> {
     faults
 }
 
+/// Who makes volumes: a qualified name, whatever the case of its letters.
+pub(super) fn provisioner(text: &str) -> Vec<String> {
+    qualified(&text.to_lowercase())
+}
+
 /// The name of a port, as ports are named in pods.
 pub(super) fn port_name(text: &str) -> Vec<String> {
     let mut faults = Vec::new();

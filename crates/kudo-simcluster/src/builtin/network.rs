@@ -33,12 +33,35 @@ pub(super) fn address(address: &Value, path: &str, errors: &mut Vec<FieldError>)
     for (_, words) in forbidden.into_iter().filter(|(is, _)| *is) {
         errors.push(FieldError::invalid(join(path, "ip"), &address["ip"], words));
     }
+    let name = address["hostname"].as_str().filter(|name| !name.is_empty());
+    for fault in name.map(names::label).unwrap_or_default() {
+        let field = join(path, "hostname");
+        errors.push(FieldError::invalid(field, &address["hostname"], fault));
+    }
+    let node = address["nodeName"].as_str();
+    for fault in node.map(names::subdomain).unwrap_or_default() {
+        let field = join(path, "nodeName");
+        errors.push(FieldError::invalid(field, &address["nodeName"], fault));
+    }
 }
 
 /// Ports of endpoints; those of slices may have none.
 pub(super) fn endpoint_port(port: &Value, path: &str, errors: &mut Vec<FieldError>) {
     if path.starts_with("subsets") {
+        let name = port["name"].as_str().filter(|name| !name.is_empty());
+        for fault in name.map(names::label).unwrap_or_default() {
+            errors.push(FieldError::invalid(
+                join(path, "name"),
+                &port["name"],
+                fault,
+            ));
+        }
         super::rules::port(&port["port"], &join(path, "port"), errors);
+        let protocol = port["appProtocol"].as_str();
+        for fault in protocol.map(names::qualified).unwrap_or_default() {
+            let field = join(path, "appProtocol");
+            errors.push(FieldError::invalid(field, &port["appProtocol"], fault));
+        }
     }
 }
 
@@ -66,6 +89,11 @@ pub(super) fn ingress(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
         let shown = "[]networking.IngressRule(nil)";
         errors.push(FieldError::invalid_shown(path, shown, words));
     }
+    let class = spec["ingressClassName"].as_str();
+    for fault in class.map(names::subdomain).unwrap_or_default() {
+        let field = join(path, "ingressClassName");
+        errors.push(FieldError::invalid(field, &spec["ingressClassName"], fault));
+    }
     if !spec["defaultBackend"].is_null() {
         backend(
             &spec["defaultBackend"],
@@ -87,7 +115,13 @@ pub(super) fn ingress_host(rule: &Value, path: &str, errors: &mut Vec<FieldError
 
 pub(super) fn ingress_tls(tls: &Value, path: &str, errors: &mut Vec<FieldError>) {
     for (index, name) in list(&tls["hosts"]).enumerate() {
-        host(name, &join(path, &format!("hosts[{index}]")), errors);
+        let field = join(path, &format!("hosts[{index}]"));
+        if is_nothing(name) {
+            for fault in names::subdomain("") {
+                errors.push(FieldError::invalid(field.as_str(), name, fault));
+            }
+        }
+        host(name, &field, errors);
     }
     let name = tls["secretName"].as_str().unwrap_or_default();
     if !name.is_empty() {
@@ -164,8 +198,14 @@ fn backend(backend: &Value, path: &str, errors: &mut Vec<FieldError>) {
     if service.is_null() {
         return;
     }
-    if is_nothing(&service["name"]) {
-        errors.push(FieldError::required(join(path, "service.name"), ""));
+    let field = join(path, "service.name");
+    match service["name"].as_str().unwrap_or_default() {
+        "" => errors.push(FieldError::required(field, "")),
+        name => {
+            for fault in names::label_1035(name) {
+                errors.push(FieldError::invalid(field.as_str(), &service["name"], fault));
+            }
+        }
     }
     let port = &service["port"];
     let number = port["number"].as_i64().unwrap_or_default();

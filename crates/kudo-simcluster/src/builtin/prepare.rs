@@ -53,6 +53,7 @@ pub(super) fn create(gvk: Gvk<'_>, object: &mut Value) {
     match (gvk.group, gvk.kind) {
         ("", "Pod") => pod(object),
         ("", "Secret") => take_up_string_data(object),
+        ("", "ServiceAccount") => name_secrets(object),
         ("", "Namespace") => namespace(object),
         ("", "PersistentVolumeClaim") => add_finalizer(object, "kubernetes.io/pvc-protection"),
         ("", "PersistentVolume") => add_finalizer(object, "kubernetes.io/pv-protection"),
@@ -87,6 +88,7 @@ pub(super) fn update(gvk: Gvk<'_>, old: &Value, new: &mut Value) {
     keep_identity(old, new);
     match (gvk.group, gvk.kind) {
         ("", "Secret") => take_up_string_data(new),
+        ("", "ServiceAccount") => name_secrets(new),
         ("", "Service") => service(old, new),
         ("", "Namespace") => keep(old, new, &["finalizers"]),
         ("", "PersistentVolumeClaim") => keep(old, new, &["volumeName", "storageClassName"]),
@@ -250,6 +252,16 @@ fn service_class(spec: &Value) -> &'static str {
         "Guaranteed"
     } else {
         "Burstable"
+    }
+}
+
+/// An account's secrets are in its namespace, so that their names say all.
+fn name_secrets(account: &mut Value) {
+    let secrets = account.get_mut("secrets").and_then(Value::as_array_mut);
+    for secret in secrets.into_iter().flatten() {
+        if let Some(secret) = secret.as_object_mut() {
+            secret.retain(|key, _| key == "name");
+        }
     }
 }
 

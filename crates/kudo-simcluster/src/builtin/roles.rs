@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::names;
 use super::rules::{go_texts, is_nothing, list};
+use super::{names, selectors};
 use crate::field_error::FieldError;
 
 const RBAC: &str = "rbac.authorization.k8s.io";
@@ -14,6 +14,25 @@ pub(super) fn role(role: &Value, _: &str, errors: &mut Vec<FieldError>) {
 
 pub(super) fn cluster_role(role: &Value, _: &str, errors: &mut Vec<FieldError>) {
     policy_rules(role, false, errors);
+    let aggregation = &role["aggregationRule"];
+    if aggregation.is_null() {
+        return;
+    }
+    let field = "aggregationRule.clusterRoleSelectors";
+    let all = &aggregation["clusterRoleSelectors"];
+    if is_nothing(all) {
+        let words = "at least one clusterRoleSelector required if aggregationRule is non-nil";
+        errors.push(FieldError::required(field, words));
+    }
+    for (index, selector) in list(all).enumerate() {
+        let path = format!("{field}[{index}]");
+        let before = errors.len();
+        selectors::validate(selector, &path, errors);
+        if errors.len() > before {
+            let words = "invalid label selector.";
+            errors.push(FieldError::invalid(path, &Value::Null, words));
+        }
+    }
 }
 
 fn policy_rules(role: &Value, namespaced: bool, errors: &mut Vec<FieldError>) {
@@ -81,6 +100,10 @@ fn bound(binding: &Value, kinds: &[&str], namespaced: bool, errors: &mut Vec<Fie
     }
     if is_nothing(&role["name"]) {
         errors.push(FieldError::required("roleRef.name", ""));
+    } else {
+        for fault in names::path_segment(role["name"].as_str().unwrap_or_default()) {
+            errors.push(FieldError::invalid("roleRef.name", &role["name"], fault));
+        }
     }
     for (index, subject) in list(&binding["subjects"]).enumerate() {
         let path = format!("subjects[{index}]");

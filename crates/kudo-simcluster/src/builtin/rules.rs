@@ -26,13 +26,15 @@ pub(super) enum Rule {
     Port,
     /// It must be named so.
     Named(fn(&str) -> Vec<String>),
+    /// The same, and it must be there.
+    NamedThere(fn(&str) -> Vec<String>),
     /// What lies below it is not looked at.
     Closed,
     /// The object that has the field must pass; the field is not looked at.
     Whole(fn(&Value, &str, &mut Vec<FieldError>)),
 }
 
-use Rule::{Closed, Named, NotNegative, OneOf, Port, Positive, Required, Whole};
+use Rule::{Closed, Named, NamedThere, NotNegative, OneOf, Port, Positive, Required, Whole};
 
 const PROTOCOLS: &[&str] = &["SCTP", "TCP", "UDP"];
 const ACCESS_MODES: &[&str] = &["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce"];
@@ -84,6 +86,7 @@ const RULES: &[(&str, Rules)] = &[
             ("protocol", OneOf(PROTOCOLS)),
         ],
     ),
+    ("ControllerRevision", &[("revision", NotNegative)]),
     (
         "CronJobSpec",
         &[
@@ -260,6 +263,16 @@ const RULES: &[(&str, Rules)] = &[
         &[("claimName", Required(""))],
     ),
     (
+        "PriorityClass",
+        &[
+            ("", Whole(scheduling::priority)),
+            (
+                "preemptionPolicy",
+                OneOf(&["PreemptLowerPriority", "Never"]),
+            ),
+        ],
+    ),
+    (
         "PersistentVolumeSpec",
         &[
             ("accessModes", Required("")),
@@ -271,6 +284,7 @@ const RULES: &[(&str, Rules)] = &[
                 OneOf(&["Delete", "Recycle", "Retain"]),
             ),
             ("", Whole(storage::volume_source)),
+            ("storageClassName", Named(names::subdomain)),
             ("volumeMode", OneOf(&["Block", "Filesystem"])),
         ],
     ),
@@ -281,7 +295,7 @@ const RULES: &[(&str, Rules)] = &[
     ("PodAffinityTerm", &[("", Whole(scheduling::pod_term))]),
     (
         "PodReadinessGate",
-        &[("conditionType", Named(names::qualified))],
+        &[("conditionType", NamedThere(names::qualified))],
     ),
     (
         "PodSpec",
@@ -356,7 +370,7 @@ const RULES: &[(&str, Rules)] = &[
     (
         "SecretKeySelector",
         &[
-            ("name", Named(names::subdomain)),
+            ("name", NamedThere(names::subdomain)),
             ("key", Required("")),
             ("", Whole(volumes::selected_key)),
         ],
@@ -364,7 +378,7 @@ const RULES: &[(&str, Rules)] = &[
     (
         "ConfigMapKeySelector",
         &[
-            ("name", Named(names::subdomain)),
+            ("name", NamedThere(names::subdomain)),
             ("key", Required("")),
             ("", Whole(volumes::selected_key)),
         ],
@@ -391,6 +405,8 @@ const RULES: &[(&str, Rules)] = &[
             ("", Whole(selectors::stateful_set)),
             ("", Whole(workloads::stateful_set_template)),
             ("template", Closed),
+            // Who asks for claims is told only when they are made.
+            ("volumeClaimTemplates", Closed),
             ("", Whole(pods::always_in_stateful_set)),
         ],
     ),
@@ -398,6 +414,7 @@ const RULES: &[(&str, Rules)] = &[
         "StorageClass",
         &[
             ("provisioner", Required("")),
+            ("provisioner", Named(names::provisioner)),
             ("reclaimPolicy", OneOf(&["Delete", "Retain"])),
             (
                 "volumeBindingMode",
@@ -408,7 +425,10 @@ const RULES: &[(&str, Rules)] = &[
     ("Toleration", &[("", Whole(scheduling::toleration))]),
     (
         "WeightedPodAffinityTerm",
-        &[("", Whole(scheduling::weight))],
+        &[
+            ("", Whole(scheduling::weight)),
+            ("", Whole(scheduling::weighted_term)),
+        ],
     ),
     ("TCPSocketAction", &[("", Whole(pods::probe_port))]),
     ("ValidatingWebhook", WEBHOOK),
@@ -423,6 +443,13 @@ const RULES: &[(&str, Rules)] = &[
             ("name", Named(names::label)),
             ("", Whole(pods::volume)),
         ],
+    ),
+    (
+        "VolumeNodeAffinity",
+        &[(
+            "required",
+            Required("must specify required node constraints"),
+        )],
     ),
     (
         "VolumeMount",
@@ -520,8 +547,14 @@ fn check_field(rule: &Rule, value: Option<&Value>, path: &str, errors: &mut Vec<
     let value = value.filter(|value| !is_nothing(value));
     let is_zero = value.is_some_and(|value| *value == 0);
     let Some(value) = value.filter(|_| !(is_zero && matches!(rule, Required(_) | Port))) else {
-        if let Required(words) = rule {
-            errors.push(FieldError::required(path, *words));
+        match rule {
+            Required(words) => errors.push(FieldError::required(path, *words)),
+            NamedThere(faults) => {
+                for fault in faults("") {
+                    errors.push(FieldError::invalid(path, &"".into(), fault));
+                }
+            }
+            _ => {}
         }
         return;
     };
@@ -542,7 +575,7 @@ fn check_field(rule: &Rule, value: Option<&Value>, path: &str, errors: &mut Vec<
             errors.push(FieldError::invalid(path, value, "must be greater than 0"));
         }
         (Port, value) => port(value, path, errors),
-        (Named(faults), Value::String(text)) => {
+        (Named(faults) | NamedThere(faults), Value::String(text)) => {
             for fault in faults(text) {
                 errors.push(FieldError::invalid(path, value, fault));
             }

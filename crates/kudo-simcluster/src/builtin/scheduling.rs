@@ -6,6 +6,7 @@ use super::rules::{is_nothing, join, list};
 use super::{names, selectors};
 use crate::field_error::FieldError;
 
+const SYSTEM_CLASSES: &[&str] = &["system-cluster-critical", "system-node-critical"];
 const EFFECTS: &[&str] = &["NoSchedule", "PreferNoSchedule", "NoExecute"];
 const OPERATORS: &[&str] = &["Equal", "Exists"];
 const UNSATISFIABLE: &[&str] = &["DoNotSchedule", "ScheduleAnyway"];
@@ -114,7 +115,12 @@ fn node_field(fields: &Value, path: &str, errors: &mut Vec<FieldError>) {
     let operator = &fields["operator"];
     if operator != "In" && operator != "NotIn" {
         let words = "not a valid selector operator";
-        errors.push(FieldError::invalid(join(path, "operator"), operator, words));
+        let operator = Value::from(operator.as_str().unwrap_or_default());
+        errors.push(FieldError::invalid(
+            join(path, "operator"),
+            &operator,
+            words,
+        ));
     } else if list(&fields["values"]).count() != 1 {
         let words =
             "must be only one value when `operator` is 'In' or 'NotIn' for node field selector";
@@ -122,11 +128,8 @@ fn node_field(fields: &Value, path: &str, errors: &mut Vec<FieldError>) {
     }
     if fields["key"] != "metadata.name" {
         let words = "not a valid field selector key";
-        errors.push(FieldError::invalid(
-            join(path, "key"),
-            &fields["key"],
-            words,
-        ));
+        let key = Value::from(fields["key"].as_str().unwrap_or_default());
+        errors.push(FieldError::invalid(join(path, "key"), &key, words));
     }
 }
 
@@ -160,6 +163,31 @@ pub(super) fn pod_term(term: &Value, path: &str, errors: &mut Vec<FieldError>) {
         &field,
         errors,
     );
+}
+
+/// A preference that names no term.
+pub(super) fn weighted_term(preferred: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    if preferred["podAffinityTerm"].is_null() {
+        pod_term(&Value::Null, &join(path, "podAffinityTerm"), errors);
+    }
+}
+
+/// The highest priorities are those of the system.
+pub(super) fn priority(class: &Value, _: &str, errors: &mut Vec<FieldError>) {
+    const HIGHEST: i64 = 1_000_000_000;
+    let name = class["metadata"]["name"].as_str().unwrap_or_default();
+    if name.starts_with("system-") {
+        if !SYSTEM_CLASSES.contains(&name) {
+            let words = format!(
+                "priority class names with 'system-' prefix are reserved for system use only. error: \
+                 {name} is not a known system priority class"
+            );
+            errors.push(FieldError::forbidden("metadata.name", words));
+        }
+    } else if class["value"].as_i64().is_some_and(|value| value > HIGHEST) {
+        let words = format!("maximum allowed value of a user defined priority is {HIGHEST}");
+        errors.push(FieldError::forbidden("value", words));
+    }
 }
 
 /// Constraints on how pods spread, of which no two are about the same.

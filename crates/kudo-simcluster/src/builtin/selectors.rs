@@ -85,9 +85,9 @@ pub(super) fn validate(selector: &Value, path: &str, errors: &mut Vec<FieldError
             }
             _ => {
                 let words = "not a valid selector operator";
-                let operator = &expression["operator"];
+                let operator = expression["operator"].as_str().unwrap_or_default();
                 let field = format!("{path}.operator");
-                errors.push(FieldError::invalid(field, operator, words));
+                errors.push(FieldError::invalid(field, &operator.into(), words));
             }
         }
         let key = expression["key"].as_str().unwrap_or_default();

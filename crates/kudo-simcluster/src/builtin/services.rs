@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde_json::Value;
 
-use super::rules::{join, list, port, port_or_name};
+use super::rules::{go_texts, is_nothing, join, list, port, port_or_name};
 use super::{metadata, names};
 use crate::field_error::{Fault, FieldError};
 
@@ -131,6 +131,26 @@ fn external_name(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
 
 fn addresses(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
     let address = spec["clusterIP"].as_str().unwrap_or_default();
+    let all = &spec["clusterIPs"];
+    if spec["type"] == "ExternalName" {
+        if !address.is_empty() || !is_nothing(all) {
+            let words = "may not be set for ExternalName services";
+            errors.push(FieldError::forbidden(join(path, "clusterIPs"), words));
+        }
+        return;
+    }
+    if address.is_empty() && !is_nothing(all) {
+        let words = "must be empty when clusterIP is empty";
+        let field = join(path, "clusterIPs");
+        errors.push(FieldError::invalid_shown(field, go_texts(all), words));
+        for (index, address) in list(all).enumerate() {
+            if IpAddr::from_str(address.as_str().unwrap_or_default()).is_err() {
+                let words = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
+                let field = join(path, &format!("clusterIPs[{index}]"));
+                errors.push(FieldError::invalid(field, address, words));
+            }
+        }
+    }
     if !address.is_empty() && address != "None" && IpAddr::from_str(address).is_err() {
         let words = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
         let field = join(path, "clusterIPs[0]");
@@ -157,7 +177,14 @@ fn all_ports(ports: &[Value], path: &str, errors: &mut Vec<FieldError>) {
                 errors.push(FieldError::invalid(field.clone(), &one["name"], fault));
             }
         }
-        port(&one["port"], &format!("{path}.port"), errors);
+        let number = Value::from(one["port"].as_i64().unwrap_or_default());
+        port(&number, &format!("{path}.port"), errors);
+        if let Some(protocol) = one["appProtocol"].as_str() {
+            for fault in names::qualified(protocol) {
+                let field = format!("{path}.appProtocol");
+                errors.push(FieldError::invalid(field, &one["appProtocol"], fault));
+            }
+        }
         one_of(
             &one["protocol"],
             &format!("{path}.protocol"),

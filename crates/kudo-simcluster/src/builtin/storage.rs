@@ -36,6 +36,24 @@ pub(super) fn capacity(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
         let field = join(path, "capacity");
         errors.push(FieldError::not_supported_shown(&field, shown, &["storage"]));
     }
+    for (name, amount) in capacity.into_iter().flatten() {
+        let Some(size) = pods::quantity(amount) else {
+            continue;
+        };
+        let field = join(path, &format!("capacity[{name}]"));
+        if size.is_negative() {
+            let words = "must be a valid resource quantity";
+            let shown = size.to_string();
+            errors.push(FieldError::invalid_shown(field.as_str(), shown, words));
+        }
+        if size.is_negative() || size.to_string() == "0" {
+            errors.push(FieldError::invalid(
+                field,
+                amount,
+                "must be greater than zero",
+            ));
+        }
+    }
 }
 
 /// The sources that a persistent volume may have.

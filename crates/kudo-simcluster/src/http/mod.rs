@@ -89,7 +89,8 @@ impl Server {
         let upgrade = request
             .extensions_mut()
             .remove::<hyper::upgrade::OnUpgrade>();
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
+        in_small_letters(&mut parts.headers);
         let user = match self.user(&parts.headers, user) {
             Ok(user) => user,
             Err(refusal) => return answer::refusal(&refusal),
@@ -121,6 +122,15 @@ impl Server {
         let path = parts.uri.path().to_owned();
         let may_be_deep = call.may_be_deep(&path);
         Roomy::new(call.answer(path, upgrade), &may_be_deep).await
+    }
+}
+
+/// A media type is the same in letters of any size.
+fn in_small_letters(headers: &mut HeaderMap) {
+    let media = headers.get(CONTENT_TYPE).map(http::HeaderValue::as_bytes);
+    let small = media.map(<[u8]>::to_ascii_lowercase);
+    if let Some(Ok(small)) = small.map(|small| http::HeaderValue::from_bytes(&small)) {
+        headers.insert(CONTENT_TYPE, small);
     }
 }
 

@@ -10,6 +10,8 @@ pub(crate) struct Refusal {
     reason: &'static str,
     message: String,
     details: Option<Value>,
+    /// Where the list that was refused goes on.
+    rest: Option<String>,
     /// A status made elsewhere, which is sent as it is.
     whole: Option<Box<Value>>,
 }
@@ -48,12 +50,19 @@ impl Refusal {
             reason,
             message: message.into(),
             details: None,
+            rest: None,
             whole: None,
         }
     }
 
     pub(crate) fn with_details(mut self, details: Value) -> Self {
         self.details = Some(details);
+        self
+    }
+
+    /// Tells where a list that can't go on as it began goes on otherwise.
+    pub(crate) fn with_rest(mut self, token: String) -> Self {
+        self.rest = Some(token);
         self
     }
 
@@ -182,6 +191,9 @@ impl Refusal {
         });
         if !self.reason.is_empty() {
             status["reason"] = self.reason.into();
+        }
+        if let Some(token) = &self.rest {
+            status["metadata"]["continue"] = token.as_str().into();
         }
         if let Some(details) = &self.details {
             status["details"] = details.clone();

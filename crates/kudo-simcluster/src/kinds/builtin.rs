@@ -8,7 +8,8 @@ use crate::schema::{self, TypeRef};
 /// One row: plural, kind, short names, categories, switches, groups and versions.
 ///
 /// Switches: `n` namespaced, `s` status, `c` scale, `g` generation, `d` deletions answer with the
-/// object, `o` dependents stay by default, `u` a PUT may create, `r` reviews that are not stored.
+/// object, `o` dependents stay by default, `u` a PUT may create, `v` a PUT must name a version,
+/// `r` reviews that are not stored.
 struct Row(
     &'static str,
     &'static str,
@@ -97,7 +98,7 @@ const TABLE: &[Row] = &[
         "PodDisruptionBudget",
         "pdb",
         "",
-        "nsg",
+        "nsgv",
         "policy/v1 policy/v1beta1",
     ),
     Row(
@@ -177,12 +178,12 @@ const TABLE: &[Row] = &[
         "VolumeAttachment",
         "",
         "",
-        "sd",
+        "sdv",
         "storage.k8s.io/v1",
     ),
-    Row("csidrivers", "CSIDriver", "", "", "d", "storage.k8s.io/v1"),
-    Row("csinodes", "CSINode", "", "", "d", "storage.k8s.io/v1"),
-    Row("leases", "Lease", "", "", "nu", "coordination.k8s.io/v1"),
+    Row("csidrivers", "CSIDriver", "", "", "dv", "storage.k8s.io/v1"),
+    Row("csinodes", "CSINode", "", "", "dv", "storage.k8s.io/v1"),
+    Row("leases", "Lease", "", "", "nuv", "coordination.k8s.io/v1"),
     Row(
         "endpointslices",
         "EndpointSlice",
@@ -212,7 +213,7 @@ const TABLE: &[Row] = &[
         "CustomResourceDefinition",
         "crd crds",
         "api-extensions",
-        "sg",
+        "sgv",
         "apiextensions.k8s.io/v1 apiextensions.k8s.io/v1beta1",
     ),
     Row(
@@ -220,7 +221,7 @@ const TABLE: &[Row] = &[
         "MutatingWebhookConfiguration",
         "",
         "api-extensions",
-        "g",
+        "gv",
         "admissionregistration.k8s.io/v1 admissionregistration.k8s.io/v1beta1",
     ),
     Row(
@@ -228,7 +229,7 @@ const TABLE: &[Row] = &[
         "ValidatingWebhookConfiguration",
         "",
         "api-extensions",
-        "g",
+        "gv",
         "admissionregistration.k8s.io/v1 admissionregistration.k8s.io/v1beta1",
     ),
     Row(
@@ -369,6 +370,7 @@ fn kind(Row(plural, kind, short, categories, switches, versions): &Row) -> Kind 
             returns_deleted: has('d'),
             orphans: has('o'),
             create_on_update: has('u'),
+            versioned: has('v'),
             review: has('r'),
             custom: false,
         },

@@ -38,6 +38,13 @@ pub(crate) struct Kind {
     pub(crate) strategy: Strategy,
 }
 
+impl Kind {
+    /// Whether it is a built-in kind of that name: custom ones may be called the same.
+    pub(crate) fn is(&self, kind: &str) -> bool {
+        !self.strategy.custom && self.kind == kind
+    }
+}
+
 /// What a server does with objects of a kind beyond storing them.
 #[derive(Clone, Debug, Default)]
 #[expect(
@@ -53,6 +60,8 @@ pub(crate) struct Strategy {
     pub(crate) orphans: bool,
     /// A PUT may create.
     pub(crate) create_on_update: bool,
+    /// A PUT must say which version it changes.
+    pub(crate) versioned: bool,
     /// Nothing is stored: a POST is answered.
     pub(crate) review: bool,
     pub(crate) custom: bool,

@@ -109,7 +109,7 @@ impl Call {
                 "" => named.plural.to_owned(),
                 sub => format!("{}/{sub}", named.plural),
             },
-            namespace: if target.shown.kind.kind == "Namespace" {
+            namespace: if target.shown.kind.is("Namespace") {
                 target.name().to_owned()
             } else {
                 target.namespace().to_owned()

@@ -35,6 +35,8 @@ pub enum QuantityError {
 }
 
 const NANO: i128 = 1_000_000_000;
+/// No amount in powers of two is larger: what is counts as this.
+const MOST: i128 = 9_223_372_036_854_775_807 * NANO;
 const DECIMAL: &[(&str, u32)] = &[
     ("n", 0),
     ("u", 3),
@@ -73,24 +75,25 @@ impl Quantity {
         let (multiplier, divisor, format) = scale(suffix)?;
         let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
         let fraction = fraction.trim_end_matches('0');
-        let mut mantissa: i128 = 0;
-        for digit in whole.bytes().chain(fraction.bytes()) {
-            mantissa = mantissa
-                .checked_mul(10)
-                .and_then(|mantissa| mantissa.checked_add(i128::from(digit - b'0')))
-                .ok_or(QuantityError::Number)?;
-        }
+        let digits = whole.bytes().chain(fraction.bytes());
+        let mut digits = digits.map(|digit| i128::from(digit - b'0'));
+        let mantissa =
+            digits.try_fold(0_i128, |sum, digit| sum.checked_mul(10)?.checked_add(digit));
         let places = u32::try_from(fraction.len()).map_err(|_| QuantityError::Number)?;
         let below = 10_i128
             .checked_pow(places)
             .and_then(|below| below.checked_mul(divisor))
             .ok_or(QuantityError::Number)?;
         let above = mantissa
-            .checked_mul(NANO)
-            .and_then(|above| above.checked_mul(multiplier))
-            .ok_or(QuantityError::Number)?;
+            .and_then(|mantissa| mantissa.checked_mul(NANO))
+            .and_then(|above| above.checked_mul(multiplier));
         // What is finer than a billionth is rounded up.
-        let total = above / below + i128::from(above % below != 0);
+        let total = above.map(|above| above / below + i128::from(above % below != 0));
+        let total = if format == Format::Binary {
+            total.map_or(MOST, |total| total.min(MOST))
+        } else {
+            total.ok_or(QuantityError::Number)?
+        };
         let nano = if text.starts_with('-') { -total } else { total };
         Ok(Self { nano, format })
     }

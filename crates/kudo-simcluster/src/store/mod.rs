@@ -42,10 +42,15 @@ pub(crate) enum Refused {
     Stale,
 }
 
+/// How many bytes of objects a kind's log may have: of large objects fewer versions are kept.
+const LARGEST_LOG: usize = 32 * 1024 * 1024;
+
 #[derive(Debug)]
 struct Collection {
     objects: BTreeMap<Key, Arc<Entry>>,
     log: VecDeque<Change>,
+    /// How many bytes of objects the log has.
+    size: usize,
     /// The version of the newest change that the log has lost.
     lost: u64,
     growth: Growth,
@@ -269,15 +274,20 @@ impl Store {
         } else {
             collection.objects.insert(after.key(), Arc::clone(after));
         }
+        collection.size += after.text().len();
         collection.log.push_back(Change {
             version: after.version,
             before: before.cloned(),
             after: Arc::clone(after),
             deleted,
         });
-        if collection.log.len() > self.window
-            && let Some(lost) = collection.log.pop_front()
+        while collection.log.len() > self.window
+            || collection.size > LARGEST_LOG && collection.log.len() > 1
         {
+            let Some(lost) = collection.log.pop_front() else {
+                break;
+            };
+            collection.size -= lost.after.text().len();
             collection.lost = lost.version;
         }
         collection.growth.reach(after.version);
@@ -321,6 +331,7 @@ impl State {
             .or_insert_with(|| Collection {
                 objects: BTreeMap::new(),
                 log: VecDeque::new(),
+                size: 0,
                 lost,
                 growth: Growth::default(),
             })

@@ -245,7 +245,7 @@ pub(super) fn check_depth(shown: &Shown, value: &Value) -> Result<(), Refusal> {
 }
 
 fn too_deep(shown: &Shown, value: &Value) -> Option<String> {
-    let is_definition = shown.kind.kind == "CustomResourceDefinition";
+    let is_definition = shown.kind.is("CustomResourceDefinition");
     (is_definition && depth::of(value) > DEEPEST_DEFINITION)
         .then(|| format!("exceeded max depth of {DEEPEST_DEFINITION}"))
 }

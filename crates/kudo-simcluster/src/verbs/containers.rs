@@ -90,6 +90,15 @@ impl Call {
         Ok((pod, name))
     }
 
+    /// Why no port of a pod can be reached.
+    pub(super) fn no_port(&self, target: &Target) -> Refusal {
+        let store = &self.server.store;
+        match store.get(target.storage(), target.namespace(), target.name()) {
+            Some(_) => Refusal::bad_request("a simulated pod listens on no port"),
+            None => target.not_found(),
+        }
+    }
+
     /// Runs a command on a connection that becomes a WebSocket.
     pub(super) async fn exec(
         &self,

@@ -77,7 +77,7 @@ impl Call {
         if !shown.kind.strategy.custom {
             builtin::prepare_create(shown.gvk(), &mut object);
         }
-        if shown.kind.kind == "CustomResourceDefinition" {
+        if shown.kind.is("CustomResourceDefinition") {
             crd::prepare(None, &mut object);
         }
         Self::validate_create(target, &object)?;
@@ -152,7 +152,7 @@ impl Call {
         {
             errors.extend(super::scale::check_values(scale, object, false));
         }
-        if shown.kind.kind == "CustomResourceDefinition" {
+        if shown.kind.is("CustomResourceDefinition") {
             errors.extend(crd::validate(object, None));
         }
         Self::refuse_invalid(shown, name, &errors)

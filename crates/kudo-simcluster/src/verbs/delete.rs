@@ -114,7 +114,7 @@ impl Call {
             self.mutating(&asked, None).await?;
             self.validating(&asked, None).await?;
         }
-        if shown.kind.kind == "Namespace"
+        if shown.kind.is("Namespace")
             && ["default", "kube-system", "kube-public"].contains(&target.name())
         {
             let problem = "this namespace may not be deleted";
@@ -135,7 +135,7 @@ impl Call {
             let last = last.map_err(|_| Failed::Stale)?;
             self.server.settle(shown, &last, true);
             let mut object = last.object(shown);
-            if shown.kind.kind == "Pod" {
+            if shown.kind.is("Pod") {
                 // It is shown with the grace that it had at last: none.
                 let when = &mut object["metadata"]["deletionTimestamp"];
                 if when.is_null() {
@@ -157,7 +157,7 @@ impl Call {
 
     /// Notes in an object that it is being deleted: its finalizers, when, and how it may end.
     fn mark(&self, target: &Target, object: &mut Value, options: &DeleteOptions) {
-        let grace = if target.shown.kind.kind == "Pod" {
+        let grace = if target.shown.kind.is("Pod") {
             pod_grace(object, options.grace)
         } else {
             0
@@ -175,7 +175,7 @@ impl Call {
             return;
         }
         object["metadata"]["deletionTimestamp"] = self.server.clock.text_in(grace).into();
-        if target.shown.kind.kind == "CustomResourceDefinition" {
+        if target.shown.kind.is("CustomResourceDefinition") {
             // It has no grace period, and its deletion is no change of what it asks for.
             return crate::crd::terminate(&self.server, object);
         }
@@ -183,7 +183,7 @@ impl Call {
         if let Some(generation) = object["metadata"]["generation"].as_i64().filter(|g| *g > 0) {
             object["metadata"]["generation"] = (generation + 1).into();
         }
-        if target.shown.kind.kind == "Namespace" {
+        if target.shown.kind.is("Namespace") {
             object["status"]["phase"] = "Terminating".into();
             // A namespace has no grace period of its own.
             object["metadata"]

@@ -102,6 +102,7 @@ impl Call {
         if !target.path.subresource.is_empty() {
             return self.subresource(&target, upgrade).await;
         }
+        self.check_accept()?;
         let collection = target.name().is_empty();
         // Objects of all namespaces are read together, and not written.
         let in_place = !target.shown.kind.namespaced || !target.namespace().is_empty();
@@ -112,7 +113,7 @@ impl Call {
             (&Method::PUT, false) => self.update(&target).await,
             (&Method::PATCH, false) => self.patch(&target).await,
             (&Method::DELETE, false) => self.delete(&target).await,
-            (&Method::DELETE, true) if in_place && target.shown.kind.kind != "Namespace" => {
+            (&Method::DELETE, true) if in_place && !target.shown.kind.is("Namespace") => {
                 self.delete_collection(&target).await
             }
             _ => Err(Refusal::method_not_allowed()),
@@ -146,6 +147,7 @@ impl Call {
             ("exec" | "attach", &Method::GET | &Method::POST) if other("exec") => {
                 self.exec(target, upgrade).await
             }
+            ("portforward" | "proxy", _) if other("portforward") => Err(self.no_port(target)),
             ("approval", &Method::PUT) if other("approval") => self.update(target).await,
             (name, _) if other(name) => Err(Refusal::method_not_allowed()),
             _ if target.shown.kind.strategy.custom => Err(target.not_found()),

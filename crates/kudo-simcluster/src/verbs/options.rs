@@ -47,9 +47,7 @@ pub(super) fn write_options(call: &Call, kind: &str, apply: bool) -> Result<Writ
         }
     }
     let manager = call.manager();
-    if manager.len() > 128 {
-        errors.push(FieldError::too_long("fieldManager", 128));
-    }
+    check_manager(query.get("fieldManager").unwrap_or_default(), &mut errors);
     let dry_run = dry_run(query, &mut errors);
     let fields = match query.get("fieldValidation") {
         None | Some("Warn") => FieldValidation::Warn,
@@ -81,6 +79,19 @@ pub(super) fn write_options(call: &Call, kind: &str, apply: bool) -> Result<Writ
         said,
         reviewed: false,
     })
+}
+
+/// The name that a request gives to who writes.
+fn check_manager(name: &str, errors: &mut Vec<FieldError>) {
+    if name.len() > 128 {
+        errors.push(FieldError::too_long("fieldManager", 128));
+    }
+    let unprintable = name.chars().enumerate().filter(|(_, c)| c.is_control());
+    for (place, letter) in unprintable {
+        let code = u32::from(letter);
+        let words = format!("invalid character U+{code:04X} (at position {place})");
+        errors.push(FieldError::invalid("fieldManager", &name.into(), words));
+    }
 }
 
 fn dry_run(query: &Query, errors: &mut Vec<FieldError>) -> bool {

@@ -11,11 +11,14 @@ use crate::http::status::Refusal;
 use crate::store::{Entry, Key, Snapshot};
 
 const TOKEN_VERSION: &str = "meta.k8s.io/v1";
+/// The version of a list that goes on although what it began with is lost.
+const INCONSISTENT: i64 = -1;
 
 /// Where a list goes on.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
-    version: u64,
+    /// The version of the list; nothing if it goes on with what there is by now.
+    version: Option<u64>,
     after: Key,
 }
 
@@ -32,28 +35,40 @@ impl Place {
             return Err(bad(&fault));
         }
         let token: Value = serde_json::from_slice(&text).unwrap_or_default();
-        if token["v"] != TOKEN_VERSION {
-            return Err(bad(
-                "server does not recognize this encoded version \"\" or none",
-            ));
+        let version = token["v"].as_str().unwrap_or_default();
+        if version != TOKEN_VERSION {
+            let problem = format!("server does not recognize this encoded version {version:?}");
+            return Err(bad(&problem));
         }
-        let version = token["rv"].as_u64().filter(|version| *version > 0);
-        let version = version.ok_or_else(|| bad("incorrect encoded start resourceVersion"))?;
+        let version = match token["rv"].as_i64() {
+            Some(INCONSISTENT) => None,
+            Some(version) if version > 0 => u64::try_from(version).ok(),
+            _ => {
+                let problem = "incorrect encoded start resourceVersion (version meta.k8s.io/v1)";
+                return Err(bad(problem));
+            }
+        };
         let start = token["start"].as_str().unwrap_or_default();
+        if start.is_empty() {
+            return Err(bad("encoded start key empty (version meta.k8s.io/v1)"));
+        }
         let place = start.trim_end_matches('\0').split_once('/');
-        let (namespace, name) = place.ok_or_else(|| bad("encoded start key empty"))?;
+        let (namespace, name) = place.ok_or_else(|| bad(start))?;
         let after = (namespace.into(), name.into());
         Ok(Self { version, after })
     }
 
     /// The token of what follows an object in a list of a version.
     pub(super) fn token(version: u64, last: &Entry) -> String {
-        let token = json!({
-            "v": TOKEN_VERSION, "rv": version,
-            "start": format!("{}/{}\u{0}", last.namespace, last.name),
-        });
-        URL_SAFE_NO_PAD.encode(token.to_string())
+        encoded(&version.into(), &last.key())
     }
+}
+
+fn encoded(version: &Value, (namespace, name): &Key) -> String {
+    let token = json!({
+        "v": TOKEN_VERSION, "rv": version, "start": format!("{namespace}/{name}\u{0}"),
+    });
+    URL_SAFE_NO_PAD.encode(token.to_string())
 }
 
 impl Call {
@@ -68,10 +83,20 @@ impl Call {
         let at =
             |version, after| store.list_at(target.storage(), target.namespace(), after, version);
         if let Some(place) = place {
-            return at(place.version, Some(&place.after)).ok_or_else(|| {
+            let Some(version) = place.version else {
+                let after = Some(&place.after);
+                return Ok(store.list(target.storage(), target.namespace(), after));
+            };
+            return at(version, Some(&place.after)).ok_or_else(|| {
                 let problem = "The provided continue parameter is too old to display a consistent \
-                               list result. You must start a new list without the continue parameter.";
-                Refusal::expired(problem)
+                               list result. You can start a new list without the continue \
+                               parameter, or use the continue token in this response to retrieve \
+                               the remainder of the results. Continuing with the provided token \
+                               results in an inconsistent list - objects that were created, \
+                               modified, or deleted between the time the first chunk was returned \
+                               and now may show up in the list.";
+                let rest = encoded(&INCONSISTENT.into(), &place.after);
+                Refusal::expired(problem).with_rest(rest)
             });
         }
         match self.exact_version(limit) {

@@ -324,7 +324,7 @@ impl Call {
         Form::Plain
     }
 
-    fn check_accept(&self) -> Result<(), Refusal> {
+    pub(super) fn check_accept(&self) -> Result<(), Refusal> {
         let parts = self.accept().split(',').map(str::trim);
         let known: Vec<&str> = parts
             .filter(|part| {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::options::WriteOptions;
 use super::{Target, body};
-use crate::admission::{Asked, Operation};
+use crate::admission::{Asked, Operation, keep_up};
 use crate::field_error::{FieldError, invalid_status};
 use crate::http::Call;
 use crate::http::status::Refusal;
@@ -99,6 +99,9 @@ impl Call {
         let whole = self.method == http::Method::PUT;
         Self::check_metadata(target, &old, &mut object, whole)?;
         Self::default(shown, &mut object);
+        if shown.kind.is("Pod") && target.path.subresource.is_empty() {
+            keep_up(&old, &mut object);
+        }
         let asked = Asked {
             target,
             operation: Operation::Update,
@@ -116,7 +119,7 @@ impl Call {
         Self::keep(target, &old, &mut object);
         Self::default(shown, &mut object);
         Self::count_generation(target, &old, &mut object);
-        if shown.kind.kind == "CustomResourceDefinition" {
+        if shown.kind.is("CustomResourceDefinition") {
             crd::prepare(Some(&old), &mut object);
         }
         Self::validate_update(target, &old, &object)?;
@@ -161,7 +164,7 @@ impl Call {
             let status = target.path.subresource == "status";
             errors.extend(super::scale::check_values(scale, object, status));
         }
-        if shown.kind.kind == "CustomResourceDefinition" {
+        if shown.kind.is("CustomResourceDefinition") {
             errors.extend(crd::validate(object, Some(old)));
         }
         Self::refuse_invalid(shown, target.name(), &errors)
@@ -251,7 +254,7 @@ impl Call {
                 if shown.version().status {
                     carry(old, object, &["status"]);
                 }
-                if shown.kind.kind == "Namespace" {
+                if shown.kind.is("Namespace") {
                     carry(&old["spec"], &mut object["spec"], &["finalizers"]);
                 }
             }
