@@ -86,7 +86,7 @@ struct Run {
 /// Tries all mishaps instead of a sample.
 const ALL_VARIABLE: &str = "KUDO_ALL_MISHAPS";
 /// Mishaps of a sample.
-const SAMPLE: usize = 24;
+const SAMPLE: usize = 16;
 
 /// Time in which all that trails a plan is over.
 pub(crate) const TRAIL: Duration = Duration::from_mins(1);
