@@ -21,7 +21,7 @@ use kube::{Api, Client, Config, ResourceExt};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::io::AsyncReadExt;
-use tokio::sync::{Mutex, MutexGuard, OnceCell};
+use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 
 /// The cluster to test on.
 const KUBECONFIG: &str = "KUDO_E2E_KUBECONFIG";
@@ -30,20 +30,29 @@ const MANAGER_IMAGE: &str = "KUDO_E2E_MANAGER_IMAGE";
 /// The command line, if it is not to be taken from beside the test.
 const PROGRAM: &str = "KUDO_TEST_PROGRAM";
 /// Deleted pods may stay in the API for a minute, and the machine may be slow.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(6);
+const PATIENCE: Duration = Duration::from_mins(10);
+const POLL: Duration = Duration::from_millis(250);
+/// What makes a command wait for the plan's end, for as long as that may take.
+pub(crate) const WAIT: [&str; 3] = ["--wait", "--wait-time", "600"];
 /// Where the manager runs.
 pub(crate) const SYSTEM: &str = "kudo-system";
 
-static TURN: Mutex<()> = Mutex::const_new(());
+/// What the API server says when nobody answers the manager's webhook.
+const NO_WEBHOOK: &str = "failed calling webhook";
+
+/// More tests than there are.
+const ALL_TURNS: u32 = 1000;
+static TURNS: Semaphore = Semaphore::const_new(ALL_TURNS as usize);
 static INSTALLED: OnceCell<()> = OnceCell::const_new();
 
-/// A namespace of the cluster, the command line in it, and everybody else kept out meanwhile.
+/// A namespace of the cluster, and the command line in it.
 pub(crate) struct Bed {
     pub(crate) client: Client,
     pub(crate) namespace: String,
     kubeconfig: PathBuf,
+    config: Config,
     home: tempfile::TempDir,
-    _turn: MutexGuard<'static, ()>,
+    _turn: SemaphorePermit<'static>,
 }
 
 /// What the command line said.
@@ -75,19 +84,31 @@ async fn config(kubeconfig: &Path) -> Config {
 }
 
 impl Bed {
-    /// A namespace of that name, empty; `None` with no cluster, which is said aloud.
-    pub(crate) async fn new(name: &str) -> Option<Self> {
+    /// A namespace of that name, empty; `None` with no cluster, which is said aloud. Tests in other namespaces
+    /// run meanwhile, and may end the manager.
+    pub(crate) async fn beside_others(name: &str) -> Option<Self> {
+        Self::new(name, 1).await
+    }
+
+    /// The same, with no other test meanwhile.
+    pub(crate) async fn alone(name: &str) -> Option<Self> {
+        Self::new(name, ALL_TURNS).await
+    }
+
+    async fn new(name: &str, turns: u32) -> Option<Self> {
         let Some(kubeconfig) = env::var_os(KUBECONFIG).map(PathBuf::from) else {
             say(&format!(
                 "SKIPPED: pods::{name} needs a cluster with real pods; set {KUBECONFIG}, or run `cargo xtask test --only pods`"
             ));
             return None;
         };
-        let turn = TURN.lock().await;
+        let turn = TURNS.acquire_many(turns).await.unwrap();
+        let config = config(&kubeconfig).await;
         let bed = Self {
-            client: Client::try_from(config(&kubeconfig).await).unwrap(),
+            client: Client::try_from(config.clone()).unwrap(),
             namespace: format!("e2e-{name}"),
             kubeconfig,
+            config,
             home: tempfile::tempdir().unwrap(),
             _turn: turn,
         };
@@ -132,18 +153,17 @@ impl Bed {
         .await;
     }
 
-    /// Runs the command line in the namespace.
+    /// Runs the command line in the namespace; once more when nobody answered the webhook, for the manager may
+    /// be about to start again.
     pub(crate) fn kudo(&self, arguments: &[&str]) -> Outcome {
-        self.run(&[arguments, &["-n", &self.namespace]].concat())
-    }
-
-    /// Runs the command line until it succeeds: the manager may be about to start again, and nobody
-    /// answers the webhook meanwhile.
-    pub(crate) async fn patiently(&self, arguments: &[&str]) {
-        eventually(&arguments.join(" "), || async {
-            self.kudo(arguments).code == Some(0)
-        })
-        .await;
+        let begun = Instant::now();
+        loop {
+            let outcome = self.run(&[arguments, &["-n", &self.namespace]].concat());
+            if !outcome.err.contains(NO_WEBHOOK) || begun.elapsed() > PATIENCE {
+                return outcome;
+            }
+            tokio::task::block_in_place(|| std::thread::sleep(POLL));
+        }
     }
 
     fn run(&self, arguments: &[&str]) -> Outcome {
@@ -179,7 +199,7 @@ impl Bed {
 
     /// Evicts a pod, once: the client would try again until it may.
     pub(crate) async fn evict(&self, pod: &str) -> kube::Result<()> {
-        let mut config = config(&self.kubeconfig).await;
+        let mut config = self.config.clone();
         config.default_retry = false;
         let pods: Api<Pod> = Api::namespaced(Client::try_from(config)?, &self.namespace);
         pods.evict(pod, &EvictParams::default()).await?;
@@ -298,6 +318,16 @@ impl Bed {
     }
 }
 
+/// Whether a pod has a condition.
+pub(crate) fn has(pod: &Pod, condition: &str) -> bool {
+    let conditions = pod
+        .status
+        .as_ref()
+        .and_then(|status| status.conditions.as_ref());
+    let mut conditions = conditions.into_iter().flatten();
+    conditions.any(|found| found.type_ == condition && found.status == "True")
+}
+
 /// Waits until something holds.
 pub(crate) async fn eventually<F, O>(what: &str, mut holds: F)
 where
@@ -307,6 +337,6 @@ where
     let begun = Instant::now();
     while !holds().await {
         assert!(begun.elapsed() < PATIENCE, "in vain: {what}");
-        tokio::time::sleep(Duration::from_millis(250)).await;
+        tokio::time::sleep(POLL).await;
     }
 }

@@ -9,7 +9,7 @@ use kudo_api::Instance;
 use kudo_api::instance::PlanStatus;
 use serde_json::{Value, json};
 
-use crate::bed::{Bed, Outcome, eventually};
+use crate::bed::{Bed, Outcome, WAIT, eventually};
 
 /// Name of the instance in all tests.
 pub(crate) const NAME: &str = "db";
@@ -48,39 +48,34 @@ pub(crate) fn backup_claim() -> Value {
     })
 }
 
+/// The command that installs a cluster under a name.
+fn installation(name: &str, more: &[&str]) -> Vec<String> {
+    let image = format!("IMAGE={}", setting(IMAGE, "mariadb"));
+    let version = format!("VERSION={}", version());
+    let install = ["install", PACKAGE, "--instance", name];
+    let parameters = ["-p", &image, "-p", &version, "-p", CONFIG];
+    let all = install.iter().chain(&parameters).chain(more);
+    all.map(ToString::to_string).collect()
+}
+
 impl Bed {
-    /// Begins to install the cluster.
-    pub(crate) fn begin_galera(&self, more: &[&str]) -> Outcome {
-        self.begin_galera_as(NAME, more)
-    }
-
-    /// Begins to install a cluster under a name.
-    pub(crate) fn begin_galera_as(&self, name: &str, more: &[&str]) -> Outcome {
-        let image = format!("IMAGE={}", setting(IMAGE, "mariadb"));
-        let version = format!("VERSION={}", version());
-        let mut arguments = vec!["install", PACKAGE, "--instance", name];
-        arguments.extend(["-p", &image, "-p", &version, "-p", CONFIG]);
-        arguments.extend_from_slice(more);
-        self.kudo(&arguments)
-    }
-
-    /// Installs it and waits until it is there.
+    /// Installs the cluster.
     pub(crate) fn install_galera(&self, more: &[&str]) -> Outcome {
-        let wait = ["--wait", "--wait-time", "360"];
-        self.begin_galera(&[more, &wait].concat()).expect(0)
+        let install = installation(NAME, more);
+        let install: Vec<&str> = install.iter().map(String::as_str).collect();
+        self.kudo(&install)
     }
 
     /// Changes a parameter and waits until that is done.
     pub(crate) fn set(&self, parameter: &str) -> Outcome {
-        let wait = ["--wait", "--wait-time", "360"];
         let update = ["update", "--instance", NAME, "-p", parameter];
-        self.kudo(&[&update[..], &wait].concat()).expect(0)
+        self.kudo(&[&update[..], &WAIT].concat()).expect(0)
     }
 
     /// Runs a plan and waits for its end, so many seconds at most.
     pub(crate) fn trigger(&self, plan: &str, seconds: &str) -> Outcome {
-        let trigger = ["plan", "trigger", "--instance", NAME, "--name", plan];
-        self.kudo(&[&trigger[..], &["--wait", "--wait-time", seconds]].concat())
+        let wait = ["--wait", "--wait-time", seconds];
+        self.kudo(&[&trigger_of(plan)[..], &wait].concat())
     }
 
     /// What one node answers to a query.
@@ -167,46 +162,84 @@ impl Bed {
     /// Waits until a step of a plan says something.
     pub(crate) async fn until_said(&self, name: &str, plan: &str, words: &str) {
         eventually(&format!("{plan} of {name} says {words:?}"), || async {
-            let phases = self.plan_of(name, plan).await.phases;
-            let mut steps = phases.iter().flat_map(|phase| &phase.steps);
-            steps.any(|step| step.message.contains(words))
+            self.said(name, plan).await.contains(words)
         })
         .await;
     }
 
-    /// Waits until a plan of an instance is complete.
-    pub(crate) async fn until_complete_as(&self, name: &str, plan: &str) {
-        eventually(&format!("{plan} of {name} is complete"), || async {
-            let status = self.plan_of(name, plan).await;
-            assert_ne!(status.status, "FATAL_ERROR", "{status:?}");
-            status.status == "COMPLETE"
-        })
-        .await;
+    /// What the steps of a plan say.
+    pub(crate) async fn said(&self, name: &str, plan: &str) -> String {
+        let phases = self.plan_of(name, plan).await.phases;
+        let steps = phases.iter().flat_map(|phase| &phase.steps);
+        let messages: Vec<&str> = steps.map(|step| step.message.as_str()).collect();
+        messages.join("\n")
     }
 }
 
-/// A plan's execution that is about to begin.
+/// An execution of a plan that was asked for.
 pub(crate) struct Execution<'a> {
-    bed: &'a Bed,
+    pub(crate) bed: &'a Bed,
+    instance: String,
     plan: String,
     /// Uid of the execution before it.
     former: String,
 }
 
 impl Bed {
-    /// The next execution of a plan; to be asked for before the plan is.
-    pub(crate) async fn next(&self, plan: &str) -> Execution<'_> {
+    /// Runs a command that begins an execution of a plan, and gives that execution.
+    async fn execution(&self, instance: &str, plan: &str, command: &[&str]) -> Execution<'_> {
+        let former = self.plan_of(instance, plan).await.uid;
+        self.kudo(command).expect(0);
         Execution {
             bed: self,
+            instance: instance.to_owned(),
             plan: plan.to_owned(),
-            former: self.plan(plan).await.uid,
+            former,
         }
     }
+
+    /// Changes a parameter.
+    pub(crate) async fn changing(&self, plan: &str, parameter: &str) -> Execution<'_> {
+        self.changing_as(NAME, plan, parameter).await
+    }
+
+    /// Changes a parameter of some instance.
+    pub(crate) async fn changing_as(
+        &self,
+        instance: &str,
+        plan: &str,
+        parameter: &str,
+    ) -> Execution<'_> {
+        let update = ["update", "--instance", instance, "-p", parameter];
+        self.execution(instance, plan, &update).await
+    }
+
+    /// Triggers a plan.
+    pub(crate) async fn triggered(&self, plan: &str) -> Execution<'_> {
+        self.execution(NAME, plan, &trigger_of(plan)).await
+    }
+
+    /// Uninstalls the cluster.
+    pub(crate) async fn uninstalling(&self) -> Execution<'_> {
+        let uninstall = ["uninstall", "--instance", NAME];
+        self.execution(NAME, "cleanup", &uninstall).await
+    }
+
+    /// Installs a cluster under a name.
+    pub(crate) async fn deploying(&self, instance: &str, more: &[&str]) -> Execution<'_> {
+        let install = installation(instance, more);
+        let install: Vec<&str> = install.iter().map(String::as_str).collect();
+        self.execution(instance, "deploy", &install).await
+    }
+}
+
+fn trigger_of(plan: &str) -> [&str; 6] {
+    ["plan", "trigger", "--instance", NAME, "--name", plan]
 }
 
 impl Execution<'_> {
     async fn status(&self) -> PlanStatus {
-        let status = self.bed.plan(&self.plan).await;
+        let status = self.bed.plan_of(&self.instance, &self.plan).await;
         assert_ne!(status.status, "FATAL_ERROR", "{status:?}");
         if status.uid == self.former {
             PlanStatus::default()

@@ -6,10 +6,11 @@ use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use kube::{Api, ResourceExt};
 use serde_json::json;
 
-use crate::bed::{Bed, SYSTEM, eventually};
-use crate::galera::{Execution, image};
+use crate::bed::{Bed, SYSTEM, eventually, has};
+use crate::galera::image;
 
-const NAME: &str = "e2e-killer";
+/// The manager's pod.
+const MANAGER: &str = "kudo-controller-manager-0";
 /// Ends all processes of a program with an argument, and says how many there were.
 const KILL: &str = r#"
     program=$0 argument=$1 killed=0
@@ -23,13 +24,16 @@ const KILL: &str = r#"
 /// Pods that see the processes of the Kubernetes nodes; one on each.
 pub(crate) struct Killer<'a> {
     bed: &'a Bed,
+    /// Of the pods; each test has its own.
+    name: String,
 }
 
 impl<'a> Killer<'a> {
     pub(crate) async fn start(bed: &'a Bed) -> Killer<'a> {
-        let labels = json!({ "app": NAME });
+        let name = format!("{}-killer", bed.namespace);
+        let labels = json!({ "app": name });
         let set = json!({
-            "apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": { "name": NAME },
+            "apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": { "name": name },
             "spec": {
                 "selector": { "matchLabels": labels },
                 "template": {
@@ -45,12 +49,12 @@ impl<'a> Killer<'a> {
                 },
             },
         });
-        let killer = Self { bed };
+        let killer = Self { bed, name };
         let params = PatchParams::apply("test").force();
-        let made = killer.sets().patch(NAME, &params, &Patch::Apply(set)).await;
-        made.unwrap();
+        let (sets, set) = (killer.sets(), Patch::Apply(set));
+        sets.patch(&killer.name, &params, &set).await.unwrap();
         eventually("the killer is ready", || async {
-            let set = killer.sets().get(NAME).await.unwrap();
+            let set = sets.get(&killer.name).await.unwrap();
             let status = set.status.unwrap_or_default();
             status.desired_number_scheduled > 0
                 && status.number_ready == status.desired_number_scheduled
@@ -69,7 +73,7 @@ impl<'a> Killer<'a> {
 
     /// Ends the processes of a program that have some argument.
     async fn kill(&self, program: &str, argument: &str) {
-        let labelled = ListParams::default().labels(&format!("app={NAME}"));
+        let labelled = ListParams::default().labels(&format!("app={}", self.name));
         let mut killed = 0;
         for pod in self.pods().list(&labelled).await.unwrap() {
             let name = pod.name_any();
@@ -80,9 +84,15 @@ impl<'a> Killer<'a> {
         assert!(killed > 0, "there was no {program} {argument}");
     }
 
-    /// Ends a database server; Kubernetes starts it again where it was.
+    /// Ends the database server of a pod; Kubernetes starts it again where it was. Of a pod that a Deployment
+    /// names, the beginning of the name is enough.
     pub(crate) async fn crash(&self, server: &str) {
-        let argument = format!("--wsrep-node-name={server}");
+        let pods = self.bed.api::<Pod>().list(&ListParams::default()).await;
+        let pods = pods.unwrap().items.into_iter();
+        let mut pods = pods.filter(|pod| pod.name_any().starts_with(server));
+        let address = pods.find_map(|pod| pod.status?.pod_ip).unwrap();
+        // Another test's servers have the same names.
+        let argument = format!("--wsrep-node-address={address}:4567");
         self.kill("mariadbd", &argument).await;
     }
 
@@ -102,32 +112,21 @@ impl<'a> Killer<'a> {
         self.kill("kudo-manager", "--leader-elect").await;
         let now = DeleteParams::default().grace_period(0);
         let pods = self.pods();
-        pods.delete("kudo-controller-manager-0", &now)
-            .await
-            .unwrap();
-    }
-
-    /// Ends the manager when a step has begun, and waits until another one has completed the plan.
-    pub(crate) async fn strikes(&self, execution: Execution<'_>, step: &str) {
-        execution.until_step(step).await;
-        self.kill_manager().await;
-        execution.until_complete().await;
+        pods.delete(MANAGER, &now).await.unwrap();
     }
 
     /// Waits until the manager is ready.
     pub(crate) async fn until_manager(&self) {
         eventually("the manager is ready", || async {
-            let pod = self.pods().get_opt("kudo-controller-manager-0").await;
-            let conditions = pod.unwrap().and_then(|pod| pod.status?.conditions);
-            let mut ready = conditions.into_iter().flatten();
-            ready.any(|condition| condition.type_ == "Ready" && condition.status == "True")
+            let pod = self.pods().get_opt(MANAGER).await.unwrap();
+            pod.is_some_and(|pod| has(&pod, "Ready"))
         })
         .await;
     }
 
-    pub(crate) async fn end(self) {
+    pub(crate) async fn end(&self) {
         let sets = self.sets();
-        sets.delete(NAME, &DeleteParams::background())
+        sets.delete(&self.name, &DeleteParams::background())
             .await
             .unwrap();
     }

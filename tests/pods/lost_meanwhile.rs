@@ -1,4 +1,5 @@
-//! A pod or a volume that is lost in the middle of a plan: the plan goes on, and the cluster is whole again.
+//! A server, a pod or a volume that is lost in the middle of a plan, and the manager at the same time: the plan
+//! goes on, and the cluster is whole again.
 
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use kube::ResourceExt;
@@ -35,33 +36,19 @@ async fn until_answers(bed: &Bed, node: usize) {
 
 /// The bootstrap node crashes when the first node has joined it, and half of their cluster is gone.
 async fn while_it_is_deployed(bed: &Bed, killer: &Killer<'_>) {
-    let deploy = bed.next("deploy").await;
-    bed.begin_galera(&FAST).expect(0);
+    let deploy = bed.deploying(NAME, &FAST).await;
     until_pod(bed, "db-0").await;
     until_answers(bed, 0).await;
     killer.crash("db-bootstrap").await;
-    ends_whole(bed, deploy, 3, "the bootstrap node crashed").await;
+    ends_whole(killer, deploy, 3, "the bootstrap node crashed").await;
 }
 
-async fn ends_whole(bed: &Bed, execution: Execution<'_>, nodes: usize, what: &str) {
+/// Ends the manager, too, and waits for the end of the plan.
+async fn ends_whole(killer: &Killer<'_>, execution: Execution<'_>, nodes: usize, what: &str) {
+    killer.kill_manager().await;
     execution.until_complete().await;
-    bed.is_whole(nodes).await;
+    execution.bed.is_whole(nodes).await;
     say(&format!("whole again: {what}"));
-}
-
-/// Begins to change a parameter, and gives the execution that does.
-async fn begin<'a>(bed: &'a Bed, plan: &str, parameter: &str) -> Execution<'a> {
-    let execution = bed.next(plan).await;
-    bed.patiently(&["update", "--instance", NAME, "-p", parameter])
-        .await;
-    execution
-}
-
-async fn trigger<'a>(bed: &'a Bed, plan: &str) -> Execution<'a> {
-    let execution = bed.next(plan).await;
-    bed.patiently(&["plan", "trigger", "--instance", NAME, "--name", plan])
-        .await;
-    execution
 }
 
 /// Waits until the rolling restart has come to a node: its pod is on its way out, or another one.
@@ -77,50 +64,62 @@ async fn until_restarted(bed: &Bed, node: &str, former: Option<&str>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_plan_goes_on_when_a_node_is_lost() {
-    let Some(bed) = Bed::new("lost-meanwhile").await else {
+async fn a_plan_goes_on_when_a_node_and_the_manager_are_lost() {
+    let Some(bed) = Bed::beside_others("lost-meanwhile").await else {
         return;
     };
     let bed = &bed;
-    let killer = Killer::start(bed).await;
+    let killer = &Killer::start(bed).await;
     bed.apply::<PersistentVolumeClaim>(backup_claim()).await;
-    while_it_is_deployed(bed, &killer).await;
+    while_it_is_deployed(bed, killer).await;
     let load = Load::start(bed).await;
 
-    let grows = begin(bed, "node_update", "NODE_COUNT=5").await;
+    let grows = bed.changing("node_update", "NODE_COUNT=5").await;
     until_pod(bed, "db-3").await;
     bed.kill_pod("db-1").await;
-    ends_whole(bed, grows, 5, "a pod killed while nodes joined").await;
+    ends_whole(killer, grows, 5, "a pod killed while nodes joined").await;
 
-    let shrinks = begin(bed, "node_update", "NODE_COUNT=3").await;
+    let shrinks = bed.changing("node_update", "NODE_COUNT=3").await;
     shrinks.until_step("statefulset").await;
     bed.lose_volume(0).await;
-    ends_whole(bed, shrinks, 3, "a volume lost while nodes left").await;
+    ends_whole(killer, shrinks, 3, "a volume lost while nodes left").await;
 
     // Two of three are away then, one of them with no last word: the third waits for it.
     let former = bed.uid_of("db-2").await;
     let options = "CONFIG={innodb_buffer_pool_size: 64M, max_connections: 98}";
-    let update = begin(bed, "update", options).await;
+    let update = bed.changing("update", options).await;
     until_restarted(bed, "db-2", former.as_deref()).await;
     bed.until_replaced("db-2", former).await;
     killer.crash("db-0").await;
-    ends_whole(bed, update, 3, "a node crashed while another restarted").await;
+    ends_whole(killer, update, 3, "a node crashed while another restarted").await;
 
     let former = bed.uid_of("db-2").await;
     let version = format!("VERSION={}", next_version());
-    let upgrade = begin(bed, "upgrade", &version).await;
+    let upgrade = bed.changing("upgrade", &version).await;
     until_restarted(bed, "db-2", former.as_deref()).await;
     bed.lose_volume(2).await;
-    ends_whole(bed, upgrade, 3, "a volume lost while its node was upgraded").await;
+    ends_whole(
+        killer,
+        upgrade,
+        3,
+        "a volume lost while its node was upgraded",
+    )
+    .await;
 
-    let backup = trigger(bed, "backup").await;
+    let backup = bed.triggered("backup").await;
     until_pod(bed, "db-backup").await;
     bed.kill_pod("db-2").await;
-    ends_whole(bed, backup, 3, "the node killed that a backup was made of").await;
-    let backup = trigger(bed, "backup").await;
+    ends_whole(
+        killer,
+        backup,
+        3,
+        "the node killed that a backup was made of",
+    )
+    .await;
+    let backup = bed.triggered("backup").await;
     let job = until_pod(bed, "db-backup").await;
     bed.kill_pod(&job).await;
-    ends_whole(bed, backup, 3, "the backup's own pod killed").await;
+    ends_whole(killer, backup, 3, "the backup's own pod killed").await;
 
     let told = load.end().await;
     nothing_is_lost(bed, 0..3, &told.acknowledged, "lost meanwhile").await;
@@ -133,18 +132,6 @@ async fn a_plan_goes_on_when_a_node_is_lost() {
     nothing_is_lost(bed, 0..3, &told.acknowledged, "all servers crashed").await;
     say("whole again: all servers crashed");
 
-    for (plan, lost) in [("recover", 1), ("restore", 2)] {
-        if plan == "recover" {
-            killer.crash_all(&["db-0", "db-1", "db-2"]).await;
-        }
-        let execution = trigger(bed, plan).await;
-        execution.until_step("formed").await;
-        bed.kill_pod(&format!("{NAME}-{lost}")).await;
-        ends_whole(bed, execution, 3, &format!("a pod killed during {plan}")).await;
-        if plan == "recover" {
-            nothing_is_lost(bed, 0..3, &told.acknowledged, "recovered").await;
-        }
-    }
     killer.end().await;
     bed.remove().await;
 }

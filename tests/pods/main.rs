@@ -1,7 +1,7 @@
 //! End-to-end tests on real pods: the Galera operator with real `MariaDB`, and a manager in a pod.
 //!
 //! `KUDO_E2E_KUBECONFIG` names the cluster; `cargo xtask test --only pods` brings one up for them.
-//! Without one they say that they are skipped. They run one after the other, as they measure time.
+//! Without one they say that they are skipped. The one that measures runs alone, the others beside one another.
 
 #![expect(
     clippy::unwrap_used,

@@ -14,7 +14,7 @@ use kube::{Api, ResourceExt};
 use kudo_api::Instance;
 use serde_json::json;
 
-use crate::bed::{Bed, eventually, say};
+use crate::bed::{Bed, WAIT, eventually, say};
 use crate::galera::{CONFIG, FAST, NAME, backup_claim, next_version, version};
 
 /// Uids of the nodes' pods: they change when one is replaced.
@@ -44,7 +44,7 @@ async fn installations(bed: &Bed) {
         ("BACKUP_KEEP=0", "BACKUP_KEEP"),
         ("DRAIN_SECONDS=41", "DRAIN_SECONDS"),
     ] {
-        let outcome = bed.begin_galera(&["-p", parameter]);
+        let outcome = bed.install_galera(&["-p", parameter]);
         assert_ne!(outcome.code, Some(0), "{parameter}");
         assert!(outcome.err.contains(said), "{parameter}: {outcome:?}");
         assert!(bed.names::<Instance>().await.is_empty(), "{parameter}");
@@ -68,7 +68,7 @@ async fn installations(bed: &Bed) {
         ),
     ];
     for (name, parameter, _) in hopeless {
-        bed.begin_galera_as(name, &["-p", parameter]).expect(0);
+        bed.deploying(name, &["-p", parameter]).await;
     }
     for (name, _, said) in hopeless {
         bed.until_said(name, "deploy", said).await;
@@ -117,10 +117,12 @@ async fn side_by_side(bed: &Bed) {
     let class = another_class(bed).await;
     let class_parameter = format!("STORAGE_CLASS={}", class.as_deref().unwrap_or_default());
     own.extend(["-p", &class_parameter]);
-    bed.begin_galera_as("other", &own).expect(0);
+    let other = bed.deploying("other", &own).await;
     let version = format!("VERSION={}", next_version());
-    bed.install_galera(&[&FAST[..], &["-p", &version]].concat());
-    bed.until_complete_as("other", "deploy").await;
+    let newer = [&FAST[..], &["-p", &version]].concat();
+    let this = bed.deploying(NAME, &newer).await;
+    this.until_complete().await;
+    other.until_complete().await;
     bed.is_whole(3).await;
     bed.sql(0, "CREATE DATABASE mine").await;
     let question = r#". /opt/galera/common.sh; sql localhost "SHOW STATUS LIKE 'wsrep_cluster_size'; SHOW DATABASES""#;
@@ -187,9 +189,11 @@ async fn changes(bed: &Bed) {
     // Whoever writes past the command line meets the manager's webhook.
     let wrong = Patch::Merge(json!({ "spec": { "parameters": { "NODE_COUNT": "4" } } }));
     let instances = bed.api::<Instance>();
-    let written = instances.patch(NAME, &PatchParams::default(), &wrong).await;
-    let refused = written.unwrap_err().to_string();
-    assert!(refused.contains("NODE_COUNT"), "{refused}");
+    eventually("a wrong write is refused by the manager", || async {
+        let written = instances.patch(NAME, &PatchParams::default(), &wrong).await;
+        written.unwrap_err().to_string().contains("NODE_COUNT")
+    })
+    .await;
     let before = nodes(bed).await;
     assert_eq!(before.len(), 3);
     let older = format!("VERSION={}", version());
@@ -216,7 +220,7 @@ async fn changes(bed: &Bed) {
         ),
         (&older, "upgrade", "older version", &same_version),
     ] {
-        let outcome = update(bed, bad, &["--wait", "--wait-time", "300"]).expect(3);
+        let outcome = update(bed, bad, &WAIT).expect(3);
         assert!(outcome.err.contains(said), "{outcome:?}");
         assert_eq!(bed.plan(plan).await.status, "FATAL_ERROR");
         // Nor do new nodes begin with it.
@@ -226,7 +230,7 @@ async fn changes(bed: &Bed) {
             &[]
         };
         for count in grown {
-            let outcome = update(bed, count, &["--wait", "--wait-time", "300"]).expect(3);
+            let outcome = update(bed, count, &WAIT).expect(3);
             assert!(outcome.err.contains(said), "{outcome:?}");
         }
         bed.set(right);
@@ -269,7 +273,7 @@ async fn changes(bed: &Bed) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_touches_nothing() {
-    let Some(bed) = Bed::new("refusals").await else {
+    let Some(bed) = Bed::beside_others("refusals").await else {
         return;
     };
     installations(&bed).await;
@@ -277,9 +281,9 @@ async fn what_cannot_be_touches_nothing() {
     diagnostics(&bed).await;
     let before = nodes(&bed).await;
     changes(&bed).await;
-    let outcome = bed.trigger("recover", "360").expect(3);
+    let outcome = bed.trigger("recover", "600").expect(3);
     assert!(outcome.err.contains("nothing to recover"), "{outcome:?}");
-    let outcome = bed.trigger("restore", "10").expect(4);
+    let outcome = bed.trigger("restore", "60").expect(4);
     let missing = "persistentvolumeclaim \"db-backup\" not found";
     assert!(outcome.err.contains(missing), "{outcome:?}");
     bed.apply::<PersistentVolumeClaim>(backup_claim()).await;

@@ -36,7 +36,7 @@ const APPLY: &str = "    kind: Apply\n    spec:\n      resources: [it.yaml]";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn files_come_out_of_a_pod() {
-    let Some(bed) = Bed::new("pipe").await else {
+    let Some(bed) = Bed::beside_others("pipe").await else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
@@ -78,7 +78,7 @@ async fn a_cow_speaks_through_a_pipe() {
         say("SKIPPED: pods::cowsay needs the packages in ../shared/corpus");
         return;
     }
-    let Some(bed) = Bed::new("cowsay").await else {
+    let Some(bed) = Bed::beside_others("cowsay").await else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
@@ -118,7 +118,7 @@ async fn a_cow_speaks_through_a_pipe() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_that_fails_ends_the_plan_with_its_last_words() {
-    let Some(bed) = Bed::new("job").await else {
+    let Some(bed) = Bed::beside_others("job").await else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
@@ -144,7 +144,7 @@ async fn a_job_that_fails_ends_the_plan_with_its_last_words() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pod_that_is_never_ready_holds_up_its_own_instance_alone() {
-    let Some(bed) = Bed::new("waits").await else {
+    let Some(bed) = Bed::beside_others("waits").await else {
         return;
     };
     let pod = |command: &str| {
@@ -164,7 +164,7 @@ async fn a_pod_that_is_never_ready_holds_up_its_own_instance_alone() {
         "waits",
         "--wait",
         "--wait-time",
-        "15",
+        "60",
     ]);
     let outcome = outcome.expect(4);
     assert!(

@@ -12,7 +12,7 @@ use kube::api::{ListParams, WatchEvent, WatchParams};
 use serde_json::json;
 use tokio::task::JoinHandle;
 
-use crate::bed::{Bed, eventually, say};
+use crate::bed::{Bed, WAIT, eventually, has, say};
 use crate::galera::{CONFIG, NAME, next_version};
 use crate::load::{Load, nothing_is_lost};
 
@@ -135,12 +135,9 @@ async fn another_password(bed: &Bed) {
     bed.sql(0, &change).await;
     let unready = || async {
         let pods = bed.api::<Pod>().list(&ListParams::default()).await.unwrap();
-        let nodes = pods
-            .items
-            .into_iter()
-            .filter(|pod| nodes.contains(&&*pod.name_any()));
-        let mut conditions = nodes.filter_map(|pod| pod.status?.conditions).flatten();
-        conditions.any(|condition| condition.type_ == "Ready" && condition.status != "True")
+        let pods = pods.items.iter();
+        let mut nodes = pods.filter(|pod| nodes.contains(&&*pod.name_any()));
+        nodes.any(|pod| !has(pod, "Ready"))
     };
     // Longer than readiness and liveness probes bear it.
     for _ in 0..70 {
@@ -161,12 +158,12 @@ async fn another_password(bed: &Bed) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_service_is_never_interrupted() {
-    let Some(bed) = Bed::new("under-load").await else {
+    let Some(bed) = Bed::alone("under-load").await else {
         return;
     };
     let timeline = Timeline::start(&bed);
     let begun = Instant::now();
-    bed.install_galera(&[]);
+    bed.install_galera(&WAIT).expect(0);
     let parts = timeline.parts(begun, Instant::now());
     let own: Duration = parts
         .iter()
@@ -232,15 +229,8 @@ async fn the_service_is_never_interrupted() {
     another_password(&bed).await;
 
     // Nothing stays but the volumes, also those of nodes that are no more, and the operator itself.
-    bed.kudo(&[
-        "uninstall",
-        "--instance",
-        NAME,
-        "--wait",
-        "--wait-time",
-        "360",
-    ])
-    .expect(0);
+    bed.kudo(&[&["uninstall", "--instance", NAME], &WAIT[..]].concat())
+        .expect(0);
     let mut expected = vec!["ConfigMap/load".to_owned(), "Operator/galera".to_owned()];
     expected.push("OperatorVersion/galera-0.1.0".to_owned());
     expected.extend((0..5).map(|node| format!("PersistentVolumeClaim/data-{NAME}-{node}")));

@@ -7,7 +7,7 @@ use kube::api::DeleteParams;
 use serde_json::json;
 
 use crate::bed::{Bed, eventually, say};
-use crate::galera::{FAST, NAME, backup_claim, next_version};
+use crate::galera::{Execution, FAST, NAME, backup_claim};
 use crate::killer::Killer;
 use crate::load::{Load, Rows, nothing_is_lost, rows_of, written};
 
@@ -16,14 +16,23 @@ const QUOTA: &str = "no-more-pods";
 /// Runs a plan to its end, with the manager killed when one of its steps has begun.
 async fn trigger_and_kill(bed: &Bed, killer: &Killer<'_>, plan: &str, step: &str) {
     let begun = Instant::now();
-    let execution = bed.next(plan).await;
-    let trigger = ["plan", "trigger", "--instance", NAME, "--name", plan];
-    bed.patiently(&trigger).await;
-    killer.strikes(execution, step).await;
+    let execution = bed.triggered(plan).await;
+    execution.until_step(step).await;
+    killer.kill_manager().await;
+    execution.until_complete().await;
     say(&format!(
         "{plan}, with the manager killed: {:.0?}",
         begun.elapsed()
     ));
+}
+
+/// Kills the manager when a step of a plan has begun, and a pod when the nodes are to find each other.
+async fn kill_both(killer: &Killer<'_>, execution: Execution<'_>, step: &str, pod: &str) {
+    execution.until_step(step).await;
+    killer.kill_manager().await;
+    execution.until_step("formed").await;
+    execution.bed.kill_pod(pod).await;
+    execution.until_complete().await;
 }
 
 /// Some rows whose writing was acknowledged.
@@ -36,7 +45,10 @@ async fn write_for_a_while(bed: &Bed) -> Rows {
 /// A node is evicted, as before its machine is maintained; no second one can be while it is away.
 async fn evicted(bed: &Bed, acknowledged: &Rows) {
     let former = bed.uid_of("db-1").await;
-    bed.evict("db-1").await.unwrap();
+    eventually("a node may go", || async {
+        bed.evict("db-1").await.is_ok()
+    })
+    .await;
     let refused = bed.evict("db-2").await.unwrap_err();
     assert!(
         matches!(&refused, kube::Error::Api(status) if status.code == 429),
@@ -115,17 +127,12 @@ async fn total_loss(bed: &Bed, killer: &Killer<'_>) {
     let mut acknowledged = write_for_a_while(bed).await;
     trigger_and_kill(bed, killer, "backup", "backup").await;
     acknowledged.append(&mut write_for_a_while(bed).await);
-    let wait = ["--wait", "--wait-time", "360"];
-    let update = ["update", "--instance", NAME];
-    bed.patiently(&[&update[..], &["-p", "REMOVE_VOLUMES=true"], &wait].concat())
-        .await;
+    bed.set("REMOVE_VOLUMES=true");
     // Of several backups the last one is kept.
-    bed.patiently(&[&update[..], &["-p", "BACKUP_KEEP=1"], &wait].concat())
-        .await;
+    bed.set("BACKUP_KEEP=1");
     let rows = written(bed, 0).await;
 
-    let cleanup = bed.next("cleanup").await;
-    bed.patiently(&["uninstall", "--instance", NAME]).await;
+    let cleanup = bed.uninstalling().await;
     cleanup.until_step("nodes").await;
     killer.kill_manager().await;
     eventually("only the backups are left", || async {
@@ -136,74 +143,55 @@ async fn total_loss(bed: &Bed, killer: &Killer<'_>) {
     .await;
     killer.until_manager().await;
 
-    bed.install_galera(&FAST);
-    trigger_and_kill(bed, killer, "restore", "restore").await;
-    bed.is_whole(3).await;
+    restored(bed, killer, &rows).await;
     nothing_is_lost(bed, 0..3, &acknowledged, "restored").await;
-    for node in 0..3 {
-        assert!(written(bed, node).await == rows, "the very rows of before");
-    }
-    restored_elsewhere(bed, &rows).await;
 }
 
-/// An instance of another name gets the data by the backup's own name.
-async fn restored_elsewhere(bed: &Bed, rows: &Rows) {
+/// The instance gets its data back, and at the same time one of another name gets it by the backup's own name.
+async fn restored(bed: &Bed, killer: &Killer<'_>, rows: &Rows) {
     const OTHER: &str = "other";
+    let deploy = bed.deploying(NAME, &FAST).await;
     let claim = ["-p", "BACKUP_CLAIM=db-backup"];
-    bed.begin_galera_as(OTHER, &[&FAST[..], &claim].concat())
-        .expect(0);
-    bed.until_complete_as(OTHER, "deploy").await;
-    let update = |backup: &str| {
-        let backup = format!("RESTORE_BACKUP={backup}");
-        let wait = ["--wait", "--wait-time", "360"];
-        bed.kudo(&[&["update", "--instance", OTHER, "-p", &backup][..], &wait].concat())
-    };
-    let refused = update("db/none").expect(3).err;
-    let error = refused.lines().find(|line| line.starts_with("Error: "));
-    let there = error.and_then(|error| error.split_once("there are: "));
-    let there: Vec<&str> =
-        there.map_or_else(Vec::new, |(_, there)| there.split_whitespace().collect());
+    let other = [&FAST[..], &claim].concat();
+    let other_deploy = bed.deploying(OTHER, &other).await;
+    other_deploy.until_complete().await;
+    deploy.until_complete().await;
+
+    bed.changing_as(OTHER, "restore", "RESTORE_BACKUP=db/none")
+        .await;
+    bed.until_said(OTHER, "restore", "there is no backup db/none")
+        .await;
+    let refused = bed.said(OTHER, "restore").await;
+    let (_, there) = refused.split_once("there are: ").unwrap_or_default();
+    let there = there.lines().next().unwrap_or_default();
+    let there: Vec<&str> = there.split_whitespace().collect();
     let [name] = there[..] else {
         panic!("one backup was to be kept: {refused}");
     };
-    update(name).expect(0);
+    let begun = Instant::now();
+    let restore = bed.triggered("restore").await;
+    let parameter = format!("RESTORE_BACKUP={name}");
+    let other_restore = bed.changing_as(OTHER, "restore", &parameter).await;
+    kill_both(killer, restore, "restore", "db-2").await;
+    say(&format!("restored after {:.0?}", begun.elapsed()));
+    bed.is_whole(3).await;
+    for node in 0..3 {
+        assert!(written(bed, node).await == *rows, "the very rows of before");
+    }
+    other_restore.until_complete().await;
     assert!(rows_of(bed, OTHER, 2).await == *rows, "the very rows");
     bed.kudo(&["uninstall", "--instance", OTHER, "--wait"])
         .expect(0);
 }
 
-/// Scales, changes and upgrades the cluster, and kills the manager each time.
-async fn changed_while_the_manager_dies(bed: &Bed, killer: &Killer<'_>) {
-    let version = format!("VERSION={}", next_version());
-    for (parameter, plan, nodes) in [
-        ("NODE_COUNT=5", "node_update", 5),
-        ("NODE_COUNT=3", "node_update", 3),
-        (
-            "CONFIG={innodb_buffer_pool_size: 64M, max_connections: 99}",
-            "update",
-            3,
-        ),
-        (&version, "upgrade", 3),
-    ] {
-        let execution = bed.next(plan).await;
-        bed.patiently(&["update", "--instance", NAME, "-p", parameter])
-            .await;
-        killer.strikes(execution, "statefulset").await;
-        bed.is_whole(nodes).await;
-    }
-}
-
-/// With the manager killed in the middle of each plan.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_is_whole_again_after_any_loss() {
-    let Some(bed) = Bed::new("losses").await else {
+    let Some(bed) = Bed::beside_others("losses").await else {
         return;
     };
     let killer = Killer::start(&bed).await;
     bed.apply::<PersistentVolumeClaim>(backup_claim()).await;
-    let deploy = bed.next("deploy").await;
-    bed.begin_galera(&FAST).expect(0);
-    killer.strikes(deploy, "statefulset").await;
+    bed.deploying(NAME, &FAST).await.until_complete().await;
     bed.is_whole(3).await;
     let mut acknowledged = write_for_a_while(&bed).await;
 
@@ -213,7 +201,8 @@ async fn a_cluster_is_whole_again_after_any_loss() {
 
     acknowledged.append(&mut write_for_a_while(&bed).await);
     killer.crash_all(&["db-0", "db-1", "db-2"]).await;
-    trigger_and_kill(&bed, &killer, "recover", "gather").await;
+    let recover = bed.triggered("recover").await;
+    kill_both(&killer, recover, "gather", "db-1").await;
     bed.is_whole(3).await;
     nothing_is_lost(&bed, 0..3, &acknowledged, "all pods at once").await;
 
@@ -223,7 +212,6 @@ async fn a_cluster_is_whole_again_after_any_loss() {
     nothing_is_lost(&bed, 0..3, &acknowledged, "one after the other").await;
 
     total_loss(&bed, &killer).await;
-    changed_while_the_manager_dies(&bed, &killer).await;
     killer.end().await;
     bed.remove().await;
 }

@@ -27,7 +27,7 @@ use crate::events::Notification;
 use crate::execution::{Beginning, Job};
 use crate::prune::{self, Pruned};
 use crate::readiness;
-use crate::status::{list_plans, record_plan};
+use crate::status::{list_plans, record_plan, to_recorded};
 use crate::turn::Turn;
 use crate::writer::{Basis, WriteError, Writer};
 
@@ -182,7 +182,17 @@ impl Recorder {
         let basis = start.map_or(Basis::Latest, |_| Basis::Exactly(&version));
         let written = self.writer.status(basis, |status| {
             if start.is_none() {
-                self.check_mine(status.plan_status.get(&self.plan).map(|p| p.uid.as_str()))?;
+                match status.plan_status.get(&self.plan) {
+                    Some(recorded) if recorded.uid == self.uid && recorded.is_running() => {}
+                    // The answer to this very record was lost.
+                    Some(recorded)
+                        if *recorded == to_recorded(state, Some(precise_time.clone())) =>
+                    {
+                        return Ok(());
+                    }
+                    // Another manager has ended this execution, or started another one.
+                    _ => return Err(WriteError::Stale),
+                }
             }
             if first {
                 list_plans(status, &self.definition);
@@ -209,15 +219,6 @@ impl Recorder {
         *locked(&self.latest) = written.await?;
         self.inventory.recorded(&snapshot);
         Ok(())
-    }
-
-    /// Another manager may have started another execution meanwhile: then this one is over.
-    fn check_mine(&self, recorded: Option<&str>) -> Result<(), WriteError> {
-        if recorded == Some(self.uid.as_str()) {
-            Ok(())
-        } else {
-            Err(WriteError::Stale)
-        }
     }
 
     fn tell(&self, state: &PlanState) {

@@ -61,7 +61,15 @@ pub struct Writer {
     key: InstanceKey,
     uid: Option<String>,
     store: Arc<InstanceStore>,
-    current: Mutex<Instance>,
+    current: Mutex<Current>,
+}
+
+/// The instance as it was last seen.
+#[derive(Debug)]
+struct Current {
+    instance: Instance,
+    /// Whether an answer to an own request has shown it.
+    confirmed: bool,
 }
 
 impl Writer {
@@ -73,7 +81,10 @@ impl Writer {
             key: InstanceKey::new(namespace, observed.name_any()),
             uid: observed.uid(),
             store,
-            current: Mutex::new(observed),
+            current: Mutex::new(Current {
+                instance: observed,
+                confirmed: false,
+            }),
         }
     }
 
@@ -110,6 +121,26 @@ impl Writer {
         self.write(basis, Target::Main, make).await
     }
 
+    /// The instance as the server has it, if that is another state than the one observed. The server is asked
+    /// only if it has never answered before.
+    ///
+    /// What a new watch tells first may be long past: the server that it comes from may be behind. A write based on
+    /// that is refused; whoever is to change other objects with no such write before it has to make sure.
+    pub async fn correct(&self, observed: &Instance) -> Result<Option<Instance>, WriteError> {
+        let mut current = self.current.lock().await;
+        if current.confirmed {
+            return Ok(None);
+        }
+        let mut failures = 0;
+        while !current.confirmed {
+            failures += 1;
+            self.read(&mut current, failures).await?;
+        }
+        let latest = &current.instance;
+        let same = latest.resource_version() == observed.resource_version();
+        Ok((!same).then(|| latest.clone()))
+    }
+
     async fn write(
         &self,
         basis: Basis<'_>,
@@ -121,19 +152,18 @@ impl Writer {
         loop {
             // Before each attempt: a webhook judges a patch before the server sees that it is too old for
             // a conflict, and may refuse for ever what nobody would write on the latest instance.
-            self.catch_up(&mut current);
+            self.catch_up(&mut current.instance);
             if let Basis::Exactly(version) = basis
-                && current.resource_version().as_deref() != Some(version)
+                && current.instance.resource_version().as_deref() != Some(version)
             {
                 return Err(WriteError::Stale);
             }
-            let Some(patch) = make(&current)? else {
-                return Ok(current.clone());
+            let Some(patch) = make(&current.instance)? else {
+                return Ok(current.instance.clone());
             };
-            match self.send(target, guarded(patch, &current)).await {
+            match self.send(target, guarded(patch, &current.instance)).await {
                 Ok(answer) => {
-                    self.store.refresh(&answer);
-                    current.clone_from(&answer);
+                    self.answered(&mut current, &answer);
                     return Ok(answer);
                 }
                 Err(error) => {
@@ -160,7 +190,7 @@ impl Writer {
     async fn recover(
         &self,
         error: &kube::Error,
-        current: &mut Instance,
+        current: &mut Current,
         failures: u32,
     ) -> Result<(), WriteError> {
         match cause(error) {
@@ -182,10 +212,14 @@ impl Writer {
         if failures > 1 {
             self.pause(failures).await;
         }
+        self.read(current, failures).await
+    }
+
+    /// Reads the instance once; waits if that fails.
+    async fn read(&self, current: &mut Current, failures: u32) -> Result<(), WriteError> {
         match self.api.get_opt(&self.key.name).await {
             Ok(Some(found)) if found.uid() == self.uid => {
-                self.store.refresh(&found);
-                *current = found;
+                self.answered(current, &found);
                 Ok(())
             }
             Ok(_) => Err(WriteError::Gone),
@@ -195,6 +229,12 @@ impl Writer {
                 Ok(())
             }
         }
+    }
+
+    fn answered(&self, current: &mut Current, answer: &Instance) {
+        self.store.refresh(answer);
+        current.instance.clone_from(answer);
+        current.confirmed = true;
     }
 
     /// Takes up what the watch has reported since.

@@ -160,6 +160,12 @@ impl Actor {
         }
         let action = name_of(&decision.action);
         tracing::debug!(instance = %self.key, action, "decided");
+        if is_unguarded(&decision.action)
+            && let Some(latest) = observed.writer.correct(&observed.instance).await?
+        {
+            self.context.tell_of_recent_end(&latest);
+            return Ok(Next::Again);
+        }
         let next = self.act(&observed, decision.action, turn).await?;
         self.context.metrics.reconciled(action, began.elapsed());
         self.failures = 0;
@@ -251,6 +257,14 @@ impl Actor {
         let deleting = metadata.deletion_timestamp.is_some();
         Some((metadata.uid, metadata.generation, deleting))
     }
+}
+
+/// Whether an action changes objects with no write of the instance before it that an old state would refuse.
+const fn is_unguarded(action: &Action) -> bool {
+    matches!(
+        action,
+        Action::Resume { .. } | Action::Prune | Action::Sweep | Action::FinishDeletion { .. }
+    )
 }
 
 const fn name_of(action: &Action) -> &'static str {
