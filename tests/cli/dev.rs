@@ -96,6 +96,25 @@ fn each_start_has_a_token_of_its_own_and_no_other_is_taken() {
     assert_ne!(token(&texts[0]), token(&texts[1]));
 }
 
+/// What a service account meets that no role allows anything.
+#[test]
+fn roles_count_only_where_they_are_asked_for() {
+    for (rbac, code) in [(&[][..], 0), (&["--rbac"][..], 7)] {
+        let environment = TestEnvironment::new();
+        let start = [&["dev", "--detach"][..], rbac].concat();
+        environment.run(&start).expect_code(0);
+        let text = std::fs::read_to_string(kubeconfig(&environment)).unwrap();
+        let mut config: serde_json::Value = serde_json::from_str(&text).unwrap();
+        config["users"][0]["user"]["as"] = "system:serviceaccount:default:nobody".into();
+        let nobody = environment.write("nobody", &config.to_string());
+        let list = ["get", "instances", "--kubeconfig", nobody.to_str().unwrap()];
+        let listed = environment.run(&list).expect_code(code);
+        let refused = listed.stderr.contains("is forbidden");
+        assert_eq!(refused, code != 0, "{listed}");
+        environment.run(&["dev", "stop"]).expect_code(0);
+    }
+}
+
 #[test]
 fn in_the_foreground_it_says_what_to_type_and_ends_when_asked() {
     let environment = TestEnvironment::new();

@@ -183,8 +183,9 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// How it is to be simulated, if it is; then it always waits, as nothing goes on after its end.
-    pub(crate) fn simulation(&mut self) -> Option<SimulateArgs> {
+    /// How it is to be simulated, if it is, and how long it waits; then it always does, as nothing goes on after
+    /// its end.
+    pub(crate) fn simulation(&mut self) -> Option<(SimulateArgs, WaitArgs)> {
         let (wait, simulate) = match self {
             Self::Install(arguments) => (&mut arguments.wait, &arguments.simulate),
             Self::Update(arguments) => (&mut arguments.wait, &arguments.simulate),
@@ -199,19 +200,7 @@ impl Command {
         if simulate.simulate && !simulate.real_time && wait.wait_time.is_zero() {
             wait.wait_time = FOREVER;
         }
-        simulate.simulate.then(|| simulate.clone())
-    }
-
-    /// Whether and how long it waits.
-    pub(crate) fn waiting(&self) -> WaitArgs {
-        match self {
-            Self::Install(arguments) => arguments.wait,
-            Self::Update(arguments) => arguments.wait,
-            Self::Upgrade(arguments) => arguments.wait,
-            Self::Uninstall(arguments) => arguments.wait,
-            Self::Plan(plan::PlanCommand::Trigger(arguments)) => arguments.wait,
-            _ => WaitArgs::default(),
-        }
+        simulate.simulate.then(|| (simulate.clone(), *wait))
     }
 
     /// The instance that it changes.

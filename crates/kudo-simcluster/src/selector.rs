@@ -245,15 +245,13 @@ impl Fields {
         let kind = shown.kind.kind.as_str();
         let custom = shown.kind.strategy.custom;
         let mut terms = Vec::new();
-        for part in text.split(',').filter(|part| !part.is_empty()) {
-            let found = [("!=", false), ("==", true), ("=", true)]
-                .into_iter()
-                .find_map(|(operator, is)| Some((part.split_once(operator)?, is)));
-            let Some(((field, value), is)) = found else {
+        for part in terms_of(text).into_iter().filter(|part| !part.is_empty()) {
+            let Some((field, is, value)) = sides(part) else {
                 return Err(format!(
                     "invalid selector: '{text}'; can't understand '{part}'"
                 ));
             };
+            let value = unescaped(value)?;
             if !custom && fields_of(kind).is_empty() && !is_identity(field) {
                 return Err(format!(
                     "{field:?} is not a known field selector: only \"metadata.name\", \
@@ -263,7 +261,7 @@ impl Fields {
             if !is_identity(field) && (custom || !fields_of(kind).contains(&field)) {
                 return Err(format!("field label not supported: {field}"));
             }
-            terms.push((field.to_owned(), is, value.to_owned()));
+            terms.push((field.to_owned(), is, value));
         }
         Ok(Self(terms))
     }
@@ -289,6 +287,65 @@ impl Fields {
             (value == *wanted) == *is
         })
     }
+}
+
+/// The terms of a field selector: a comma after a backslash is part of one.
+fn terms_of(text: &str) -> Vec<&str> {
+    let (mut terms, mut begin, mut escaped) = (Vec::new(), 0, false);
+    for (place, letter) in text.char_indices() {
+        match letter {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            ',' => {
+                terms.push(&text[begin..place]);
+                begin = place + 1;
+            }
+            _ => {}
+        }
+    }
+    terms.push(&text[begin..]);
+    terms
+}
+
+/// The field, whether it is to be equal, and the value, parted by the first operator.
+fn sides(term: &str) -> Option<(&str, bool, &str)> {
+    let (place, _) = term
+        .match_indices(['!', '='])
+        .find(|(place, sign)| *sign == "=" || term[*place..].starts_with("!="))?;
+    let (field, rest) = term.split_at(place);
+    let operators = [("!=", false), ("==", true), ("=", true)];
+    operators.into_iter().find_map(|(operator, is)| {
+        let value = rest.strip_prefix(operator)?;
+        Some((field, is, value))
+    })
+}
+
+/// A value in which commas, equals signs and backslashes come after a backslash.
+fn unescaped(value: &str) -> Result<String, String> {
+    let mut letters = value.chars();
+    let mut plain = String::with_capacity(value.len());
+    while let Some(letter) = letters.next() {
+        plain.push(match letter {
+            '\\' => match letters.next() {
+                Some(next @ ('\\' | ',' | '=')) => next,
+                next => {
+                    let next = next.map(String::from).unwrap_or_default();
+                    return Err(format!(
+                        "invalid field selector: invalid escape sequence: \\{next}"
+                    ));
+                }
+            },
+            // Go prints the number of the letter.
+            ',' | '=' => {
+                let number = u32::from(letter);
+                return Err(format!(
+                    "invalid field selector: unescaped character in value: {number}"
+                ));
+            }
+            letter => letter,
+        });
+    }
+    Ok(plain)
 }
 
 fn text(object: &Value, field: &str) -> String {

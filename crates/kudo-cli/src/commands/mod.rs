@@ -29,8 +29,8 @@ use crate::{Manager, simulate};
 
 /// Runs the command.
 pub(crate) fn run(mut cli: Cli, output: &Output, manager: Manager) -> Result<(), Error> {
-    if let Some(simulate) = cli.command.simulation() {
-        return simulate::run(&simulate, cli, output, manager);
+    if let Some((simulate, wait)) = cli.command.simulation() {
+        return simulate::run((&simulate, wait), cli, output, manager);
     }
     let global = &cli.global;
     match &cli.command {

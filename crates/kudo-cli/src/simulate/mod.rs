@@ -18,7 +18,7 @@ use clap::Args;
 use kudo_simcluster::kubelet::PodPattern;
 
 use crate::Manager;
-use crate::arguments::{Cli, duration};
+use crate::arguments::{Cli, WaitArgs, duration};
 use crate::commands;
 use crate::error::Error;
 use crate::output::Output;
@@ -73,7 +73,7 @@ impl SimulateArgs {
 
 /// Runs a command that changes an instance on an embedded cluster.
 pub(crate) fn run(
-    simulate: &SimulateArgs,
+    (simulate, wait): (&SimulateArgs, WaitArgs),
     mut cli: Cli,
     output: &Output,
     manager: Manager,
@@ -83,7 +83,7 @@ pub(crate) fn run(
         .start_paused(!simulate.real_time)
         .build()
         .map_err(Error::Runtime)?
-        .block_on(simulated(simulate, &mut cli, output, manager))
+        .block_on(simulated((simulate, wait), &mut cli, output, manager))
         .map_err(|error| match error {
             Error::Interrupted { follow, .. } => Error::Interrupted {
                 going_on: "nothing is left of the simulation".to_owned(),
@@ -95,7 +95,7 @@ pub(crate) fn run(
 }
 
 async fn simulated(
-    simulate: &SimulateArgs,
+    (simulate, wait): (&SimulateArgs, WaitArgs),
     cli: &mut Cli,
     output: &Output,
     manager: Manager,
@@ -113,7 +113,7 @@ async fn simulated(
     cli.global.simulated = Some(embedded.session.clone());
     for package in &loads.packages {
         let instance = cli.command.changed_instance();
-        let (wait, quiet) = (cli.command.waiting(), Output::silent());
+        let quiet = Output::silent();
         commands::install::run_package(package, instance, wait, &cli.global, &quiet).await?;
     }
     if !simulate.simulate_from.is_empty() {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::rules::{go_texts, is_nothing, join, port_or_name};
-use super::{metadata, names};
+use super::{metadata, names, volumes};
 use crate::field_error::FieldError;
 use crate::schema::Quantity;
 
@@ -78,7 +78,7 @@ fn duplicates(items: &Value, path: &str, errors: &mut Vec<FieldError>) {
     }
 }
 
-/// Mounts name volumes of the pod, each at a path of its own.
+/// Mounts and devices name volumes of the pod, each at a path of its own.
 pub(super) fn mounts(pod: &Value, path: &str, errors: &mut Vec<FieldError>) {
     let known: BTreeSet<&str> = list(&pod["volumes"])
         .filter_map(|volume| volume["name"].as_str())
@@ -99,7 +99,23 @@ pub(super) fn mounts(pod: &Value, path: &str, errors: &mut Vec<FieldError>) {
                     let words = "must be unique";
                     errors.push(FieldError::invalid(field, &mount["mountPath"], words));
                 }
+                for (own, of_device, words) in [
+                    ("name", "name", "must not already exist in volumeDevices"),
+                    (
+                        "mountPath",
+                        "devicePath",
+                        "must not already exist as a path in volumeDevices",
+                    ),
+                ] {
+                    let mut devices = list(&container["volumeDevices"]);
+                    if devices.any(|device| device[of_device] == mount[own]) {
+                        let field = format!("{path}.{own}");
+                        errors.push(FieldError::invalid(field, &mount[own], words));
+                    }
+                }
             }
+            let path = join(path, &format!("{key}[{index}].volumeDevices"));
+            volumes::devices(container, &pod["volumes"], &path, errors);
         }
     }
 }
@@ -332,7 +348,26 @@ const OTHER_FIELDS: &[&str] = &[
     "status.phase",
 ];
 
-fn field_of_pod(from: &Value, path: &str, errors: &mut Vec<FieldError>) {
+/// Fields of a pod that a file may be made of.
+pub(super) const FILE_FIELDS: &[&str] = &[
+    "metadata.annotations",
+    "metadata.labels",
+    "metadata.name",
+    "metadata.namespace",
+    "metadata.uid",
+];
+
+fn field_for_variable(from: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    field_of_pod(from, ENV_FIELDS, path, errors);
+}
+
+/// A field of the pod, and one of those allowed.
+pub(super) fn field_of_pod(
+    from: &Value,
+    allowed: &[&str],
+    path: &str,
+    errors: &mut Vec<FieldError>,
+) {
     let text = |field: &str| from[field].as_str().unwrap_or_default();
     let (version, named) = (text("apiVersion"), text("fieldPath"));
     let field = join(path, "fieldPath");
@@ -365,8 +400,8 @@ fn field_of_pod(from: &Value, path: &str, errors: &mut Vec<FieldError>) {
             let words = "does not support subscript";
             errors.push(FieldError::invalid(path, &whole.into(), words));
         }
-        None if !ENV_FIELDS.contains(&whole) => {
-            errors.push(FieldError::not_supported(field, &whole.into(), ENV_FIELDS));
+        None if !allowed.contains(&whole) => {
+            errors.push(FieldError::not_supported(field, &whole.into(), allowed));
         }
         None => {}
     }
@@ -382,7 +417,8 @@ const ENV_RESOURCES: &[&str] = &[
     "requests.memory",
 ];
 
-fn amount_of_container(from: &Value, path: &str, errors: &mut Vec<FieldError>) {
+/// An amount of a container.
+pub(super) fn amount_of_container(from: &Value, path: &str, errors: &mut Vec<FieldError>) {
     let resource = from["resource"].as_str().unwrap_or_default();
     if resource.is_empty() {
         errors.push(FieldError::required(join(path, "resource"), ""));
@@ -433,7 +469,7 @@ pub(super) fn env(variable: &Value, path: &str, errors: &mut Vec<FieldError>) {
     for (key, check) in [
         (
             "fieldRef",
-            field_of_pod as fn(&Value, &str, &mut Vec<FieldError>),
+            field_for_variable as fn(&Value, &str, &mut Vec<FieldError>),
         ),
         ("resourceFieldRef", amount_of_container),
     ] {

@@ -44,6 +44,7 @@ const ACCESS_MODES: &[&str] = &["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce"
 type Rules = &'static [(&'static str, Rule)];
 
 const RULES: &[(&str, Rules)] = &[
+    ("CSIVolumeSource", &[("", Whole(volumes::csi))]),
     ("ClusterRole", &[("", Whole(roles::cluster_role))]),
     (
         "ClusterRoleBinding",
@@ -131,6 +132,10 @@ const RULES: &[(&str, Rules)] = &[
             ("revisionHistoryLimit", NotNegative),
             ("", Whole(workloads::progress_deadline)),
         ],
+    ),
+    (
+        "DownwardAPIVolumeSource",
+        &[("", Whole(volumes::downward)), ("items", Closed)],
     ),
     (
         "Endpoint",
@@ -331,6 +336,7 @@ const RULES: &[(&str, Rules)] = &[
             ("tolerations", Whole(pods::nothing)),
             ("", Whole(pods::host_aliases)),
             ("terminationGracePeriodSeconds", NotNegative),
+            ("", Whole(volumes::tokens_of_nobody)),
         ],
     ),
     (
@@ -390,7 +396,7 @@ const RULES: &[(&str, Rules)] = &[
     ("SecretVolumeSource", &[("", Whole(volumes::default_mode))]),
     (
         "ProjectedVolumeSource",
-        &[("", Whole(volumes::default_mode))],
+        &[("", Whole(volumes::projected)), ("sources", Closed)],
     ),
     ("EmptyDirVolumeSource", &[("", Whole(volumes::empty_dir))]),
     ("SeccompProfile", &[("", Whole(security::seccomp))]),

@@ -45,9 +45,13 @@ pub(super) fn schedule(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
     if text.is_empty() {
         return;
     }
+    let field = join(path, "schedule");
     if let Err(problem) = read(text) {
-        let field = join(path, "schedule");
-        errors.push(FieldError::invalid(field, &spec["schedule"], problem));
+        errors.push(FieldError::invalid(&*field, &spec["schedule"], problem));
+    }
+    if text.contains("TZ") {
+        let words = "cannot use TZ or CRON_TZ in schedule, use timeZone field instead";
+        errors.push(FieldError::invalid(&*field, &spec["schedule"], words));
     }
 }
 

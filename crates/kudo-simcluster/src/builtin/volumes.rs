@@ -1,10 +1,12 @@
 //! Checks of the volumes of pods, and of where containers mount them.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
-use super::names;
 use super::pods::quantity;
 use super::rules::{is_nothing, join, list};
+use super::{names, pods};
 use crate::field_error::FieldError;
 use crate::schema::Quantity;
 
@@ -43,8 +45,199 @@ pub(super) fn key_to_path(item: &Value, path: &str, errors: &mut Vec<FieldError>
     if is_nothing(&item["path"]) {
         errors.push(FieldError::required(join(path, "path"), ""));
     }
-    relative(&item["path"], &join(path, "path"), errors);
+    unreserved(&item["path"], &join(path, "path"), errors);
     mode(&item["mode"], join(path, "mode"), errors);
+}
+
+/// Files made of what is known of the pod.
+pub(super) fn downward(source: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    default_mode(source, path, errors);
+    for file in list(&source["items"]) {
+        // The server names no item.
+        downward_file(file, path, errors);
+    }
+}
+
+fn downward_file(file: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    if is_nothing(&file["path"]) {
+        errors.push(FieldError::required(join(path, "path"), ""));
+    }
+    unreserved(&file["path"], &join(path, "path"), errors);
+    let (field, amount) = (&file["fieldRef"], &file["resourceFieldRef"]);
+    if !field.is_null() {
+        pods::field_of_pod(field, pods::FILE_FIELDS, &join(path, "fieldRef"), errors);
+        if !amount.is_null() {
+            let words = "fieldRef and resourceFieldRef can not be specified simultaneously";
+            errors.push(FieldError::invalid(path, &"resource".into(), words));
+        }
+    } else if !amount.is_null() {
+        let path = join(path, "resourceFieldRef");
+        if is_nothing(&amount["containerName"]) {
+            errors.push(FieldError::required(join(&path, "containerName"), ""));
+        } else {
+            pods::amount_of_container(amount, &path, errors);
+        }
+    } else {
+        let words = "one of fieldRef and resourceFieldRef is required";
+        errors.push(FieldError::required(path, words));
+    }
+    mode(&file["mode"], join(path, "mode"), errors);
+}
+
+/// Several sources in one volume, none of which may be in the way of another.
+pub(super) fn projected(volume: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    const CONFLICT: &str = "conflicting duplicate paths";
+    default_mode(volume, path, errors);
+    let mut taken = BTreeSet::new();
+    for (index, source) in list(&volume["sources"]).enumerate() {
+        let own = join(path, &format!("sources[{index}]"));
+        let mut kinds = 0;
+        for kind in ["secret", "configMap"] {
+            let projection = &source[kind];
+            if projection.is_null() {
+                continue;
+            }
+            kinds += 1;
+            let field = join(&own, kind);
+            let name = &projection["name"];
+            if is_nothing(name) {
+                errors.push(FieldError::required(join(&field, "name"), ""));
+            }
+            for (index, item) in list(&projection["items"]).enumerate() {
+                key_to_path(item, &join(&field, &format!("items[{index}]")), errors);
+                let file = item["path"].as_str().unwrap_or_default();
+                if !file.is_empty() && !taken.insert(file) {
+                    let name = name.as_str().unwrap_or_default();
+                    errors.push(FieldError::invalid(path, &name.into(), CONFLICT));
+                }
+            }
+        }
+        let downward = &source["downwardAPI"];
+        if !downward.is_null() {
+            kinds += 1;
+            for file in list(&downward["items"]) {
+                downward_file(file, &join(&own, "downwardAPI"), errors);
+                let file = file["path"].as_str().unwrap_or_default();
+                if !file.is_empty() && !taken.insert(file) {
+                    errors.push(FieldError::invalid(path, &file.into(), CONFLICT));
+                }
+            }
+        }
+        let token = &source["serviceAccountToken"];
+        if !token.is_null() {
+            kinds += 1;
+            let field = join(&own, "serviceAccountToken");
+            lifetime(&token["expirationSeconds"], &field, errors);
+            let file = &token["path"];
+            if is_nothing(file) {
+                errors.push(FieldError::required(join(path, "path"), ""));
+            } else {
+                no_steps_back(file, &join(path, "path"), errors);
+            }
+            let file = file.as_str().unwrap_or_default();
+            if !file.is_empty() && !taken.insert(file) {
+                errors.push(FieldError::invalid(path, &file.into(), CONFLICT));
+            }
+        }
+        if kinds > 1 {
+            let words = "may not specify more than 1 volume type";
+            errors.push(FieldError::forbidden(own, words));
+        }
+    }
+}
+
+/// A pod that runs as nobody has no token; a template may yet be given an account.
+pub(super) fn tokens_of_nobody(pod: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    if path != "spec" || !is_nothing(&pod["serviceAccountName"]) {
+        return;
+    }
+    for (index, volume) in list(&pod["volumes"]).enumerate() {
+        for (place, source) in list(&volume["projected"]["sources"]).enumerate() {
+            if !source["serviceAccountToken"].is_null() {
+                let source = format!("volumes[{index}].projected.sources[{place}]");
+                let field = join(path, &format!("{source}.serviceAccountToken"));
+                let words = "must not be specified when serviceAccountName is not set";
+                errors.push(FieldError::forbidden(field, words));
+            }
+        }
+    }
+}
+
+/// How long a token is good for.
+fn lifetime(seconds: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    let words = match seconds.as_i64() {
+        Some(number) if number < 10 * 60 => "may not specify a duration less than 10 minutes",
+        Some(number) if number > 1 << 32 => "may not specify a duration larger than 2^32 seconds",
+        _ => return,
+    };
+    let field = join(path, "expirationSeconds");
+    errors.push(FieldError::invalid(field, seconds, words));
+}
+
+/// A volume of a driver that lives with the pod.
+pub(super) fn csi(source: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    let (driver, field) = (&source["driver"], join(path, "driver"));
+    if is_nothing(driver) {
+        errors.push(FieldError::required(&*field, ""));
+    }
+    for fault in names::subdomain(&driver.as_str().unwrap_or_default().to_lowercase()) {
+        errors.push(FieldError::invalid(&*field, driver, fault));
+    }
+    let secret = &source["nodePublishSecretRef"];
+    if !secret.is_null() && is_nothing(&secret["name"]) {
+        let field = join(path, "nodePublishSecretRef.name");
+        errors.push(FieldError::required(field, ""));
+    }
+}
+
+/// Where a container has claims as devices: each in one place, and not as files too.
+pub(super) fn devices(
+    container: &Value,
+    volumes: &Value,
+    path: &str,
+    errors: &mut Vec<FieldError>,
+) {
+    fn text(value: &Value) -> &str {
+        value.as_str().unwrap_or_default()
+    }
+    let mounted = |field: &str, value: &str| {
+        list(&container["volumeMounts"]).any(|mount| mount[field] == *value)
+    };
+    let (mut names, mut places) = (BTreeSet::new(), BTreeSet::new());
+    for (index, device) in list(&container["volumeDevices"]).enumerate() {
+        let own = format!("{path}[{index}]");
+        let (name_field, place_field) = (join(&own, "name"), join(&own, "devicePath"));
+        let (name, place) = (text(&device["name"]), text(&device["devicePath"]));
+        let wrong_name = |words: &str| FieldError::invalid(&*name_field, &name.into(), words);
+        let wrong_place = |words: &str| FieldError::invalid(&*place_field, &place.into(), words);
+        if name.is_empty() {
+            errors.push(FieldError::required(&*name_field, ""));
+        } else if !names.insert(name) {
+            errors.push(wrong_name("must be unique"));
+        }
+        match list(volumes).find(|volume| text(&volume["name"]) == name) {
+            Some(volume) if volume["persistentVolumeClaim"].is_null() => errors.push(wrong_name(
+                "can only use volume source type of PersistentVolumeClaim for block mode",
+            )),
+            Some(_) => {}
+            None => errors.push(FieldError::not_found(&*name_field, &name.into())),
+        }
+        if place.is_empty() {
+            errors.push(FieldError::required(&*place_field, ""));
+        } else if place.split('/').any(|part| part == "..") {
+            errors.push(wrong_place("can not contain backsteps ('..')"));
+        } else if !places.insert(place) {
+            errors.push(wrong_place("must be unique"));
+        }
+        if mounted("name", name) {
+            errors.push(wrong_name("must not already exist in volumeMounts"));
+        }
+        if mounted("mountPath", place) {
+            errors.push(wrong_place(
+                "must not already exist as a path in volumeMounts",
+            ));
+        }
+    }
 }
 
 /// A path that stays where it begins.
@@ -53,6 +246,15 @@ fn relative(value: &Value, path: &str, errors: &mut Vec<FieldError>) {
         errors.push(FieldError::invalid(path, value, "must be a relative path"));
     }
     no_steps_back(value, path, errors);
+}
+
+/// The same, under a name that the kubelet does not use itself.
+fn unreserved(value: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    relative(value, path, errors);
+    let text = value.as_str().unwrap_or_default();
+    if text.starts_with("..") && !text.split('/').any(|part| part == "..") {
+        errors.push(FieldError::invalid(path, value, "must not start with '..'"));
+    }
 }
 
 fn no_steps_back(value: &Value, path: &str, errors: &mut Vec<FieldError>) {

@@ -1,5 +1,7 @@
 //! Which resource a path means.
 
+use std::num::{IntErrorKind, ParseIntError};
+
 use percent_encoding::percent_decode_str;
 
 /// A path below `/api/<version>` or `/apis/<group>/<version>`.
@@ -33,13 +35,11 @@ pub(crate) enum Route {
 
 /// Reads a path. What it names need not exist.
 pub(crate) fn route(path: &str) -> Route {
-    let path = path.strip_prefix('/').unwrap_or(path);
+    // A slash that is encoded parts as well as another.
+    let path = percent_decode_str(path).decode_utf8_lossy();
+    let path = path.strip_prefix('/').unwrap_or(&path);
     let path = path.strip_suffix('/').unwrap_or(path);
-    let parts: Vec<String> = path
-        .split('/')
-        .map(|part| percent_decode_str(part).decode_utf8_lossy().into_owned())
-        .collect();
-    let words: Vec<&str> = parts.iter().map(String::as_str).collect();
+    let words: Vec<&str> = path.split('/').collect();
     match words.as_slice() {
         ["api", version] => Route::GroupVersion(String::new(), (*version).to_owned()),
         ["api", version, rest @ ..] => resource("", version, rest),
@@ -106,10 +106,27 @@ impl Query {
 
     /// A parameter that is there and not empty.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.first(name).filter(|value| !value.is_empty())
+    }
+
+    /// A parameter that is a whole number; an empty one is none.
+    pub(crate) fn whole(&self, name: &str) -> Result<Option<i64>, String> {
+        let read = |text: &str| {
+            text.parse().map_err(|error: ParseIntError| {
+                let problem = match error.kind() {
+                    IntErrorKind::PosOverflow | IntErrorKind::NegOverflow => "value out of range",
+                    _ => "invalid syntax",
+                };
+                format!("strconv.ParseInt: parsing {text:?}: {problem}")
+            })
+        };
+        self.first(name).map(read).transpose()
+    }
+
+    /// A parameter that is there.
+    pub(crate) fn first(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(known, _)| known == name);
-        found
-            .map(|(_, value)| value.as_str())
-            .filter(|value| !value.is_empty())
+        found.map(|(_, value)| value.as_str())
     }
 
     pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
@@ -119,11 +136,11 @@ impl Query {
 
     /// `true` and `1`, as servers read them; a parameter without a value is true, too.
     pub(crate) fn is(&self, name: &str) -> bool {
-        let found = self.0.iter().find(|(known, _)| known == name);
-        found.is_some_and(|(_, value)| !matches!(value.to_lowercase().as_str(), "false" | "0"))
+        let is_false = |value: &str| matches!(value.to_lowercase().as_str(), "false" | "0");
+        self.first(name).is_some_and(|value| !is_false(value))
     }
 
     pub(crate) fn contains(&self, name: &str) -> bool {
-        self.0.iter().any(|(known, _)| known == name)
+        self.first(name).is_some()
     }
 }

@@ -142,6 +142,12 @@ impl Shown {
         }
     }
 
+    /// Whether dependents stay where a deletion says nothing: with some kinds, and with an old version of another.
+    pub(crate) fn orphans(&self) -> bool {
+        let beta = self.kind.is("CronJob") && self.version().version == "v1beta1";
+        self.kind.strategy.orphans || beta
+    }
+
     /// The same kind as it is stored.
     pub(crate) fn stored(&self) -> Self {
         Self {

@@ -11,7 +11,7 @@ use crate::http::Call;
 use crate::http::status::Refusal;
 use crate::kinds::Shown;
 use crate::protobuf::{self, ProtobufError};
-use crate::{depth, schema};
+use crate::{depth, patch, schema};
 
 /// Bodies of objects may be of these types.
 const ACCEPTED: &[&str] = &[
@@ -66,6 +66,9 @@ pub(super) fn object(
         return Err(Refusal::bad_request("EOF"));
     }
     let mut value = parse(call)?;
+    if let Some(fault) = unreadable_kind(&value) {
+        return Err(unrecognized(&target.shown, &call.body, &fault));
+    }
     check_kind(&target.shown, &mut value)?;
     let mut problems: Vec<String> = Vec::new();
     if validation != FieldValidation::Ignore {
@@ -121,6 +124,22 @@ fn check_yaml(shown: &Shown, text: &[u8]) -> Result<(), Refusal> {
     }
     let fault = format!("{NO_KIND}: {}", go_json::no_object(&value));
     Err(unrecognized(shown, text, &fault))
+}
+
+/// Why the kind that a body tells of itself, or its version, cannot be read.
+fn unreadable_kind(value: &Value) -> Option<String> {
+    for field in ["apiVersion", "kind"] {
+        let said = &value[field];
+        if !said.is_null() && !said.is_string() {
+            let found = patch::go_kind(said);
+            return Some(format!(
+                "{NO_KIND}: json: cannot unmarshal {found} into Go struct field .{field} of type string"
+            ));
+        }
+    }
+    let version = value["apiVersion"].as_str()?;
+    let parts = version.matches('/').count();
+    (parts > 1).then(|| format!("unexpected GroupVersion string: {version}"))
 }
 
 fn unrecognized(shown: &Shown, text: &[u8], fault: &str) -> Refusal {
@@ -179,6 +198,10 @@ fn check_kind(shown: &Shown, value: &mut Value) -> Result<(), Refusal> {
         check_conversion(shown, &said, &said_kind)?;
     }
     match value["apiVersion"].as_str() {
+        None | Some("") if shown.kind.strategy.custom => {
+            let problem = "Object 'apiVersion' is missing in 'object has no apiVersion field'";
+            return Err(Refusal::internal(problem));
+        }
         None | Some("") => value["apiVersion"] = api_version.clone().into(),
         Some(said) if said == api_version => {}
         Some(said) => {

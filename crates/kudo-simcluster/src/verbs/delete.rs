@@ -193,7 +193,7 @@ impl Call {
     }
 
     fn set_propagation(target: &Target, object: &mut Value, asked: Option<Propagation>) {
-        let default = target.shown.kind.strategy.orphans;
+        let default = target.shown.orphans();
         let finalizers: Vec<String> = object["metadata"]["finalizers"]
             .as_array()
             .into_iter()

@@ -22,13 +22,7 @@ pub(super) struct LogOptions {
 
 impl LogOptions {
     pub(super) fn read(query: &Query, pod: &str) -> Result<Self, Refusal> {
-        let number = |name: &str| match query.get(name) {
-            None => Ok(None),
-            Some(text) => text.parse::<i64>().map(Some).map_err(|_| {
-                let problem = format!("strconv.ParseInt: parsing {text:?}: invalid syntax");
-                Refusal::bad_request(problem)
-            }),
-        };
+        let number = |name: &str| query.whole(name).map_err(Refusal::bad_request);
         let since_time = match query.get("sinceTime") {
             None => None,
             Some(text) => Some(text.parse::<Timestamp>().map_err(|_| {

@@ -1,5 +1,7 @@
 //! The options of writes, read from a query.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::field_error::{FieldError, invalid_status};
@@ -147,15 +149,11 @@ pub(super) fn delete_options(call: &Call) -> Result<DeleteOptions, Refusal> {
     let mut options = DeleteOptions::default();
     let body: Value = if call.body.is_empty() {
         let mut body = serde_json::json!({});
-        if let Some(grace) = call.query.get("gracePeriodSeconds") {
-            let grace: i64 = grace.parse().map_err(|_| {
-                Refusal::bad_request(format!(
-                    "strconv.ParseInt: parsing {grace:?}: invalid syntax"
-                ))
-            })?;
+        let grace = call.query.whole("gracePeriodSeconds");
+        if let Some(grace) = grace.map_err(Refusal::bad_request)? {
             body["gracePeriodSeconds"] = grace.into();
         }
-        if let Some(policy) = call.query.get("propagationPolicy") {
+        if let Some(policy) = call.query.first("propagationPolicy") {
             body["propagationPolicy"] = policy.into();
         }
         if call.query.contains("orphanDependents") {
@@ -172,6 +170,10 @@ pub(super) fn delete_options(call: &Call) -> Result<DeleteOptions, Refusal> {
         };
         read.map_err(|fault| Refusal::new(500, "", fault))?
     };
+    if !body.is_null() {
+        meta::DeleteOptions::deserialize(&body)
+            .map_err(|fault| Refusal::new(500, "", fault.to_string()))?;
+    }
     if let Some(kind) = body["kind"].as_str()
         && !kind.is_empty()
         && kind != "DeleteOptions"
@@ -199,7 +201,7 @@ pub(super) fn delete_options(call: &Call) -> Result<DeleteOptions, Refusal> {
         Some("Background") => Some(Propagation::Background),
         Some("Foreground") => Some(Propagation::Foreground),
         Some("Orphan") => Some(Propagation::Orphan),
-        None | Some("") => orphan.map(|orphan| {
+        None => orphan.map(|orphan| {
             if orphan {
                 Propagation::Orphan
             } else {

@@ -294,17 +294,8 @@ impl Call {
         Ok(u64::try_from(seconds).ok().filter(|seconds| *seconds > 0))
     }
 
-    /// A parameter that is a whole number.
     fn whole(&self, name: &str) -> Result<Option<i64>, Refusal> {
-        let Some(text) = self.query.get(name) else {
-            return Ok(None);
-        };
-        let number = text.parse().map_err(|_| {
-            Refusal::bad_request(format!(
-                "strconv.ParseInt: parsing {text:?}: invalid syntax"
-            ))
-        })?;
-        Ok(Some(number))
+        self.query.whole(name).map_err(Refusal::bad_request)
     }
 
     /// The first form in `Accept` that is known.

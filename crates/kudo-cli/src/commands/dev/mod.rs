@@ -48,6 +48,10 @@ Examples:
   # Go on another day with all that was made
   kubectl kudo dev --detach --state ~/cluster.state
 
+  # May a service account do what its pods need?
+  kubectl kudo dev --detach --rbac
+  kubectl auth can-i create jobs --as system:serviceaccount:default:app
+
   # Pods that take their time, and one that fails
   kubectl kudo dev --pod-delay 2s --fail-pod galera-instance-1"
 )]
@@ -72,6 +76,10 @@ pub(crate) struct DevArgs {
     /// All secrets are in it, readable by its owner alone
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
+
+    /// Allow service accounts only what roles and bindings give them; without it, everybody may do everything
+    #[arg(long)]
+    rbac: bool,
 
     /// How long a pod takes to become ready, or to end if it is a Job's
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "0")]
@@ -145,9 +153,13 @@ async fn serve(
 ) -> Result<(), Error> {
     let mut asked = AskedToEnd::new().map_err(Error::Runtime)?;
     let credentials = Credentials::new()?;
+    let options = SimOptions {
+        rbac: arguments.rbac,
+        ..SimOptions::default()
+    };
     let cluster = match state {
-        Some(state) => state.start()?,
-        None => SimCluster::start(SimOptions::default()),
+        Some(state) => state.start(options)?,
+        None => SimCluster::start(options),
     };
     let embedded = Embedded::with(cluster, "default", true).await?;
     if let Some(state) = state {

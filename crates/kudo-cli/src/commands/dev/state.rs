@@ -45,8 +45,8 @@ impl StateFile {
     }
 
     /// Starts a cluster with the objects of the file.
-    pub(super) fn start(&self) -> Result<SimCluster, Error> {
-        SimCluster::start_from(SimOptions::default(), &self.path).map_err(Error::DevState)
+    pub(super) fn start(&self, options: SimOptions) -> Result<SimCluster, Error> {
+        SimCluster::start_from(options, &self.path).map_err(Error::DevState)
     }
 
     /// Writes all objects of a cluster into the file.
