@@ -145,9 +145,10 @@ fn sample(all: Vec<Mishap>) -> Vec<Mishap> {
         return all;
     }
     // At each place there are two, three or six mishaps; a sample has some of each.
-    let of_each = |step: &usize| step % 2 > 0 && step % 3 > 0;
-    let least = all.len().div_ceil(SAMPLE);
-    let step = (least..).find(of_each).unwrap_or(least);
+    let mut step = all.len().div_ceil(SAMPLE).max(1);
+    while step.is_multiple_of(2) || step.is_multiple_of(3) {
+        step += 1;
+    }
     all.into_iter().step_by(step).collect()
 }
 

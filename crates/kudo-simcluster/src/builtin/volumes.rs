@@ -88,7 +88,7 @@ fn downward_file(file: &Value, path: &str, errors: &mut Vec<FieldError>) {
 pub(super) fn projected(volume: &Value, path: &str, errors: &mut Vec<FieldError>) {
     const CONFLICT: &str = "conflicting duplicate paths";
     default_mode(volume, path, errors);
-    let mut taken = BTreeSet::new();
+    let mut files = BTreeSet::new();
     for (index, source) in list(&volume["sources"]).enumerate() {
         let own = join(path, &format!("sources[{index}]"));
         let mut kinds = 0;
@@ -106,7 +106,7 @@ pub(super) fn projected(volume: &Value, path: &str, errors: &mut Vec<FieldError>
             for (index, item) in list(&projection["items"]).enumerate() {
                 key_to_path(item, &join(&field, &format!("items[{index}]")), errors);
                 let file = item["path"].as_str().unwrap_or_default();
-                if !file.is_empty() && !taken.insert(file) {
+                if !file.is_empty() && !files.insert(file) {
                     let name = name.as_str().unwrap_or_default();
                     errors.push(FieldError::invalid(path, &name.into(), CONFLICT));
                 }
@@ -118,7 +118,7 @@ pub(super) fn projected(volume: &Value, path: &str, errors: &mut Vec<FieldError>
             for file in list(&downward["items"]) {
                 downward_file(file, &join(&own, "downwardAPI"), errors);
                 let file = file["path"].as_str().unwrap_or_default();
-                if !file.is_empty() && !taken.insert(file) {
+                if !file.is_empty() && !files.insert(file) {
                     errors.push(FieldError::invalid(path, &file.into(), CONFLICT));
                 }
             }
@@ -135,7 +135,7 @@ pub(super) fn projected(volume: &Value, path: &str, errors: &mut Vec<FieldError>
                 no_steps_back(file, &join(path, "path"), errors);
             }
             let file = file.as_str().unwrap_or_default();
-            if !file.is_empty() && !taken.insert(file) {
+            if !file.is_empty() && !files.insert(file) {
                 errors.push(FieldError::invalid(path, &file.into(), CONFLICT));
             }
         }
