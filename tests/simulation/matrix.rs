@@ -85,7 +85,7 @@ struct Run {
 
 /// Tries all mishaps instead of a sample.
 const ALL_VARIABLE: &str = "KUDO_ALL_MISHAPS";
-/// Mishaps of a sample.
+/// Mishaps of a sample, at least.
 const SAMPLE: usize = 16;
 
 /// Time in which all that trails a plan is over.
@@ -145,9 +145,9 @@ fn sample(all: Vec<Mishap>) -> Vec<Mishap> {
         return all;
     }
     // At each place there are two, three or six mishaps; a sample has some of each.
-    let mut step = all.len().div_ceil(SAMPLE).max(1);
-    while step.is_multiple_of(2) || step.is_multiple_of(3) {
-        step += 1;
+    let mut step = all.len().div_ceil(SAMPLE);
+    while step > 1 && (step.is_multiple_of(2) || step.is_multiple_of(3)) {
+        step -= 1;
     }
     all.into_iter().step_by(step).collect()
 }
