@@ -25,12 +25,6 @@ pub(crate) fn now() -> Time {
     Time(Timestamp::from_second(now.as_second()).unwrap_or(now))
 }
 
-/// The time of day to the microsecond, for what must be put in order.
-pub(crate) fn precisely_now() -> Time {
-    let now = time();
-    Time(Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now))
-}
-
 /// The clock of the runtime.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct RuntimeClock;

@@ -19,7 +19,7 @@ use kudo_package::OperatorDefinition;
 use kudo_plan::{Observer, PlanState, Status, StepRef, TaskFailure};
 use serde_json::{Map, json};
 
-use crate::clock::{now, precisely_now};
+use crate::clock::now;
 use crate::conditions::{Wanted, is_refused, ready_at_start};
 use crate::context::Context;
 use crate::decide::Start;
@@ -175,7 +175,7 @@ impl Recorder {
         self.hold(&inventory).await?;
         let pruned = self.prune(state, &inventory).await;
         let ready = self.ready(state, &inventory).await;
-        let (time, precise_time) = (now(), precisely_now());
+        let time = now();
         let version = self.latest().resource_version().unwrap_or_default();
         let first = !self.begun.load(Ordering::Acquire);
         let start = self.start.as_ref().filter(|_| first);
@@ -185,9 +185,7 @@ impl Recorder {
                 match status.plan_status.get(&self.plan) {
                     Some(recorded) if recorded.uid == self.uid && recorded.is_running() => {}
                     // The answer to this very record was lost.
-                    Some(recorded)
-                        if *recorded == to_recorded(state, Some(precise_time.clone())) =>
-                    {
+                    Some(recorded) if *recorded == to_recorded(state, Some(time.clone())) => {
                         return Ok(());
                     }
                     // Another manager has ended this execution, or started another one.
@@ -204,7 +202,7 @@ impl Recorder {
                     Wanted::accepted().apply(status, &time);
                 }
             }
-            record_plan(status, state, &precise_time);
+            record_plan(status, state, &time);
             status.inventory = inventory.to_vec();
             if let Some(pruned) = &pruned {
                 pruned.record(status);
