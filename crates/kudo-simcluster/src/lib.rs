@@ -13,6 +13,44 @@
 //!   validation. They are pure; [`field_error`] is how they tell what is wrong.
 //!
 //! The crate knows nothing of KUDO's own types; it works with any operator.
+//!
+//! A test of one's own, in virtual time and with no socket:
+//!
+//! ```
+//! use k8s_openapi::api::apps::v1::Deployment;
+//! use kube::api::{Api, PostParams};
+//! use kube::runtime::wait::await_condition;
+//! use kudo_simcluster::cluster::{SimCluster, SimOptions};
+//! use kudo_simcluster::controllers::{self, ControllerOptions};
+//! use kudo_simcluster::kubelet::{PodOptions, simulate_pods};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! tokio::time::pause();
+//! let client = SimCluster::start(SimOptions::default()).client();
+//! tokio::spawn(controllers::run(client.clone(), ControllerOptions::default()));
+//! tokio::spawn(simulate_pods(client.clone(), PodOptions::default()));
+//!
+//! let deployments: Api<Deployment> = Api::namespaced(client, "default");
+//! let web = serde_json::from_value(serde_json::json!({
+//!     "metadata": { "name": "web" },
+//!     "spec": {
+//!         "replicas": 3,
+//!         "selector": { "matchLabels": { "app": "web" } },
+//!         "template": {
+//!             "metadata": { "labels": { "app": "web" } },
+//!             "spec": { "containers": [{ "name": "web", "image": "web" }] }
+//!         }
+//!     }
+//! }))?;
+//! deployments.create(&PostParams::default(), &web).await?;
+//! let ready = |web: Option<&Deployment>| {
+//!     web.and_then(|web| web.status.as_ref()?.ready_replicas) == Some(3)
+//! };
+//! await_condition(deployments, "web", ready).await?;
+//! # Ok(())
+//! # }
+//! ```
 
 mod admission;
 pub mod builtin;
