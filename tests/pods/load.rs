@@ -26,6 +26,8 @@ pub(crate) struct Load<'a> {
 pub(crate) struct Told {
     /// The rows whose writing was acknowledged.
     pub(crate) acknowledged: Rows,
+    /// The nodes that acknowledged any.
+    pub(crate) nodes: BTreeSet<String>,
     /// How often a connection was refused or closed, and the row written on another one.
     pub(crate) reconnected: u64,
     /// Writes that failed in another way, or once more.
@@ -111,6 +113,8 @@ impl<'a> Load<'a> {
             told.slowest = told.slowest.max(Duration::from_millis(numbers[2]));
         }
         told.acknowledged = rows(&self.shell("cat /tmp/acknowledged.*").await.unwrap());
+        let nodes = self.shell("cat /tmp/nodes.*").await.unwrap();
+        told.nodes = nodes.lines().map(ToOwned::to_owned).collect();
         let remarks = self.shell("tail -n 60 /tmp/remarks").await;
         told.remarks = remarks.unwrap_or_default();
         self.bed.kill_pod(POD).await;

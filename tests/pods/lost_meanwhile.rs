@@ -34,13 +34,14 @@ async fn until_answers(bed: &Bed, node: usize) {
     .await;
 }
 
-/// The bootstrap node crashes when the first node has joined it, and half of their cluster is gone.
+/// The bootstrap node is lost when the first node has joined it, which waits for another pod with its volume.
 async fn while_it_is_deployed(bed: &Bed, killer: &Killer<'_>) {
     let deploy = bed.deploying(NAME, &FAST).await;
     until_pod(bed, "db-0").await;
     until_answers(bed, 0).await;
-    killer.crash("db-bootstrap").await;
-    ends_whole(killer, deploy, 3, "the bootstrap node crashed").await;
+    let bootstrap = until_pod(bed, "db-bootstrap").await;
+    killer.crash_all(&[&bootstrap]).await;
+    ends_whole(killer, deploy, 3, "the bootstrap node lost").await;
 }
 
 /// Ends the manager, too, and waits for the end of the plan.

@@ -17,15 +17,20 @@ use serde_json::json;
 use crate::bed::{Bed, WAIT, eventually, say};
 use crate::galera::{CONFIG, FAST, NAME, backup_claim, next_version, version};
 
-/// Uids of the nodes' pods: they change when one is replaced.
-async fn nodes(bed: &Bed) -> BTreeMap<String, String> {
+/// Uids of the nodes' pods, which change when one is replaced, and how often their servers were started again.
+async fn nodes(bed: &Bed) -> BTreeMap<String, (String, i32)> {
     let pods = bed.api::<Pod>().list(&ListParams::default()).await.unwrap();
     let nodes = pods
         .items
         .iter()
         .filter(|pod| ["db-0", "db-1", "db-2"].contains(&&*pod.name_any()));
     nodes
-        .map(|pod| (pod.name_any(), pod.uid().unwrap()))
+        .map(|pod| {
+            let status = pod.status.as_ref();
+            let containers = status.and_then(|status| status.container_statuses.as_ref());
+            let restarts = containers.into_iter().flatten().map(|c| c.restart_count);
+            (pod.name_any(), (pod.uid().unwrap(), restarts.sum()))
+        })
         .collect()
 }
 
@@ -43,6 +48,7 @@ async fn installations(bed: &Bed) {
         ("STORAGE_SIZE=0Gi", "STORAGE_SIZE"),
         ("BACKUP_KEEP=0", "BACKUP_KEEP"),
         ("DRAIN_SECONDS=41", "DRAIN_SECONDS"),
+        ("STARTUP_TIMEOUT=0", "STARTUP_TIMEOUT"),
     ] {
         let outcome = bed.install_galera(&["-p", parameter]);
         assert_ne!(outcome.code, Some(0), "{parameter}");
@@ -204,6 +210,12 @@ async fn changes(bed: &Bed) {
             "CONFIG={innodb_no_such_option: 1}",
             "update",
             "innodb_no_such_option",
+            CONFIG,
+        ),
+        (
+            "CONFIG={innodb_autoinc_lock_mode: 1}",
+            "update",
+            "innodb_autoinc_lock_mode",
             CONFIG,
         ),
         (

@@ -205,6 +205,8 @@ async fn the_service_is_never_interrupted() {
     bed.is_whole(3).await;
     let first = load.end().await;
     first.is_fine(&bed, "3, 5 and 3 nodes", 3).await;
+    let nodes: Vec<&str> = first.nodes.iter().map(String::as_str).collect();
+    assert_eq!(nodes, ["db-0", "db-1", "db-2", "db-3", "db-4"]);
 
     let load = Load::start(&bed).await;
     bed.set("CONFIG={innodb_buffer_pool_size: 64M, max_connections: 123}");

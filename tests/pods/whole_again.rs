@@ -130,6 +130,7 @@ async fn total_loss(bed: &Bed, killer: &Killer<'_>) {
     bed.set("REMOVE_VOLUMES=true");
     // Of several backups the last one is kept.
     bed.set("BACKUP_KEEP=1");
+    bed.trigger("backup", "600").expect(0);
     let rows = written(bed, 0).await;
 
     let cleanup = bed.uninstalling().await;
@@ -191,7 +192,13 @@ async fn a_cluster_is_whole_again_after_any_loss() {
     };
     let killer = Killer::start(&bed).await;
     bed.apply::<PersistentVolumeClaim>(backup_claim()).await;
-    bed.deploying(NAME, &FAST).await.until_complete().await;
+    let deploy = bed.deploying(NAME, &FAST).await;
+    eventually("the first node has joined", || async {
+        bed.try_sql(0, "SELECT 1").await.is_ok()
+    })
+    .await;
+    bed.lose_volume(0).await;
+    deploy.until_complete().await;
     bed.is_whole(3).await;
     let mut acknowledged = write_for_a_while(&bed).await;
 
