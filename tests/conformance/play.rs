@@ -325,7 +325,13 @@ impl<'a> Player<'a> {
         &self,
         request: Request<Body>,
     ) -> Result<(u16, String, Vec<String>, Response<Body>), String> {
-        let response = self.timely(self.server.client.send(request)).await?;
+        let server = self.server;
+        let client = if request.headers().contains_key(http::header::AUTHORIZATION) {
+            &server.stranger
+        } else {
+            &server.client
+        };
+        let response = self.timely(client.send(request)).await?;
         let values = |name: &str| -> Vec<String> {
             let values = response.headers().get_all(name).iter();
             values

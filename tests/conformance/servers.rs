@@ -26,6 +26,8 @@ const KUBECONFIG_VARIABLE: &str = "KUDO_TEST_KUBECONFIG";
 pub(crate) struct Server {
     pub(crate) name: &'static str,
     pub(crate) client: Client,
+    /// Shows no credential but what a request itself has.
+    pub(crate) stranger: Client,
     pub(crate) version: Version,
     /// How long anything may take that is waited for.
     pub(crate) patience: Duration,
@@ -78,10 +80,12 @@ impl Servers {
             .unwrap();
         // An error is an answer here.
         config.default_retry = false;
-        let client = Client::try_from(config).unwrap();
+        let client = Client::try_from(config.clone()).unwrap();
+        config.auth_info = kube::config::AuthInfo::default();
+        let stranger = Client::try_from(config).unwrap();
         spawn_kubelet(client.clone());
         Self {
-            real: Server::new("the real server", client, Duration::from_mins(1)).await,
+            real: Server::new("the real server", client, stranger, Duration::from_mins(1)).await,
             embedded: start_embedded().await,
             hooks: Hooks::start().await,
             runtime: Handle::current(),
@@ -96,7 +100,7 @@ impl Servers {
 }
 
 impl Server {
-    async fn new(name: &'static str, client: Client, patience: Duration) -> Self {
+    async fn new(name: &'static str, client: Client, stranger: Client, patience: Duration) -> Self {
         let request = http::Request::get("/version").body(Body::empty()).unwrap();
         let answer = client.send(request).await.unwrap();
         let answer = answer.into_body().collect_bytes().await.unwrap();
@@ -105,6 +109,7 @@ impl Server {
         Self {
             name,
             client,
+            stranger,
             version,
             patience,
         }
@@ -112,14 +117,25 @@ impl Server {
 }
 
 async fn start_embedded() -> Server {
-    let client = SimCluster::start(SimOptions::default()).client();
+    let client = SimCluster::start(SimOptions {
+        rbac: true,
+        ..SimOptions::default()
+    });
+    let client = client.client();
     let options = ControllerOptions {
         root_certificate: Some("a certificate".to_owned()),
         ..ControllerOptions::default()
     };
     tokio::spawn(controllers::run(client.clone(), options));
     spawn_kubelet(client.clone());
-    Server::new("the embedded server", client, Duration::from_secs(8)).await
+    let stranger = client.clone();
+    Server::new(
+        "the embedded server",
+        client,
+        stranger,
+        Duration::from_secs(8),
+    )
+    .await
 }
 
 fn spawn_kubelet(client: Client) {

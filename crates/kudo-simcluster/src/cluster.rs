@@ -76,11 +76,23 @@ pub(crate) struct Server {
     pub(crate) watches: Arc<tokio::sync::Semaphore>,
     registry: RwLock<Arc<Registry>>,
     /// Tokens and whose they are.
-    tokens: Mutex<Vec<(String, User)>>,
+    tokens: Mutex<Vec<Token>>,
     webhooks: crate::admission::Callers,
     /// Held by whoever writes the state into a file.
     pub(crate) saving: Mutex<()>,
 }
+
+/// What lets somebody in.
+#[derive(Clone, Debug)]
+pub(crate) struct Token {
+    pub(crate) text: String,
+    pub(crate) user: User,
+    /// Who may take it for what it says.
+    pub(crate) audiences: Vec<String>,
+}
+
+/// Whom a token is meant for that says nothing else: this server.
+pub(crate) const AUDIENCE: &str = "https://kubernetes.default.svc";
 
 impl SimCluster {
     /// Starts a cluster with what every cluster has at its beginning.
@@ -113,6 +125,8 @@ impl SimCluster {
                 depth::with_room(|| {
                     server.store.restore(saved.version, saved.objects);
                     server.refresh_kinds();
+                    // Older servers had fewer.
+                    server.seed_roles();
                 });
             }
         }
@@ -142,7 +156,11 @@ impl SimCluster {
 
     /// Lets whoever has this token in with all rights.
     pub fn add_admin_token(&self, token: impl Into<String>) {
-        self.server.add_token(token.into(), User::admin());
+        self.server.add_token(Token {
+            text: token.into(),
+            user: User::admin(),
+            audiences: vec![AUDIENCE.to_owned()],
+        });
     }
 
     /// Listens on an address for HTTP with a certificate and its key (PEM).
@@ -192,20 +210,30 @@ impl Server {
         &self.webhooks
     }
 
-    pub(crate) fn add_token(&self, token: String, user: User) {
+    pub(crate) fn add_token(&self, token: Token) {
         let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
-        tokens.push((token, user));
+        tokens.push(token);
     }
 
-    /// Whose token it is.
-    pub(crate) fn owner_of(&self, token: &str) -> Option<User> {
+    pub(crate) fn token(&self, text: &str) -> Option<Token> {
         let tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = tokens.iter().find(|(known, _)| known == token);
-        found.map(|(_, user)| user.clone())
+        tokens.iter().find(|known| known.text == text).cloned()
+    }
+
+    /// Whose token it is, if it is meant for this server.
+    fn owner_of(&self, token: &str) -> Option<User> {
+        let token = self.token(token)?;
+        let is_for_us = token.audiences.iter().any(|audience| audience == AUDIENCE);
+        is_for_us.then_some(token.user)
     }
 
     /// Who sends a request: whom its token names, or else whom the connection stands for, or nobody known.
-    pub(crate) fn user(&self, headers: &HeaderMap, given: Option<User>) -> Result<User, Refusal> {
+    pub(crate) fn user(
+        &self,
+        headers: &HeaderMap,
+        path: &str,
+        given: Option<User>,
+    ) -> Result<User, Refusal> {
         let header = headers.get(http::header::AUTHORIZATION);
         let text = header
             .and_then(|value| value.to_str().ok())
@@ -216,20 +244,35 @@ impl Server {
                 .ok_or_else(Refusal::unauthorized)?,
             _ => given.unwrap_or_else(User::anonymous),
         };
-        Ok(user.impersonating(headers))
+        self.impersonated(user, headers, path)
+    }
+
+    /// Puts an object in its place, if there is none of its name.
+    fn seed(&self, storage: &str, mut object: serde_json::Value) {
+        let Some(shown) = self.registry().stored(storage) else {
+            return;
+        };
+        let metadata = &object["metadata"];
+        let text = |field: &str| metadata[field].as_str().unwrap_or_default();
+        if self
+            .store
+            .get(storage, text("namespace"), text("name"))
+            .is_some()
+        {
+            return;
+        }
+        self.stamp(&shown, &mut object);
+        crate::builtin::default(shown.gvk(), &mut object);
+        // Nobody else writes yet.
+        let _ = self.store.create(&shown.kind.storage, object);
+    }
+
+    fn seed_roles(&self) {
+        crate::rbac::seed(&|storage, object| self.seed(storage, object));
     }
 
     fn seed_objects(&self) {
-        let registry = self.registry();
-        let put = |storage: &str, mut object: serde_json::Value| {
-            let Some(shown) = registry.stored(storage) else {
-                return;
-            };
-            self.stamp(&shown, &mut object);
-            crate::builtin::default(shown.gvk(), &mut object);
-            // Nothing else is there yet.
-            let _ = self.store.create(&shown.kind.storage, object);
-        };
+        let put = |storage: &str, object: serde_json::Value| self.seed(storage, object);
         for name in ["default", "kube-node-lease", "kube-public", "kube-system"] {
             put(
                 "namespaces",
@@ -256,19 +299,23 @@ impl Server {
                 "status": { "loadBalancer": {} },
             }),
         );
-        for (name, value) in [
-            ("system-cluster-critical", 2_000_000_000),
-            ("system-node-critical", 2_000_001_000),
+        let moved = "Used for system critical pods that must run in the cluster, but can be moved to \
+                     another node if necessary.";
+        let fixed = "Used for system critical pods that must not be moved from their current node.";
+        for (name, value, description) in [
+            ("system-cluster-critical", 2_000_000_000, moved),
+            ("system-node-critical", 2_000_001_000, fixed),
         ] {
             put(
                 "priorityclasses.scheduling.k8s.io",
                 json!({
                     "metadata": { "name": name, "generation": 1 },
                     "value": value, "preemptionPolicy": "PreemptLowerPriority",
+                    "description": description,
                 }),
             );
         }
-        crate::rbac::seed(&put);
+        self.seed_roles();
     }
 
     /// Gives a new object what the server alone gives.

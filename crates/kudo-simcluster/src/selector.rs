@@ -270,6 +270,15 @@ impl Fields {
         self.0.is_empty()
     }
 
+    /// The one name that a selector, as it is written, asks for; none if it can't be a name.
+    pub(crate) fn name_in(text: &str) -> Option<String> {
+        let mut terms = terms_of(text).into_iter().filter_map(sides);
+        let (_, _, name) = terms.find(|(field, is, _)| *field == "metadata.name" && *is)?;
+        let name = unescaped(name).ok()?;
+        let fits = !name.contains(['/', '%']) && ![".", ".."].contains(&name.as_str());
+        fits.then_some(name)
+    }
+
     /// Whether the fit shows from namespace and name alone.
     pub(crate) fn needs_object(&self) -> bool {
         self.0

@@ -13,6 +13,8 @@ use crate::kinds::Shown;
 /// Ports that nodes open for services.
 const NODE_PORTS: std::ops::RangeInclusive<i64> = 30_000..=32_767;
 
+const PRIORITY_CLASSES: &str = "priorityclasses.scheduling.k8s.io";
+
 /// Addresses of services.
 const ADDRESSES: &str = "10.96.0.0/16";
 
@@ -23,11 +25,21 @@ fn is_in_range(address: &str) -> bool {
 }
 
 impl Server {
-    /// Sets what every cluster's admission sets in new objects.
-    pub(crate) fn plug_in(&self, shown: &Shown, object: &mut Value) {
+    /// Sets what every cluster's admission sets in new objects, and refuses what it refuses.
+    pub(crate) fn plug_in(&self, shown: &Shown, object: &mut Value) -> Result<(), Refusal> {
         match shown.kind.kind.as_str() {
             _ if shown.kind.strategy.custom => {}
-            "Pod" => pod(object),
+            "Pod" => {
+                let name = object["metadata"]["name"].as_str().unwrap_or_default();
+                let name = name.to_owned();
+                let spec = &mut object["spec"];
+                if spec["enableServiceLinks"].is_null() {
+                    spec["enableServiceLinks"] = true.into();
+                }
+                let ranked = self.rank(spec);
+                ranked.map_err(|problem| Refusal::forbidden(shown.named(), &name, &problem))?;
+                tolerate(spec);
+            }
             "Namespace" => {
                 let name = object["metadata"]["name"].clone();
                 object["metadata"]["labels"]["kubernetes.io/metadata.name"] = name;
@@ -35,6 +47,57 @@ impl Server {
             "PersistentVolumeClaim" => self.claim(object),
             _ => {}
         }
+        Ok(())
+    }
+
+    /// Gives a pod the priority of the class that it names, or of the default one.
+    fn rank(&self, spec: &mut Value) -> Result<(), String> {
+        let name = spec["priorityClassName"].as_str().unwrap_or_default();
+        let class = if name.is_empty() {
+            self.default_class(None)
+        } else {
+            let class = self.store.get(PRIORITY_CLASSES, "", name);
+            let class = class.map(|class| class.bare());
+            Some(class.ok_or_else(|| format!("no PriorityClass with name {name} was found"))?)
+        };
+        let (mut priority, mut policy) = (json!(0), json!("PreemptLowerPriority"));
+        if let Some(class) = class {
+            spec["priorityClassName"] = class["metadata"]["name"].clone();
+            priority = class["value"].clone();
+            policy = class["preemptionPolicy"].clone();
+        }
+        for (key, what, value) in [
+            ("priority", "integer value of priority", priority),
+            (
+                "preemptionPolicy",
+                "string value of PreemptionPolicy",
+                policy,
+            ),
+        ] {
+            let plain = |value: &Value| value.as_str().map_or(value.to_string(), str::to_owned);
+            if !spec[key].is_null() && spec[key] != value {
+                return Err(format!(
+                    "the {what} ({}) must not be provided in pod spec; priority admission \
+                     controller computed {} from the given PriorityClass name",
+                    plain(&spec[key]),
+                    plain(&value)
+                ));
+            }
+            if !value.is_null() {
+                spec[key] = value;
+            }
+        }
+        Ok(())
+    }
+
+    /// The class of pods that name none: of several the lowest.
+    fn default_class(&self, but: Option<&str>) -> Option<Value> {
+        let classes = self.store.list(PRIORITY_CLASSES, "", None).objects;
+        let classes = classes.iter().map(|class| class.bare());
+        classes
+            .filter(|class| class["globalDefault"] == true)
+            .filter(|class| but.is_none_or(|name| class["metadata"]["name"] != name))
+            .min_by_key(|class| class["value"].as_i64())
     }
 
     /// A claim that names no class gets the default one.
@@ -51,18 +114,6 @@ impl Server {
             claim["spec"]["storageClassName"] = (*class.name).into();
         }
     }
-}
-
-fn pod(pod: &mut Value) {
-    let spec = &mut pod["spec"];
-    if spec["enableServiceLinks"].is_null() {
-        spec["enableServiceLinks"] = true.into();
-    }
-    if spec["priority"].is_null() {
-        spec["priority"] = 0.into();
-        spec["preemptionPolicy"] = "PreemptLowerPriority".into();
-    }
-    tolerate(spec);
 }
 
 /// Sets in a changed pod what every cluster's admission sets, or keeps.
@@ -104,6 +155,22 @@ fn tolerate(spec: &mut Value) {
 }
 
 impl Call {
+    /// Refuses a second class of the pods that name none.
+    pub(crate) fn check_default_class(&self, shown: &Shown, class: &Value) -> Result<(), Refusal> {
+        if !shown.kind.is("PriorityClass") || class["globalDefault"] != true {
+            return Ok(());
+        }
+        let name = class["metadata"]["name"].as_str().unwrap_or_default();
+        let Some(other) = self.server.default_class(Some(name)) else {
+            return Ok(());
+        };
+        let other = other["metadata"]["name"].as_str().unwrap_or_default();
+        let problem = format!(
+            "PriorityClass {other} is already marked as default. Only one default can exist"
+        );
+        Err(Refusal::forbidden(shown.named(), name, &problem))
+    }
+
     /// Gives a service the address and the ports that it lacks.
     pub(crate) fn assign(&self, shown: &Shown, service: &mut Value) -> Result<(), Refusal> {
         if !shown.kind.is("Service") {

@@ -71,7 +71,7 @@ impl Review<'_> {
             }
             if let Some(object) = object.as_mut().filter(|_| again) {
                 let before = object.clone();
-                self.plug_in(object);
+                self.plug_in(object)?;
                 if *object != before {
                     rounds.note_change();
                 }
@@ -127,11 +127,12 @@ impl Review<'_> {
     }
 
     /// The server's own admission, once more.
-    fn plug_in(&self, object: &mut Value) {
+    fn plug_in(&self, object: &mut Value) -> Result<(), Refusal> {
         let target = self.asked.target;
         if self.asked.operation == Operation::Create && target.path.subresource.is_empty() {
-            self.call.server.plug_in(&target.shown, object);
+            self.call.server.plug_in(&target.shown, object)?;
         }
+        Ok(())
     }
 
     /// The version in which a webhook wants to see the object, if it does.

@@ -319,6 +319,7 @@ fn set_before(owner: &str, map: &mut Map<String, Value>) {
         | "PodTemplateSpec"
         | "JobTemplateSpec" => put(map, "spec", json!({})),
         "DeploymentSpec" | "StatefulSetSpec" | "DaemonSetSpec" => put(map, "template", json!({})),
+        "NodeSpec" => set_pod_ranges(map),
         "CronJobSpec" => put(map, "jobTemplate", json!({})),
         "PodSpec" => set_account(map),
         "JobSpec" => {
@@ -507,6 +508,23 @@ fn within(map: &mut Map<String, Value>, key: &str, inner: &str, value: Value) {
     put(map, key, json!({}));
     if let Some(map) = map.get_mut(key).and_then(Value::as_object_mut) {
         put(map, inner, value);
+    }
+}
+
+/// The addresses of a node's pods are there twice: the first range, and all of them.
+fn set_pod_ranges(map: &mut Map<String, Value>) {
+    let first = map.get("podCIDR").cloned().unwrap_or_default();
+    let ranges = map.get("podCIDRs").and_then(Value::as_array);
+    let of_all = ranges.and_then(|ranges| ranges.first()).cloned();
+    match (first.as_str().unwrap_or_default(), of_all) {
+        ("", Some(of_all)) => {
+            map.insert("podCIDR".to_owned(), of_all);
+        }
+        ("", None) => {}
+        (_, Some(of_all)) if of_all == first => {}
+        _ => {
+            map.insert("podCIDRs".to_owned(), json!([first]));
+        }
     }
 }
 

@@ -85,6 +85,9 @@ pub fn validate_create(gvk: Gvk<'_>, object: &Value) -> Vec<FieldError> {
         metadata::built_in_finalizers(&object["metadata"], "metadata", &mut errors);
     }
     validate_object(gvk, object, &mut errors);
+    if gvk.kind == "Ingress" && is_built_in(gvk) {
+        network::one_class(object, &mut errors);
+    }
     errors
 }
 

@@ -103,6 +103,17 @@ pub(super) fn ingress(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
     }
 }
 
+/// A new ingress names its class in one place.
+pub(super) fn one_class(ingress: &Value, errors: &mut Vec<FieldError>) {
+    const CLASS: &str = "kubernetes.io/ingress.class";
+    let said = &ingress["metadata"]["annotations"][CLASS];
+    if !said.is_null() && !ingress["spec"]["ingressClassName"].is_null() {
+        let field = format!("annotations.{CLASS}");
+        let words = "can not be set when the class field is also set";
+        errors.push(FieldError::invalid(field, said, words));
+    }
+}
+
 pub(super) fn ingress_host(rule: &Value, path: &str, errors: &mut Vec<FieldError>) {
     let field = join(path, "host");
     let name = rule["host"].as_str().unwrap_or_default();

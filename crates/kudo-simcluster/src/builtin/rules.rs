@@ -87,7 +87,13 @@ const RULES: &[(&str, Rules)] = &[
             ("protocol", OneOf(PROTOCOLS)),
         ],
     ),
-    ("ControllerRevision", &[("revision", NotNegative)]),
+    (
+        "ControllerRevision",
+        &[
+            ("", Whole(workloads::revision_data)),
+            ("revision", NotNegative),
+        ],
+    ),
     (
         "CronJobSpec",
         &[
@@ -230,6 +236,7 @@ const RULES: &[(&str, Rules)] = &[
         &[("", Whole(webhooks::unique_names))],
     ),
     ("NFSVolumeSource", &[("", Whole(volumes::nfs))]),
+    ("Node", &[("", Whole(scheduling::node))]),
     ("NodeSelector", &[("", Whole(scheduling::node_selector))]),
     ("NodeSelectorTerm", &[("", Whole(scheduling::node_term))]),
     ("NetworkPolicyPeer", &[("", Whole(network::peer))]),

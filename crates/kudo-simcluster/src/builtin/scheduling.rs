@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::rules::{is_nothing, join, list};
 use super::{names, selectors};
-use crate::field_error::FieldError;
+use crate::field_error::{Fault, FieldError};
 
 const SYSTEM_CLASSES: &[&str] = &["system-cluster-critical", "system-node-critical"];
 const EFFECTS: &[&str] = &["NoSchedule", "PreferNoSchedule", "NoExecute"];
@@ -54,6 +54,68 @@ pub(super) fn toleration(toleration: &Value, path: &str, errors: &mut Vec<FieldE
     if !effect.is_empty() && !EFFECTS.contains(&effect) {
         let field = join(path, "effect");
         errors.push(FieldError::not_supported(field, &effect.into(), EFFECTS));
+    }
+}
+
+pub(super) fn node(node: &Value, _: &str, errors: &mut Vec<FieldError>) {
+    taints(node, errors);
+    pod_ranges(&node["spec"]["podCIDRs"], errors);
+}
+
+/// Taints, each of which keeps pods away in its own way.
+pub(super) fn taints(node: &Value, errors: &mut Vec<FieldError>) {
+    let mut seen = Vec::new();
+    for (index, taint) in list(&node["spec"]["taints"]).enumerate() {
+        let path = format!("metadata.taints[{index}]");
+        let text = |field: &str| taint[field].as_str().unwrap_or_default();
+        let (key, value, effect) = (text("key"), text("value"), text("effect"));
+        label_key(key, &join(&path, "key"), errors);
+        for fault in names::label_value(value) {
+            errors.push(FieldError::invalid(
+                join(&path, "value"),
+                &value.into(),
+                fault,
+            ));
+        }
+        let field = join(&path, "effect");
+        if effect.is_empty() {
+            errors.push(FieldError::required(field, ""));
+        } else if !EFFECTS.contains(&effect) {
+            errors.push(FieldError::not_supported(field, &effect.into(), EFFECTS));
+        }
+        if seen.contains(&(key, effect)) {
+            let time = taint["timeAdded"].as_str().unwrap_or("<nil>");
+            let shown = format!(
+                "core.Taint{{Key:{key:?}, Value:{value:?}, Effect:{effect:?}, TimeAdded:{time}}}"
+            );
+            let words = "taints must be unique by key and effect pair";
+            errors.push(FieldError {
+                fault: Fault::Duplicate,
+                ..FieldError::invalid_shown(path, shown, words)
+            });
+        }
+        seen.push((key, effect));
+    }
+}
+
+/// The addresses of a node's pods: one range, or one of each family.
+fn pod_ranges(ranges: &Value, errors: &mut Vec<FieldError>) {
+    let texts: Vec<&str> = list(ranges).filter_map(Value::as_str).collect();
+    let quoted: Vec<String> = texts.iter().map(|text| format!("{text:?}")).collect();
+    let shown = format!("[]string{{{}}}", quoted.join(", "));
+    let mut families = Vec::new();
+    for (index, text) in texts.iter().enumerate() {
+        if let Some((.., family)) = super::network::range(&Value::from(*text)) {
+            families.push(family);
+        } else {
+            let field = format!("spec.podCIDRs[{index}]");
+            let words = "must be valid CIDR";
+            errors.push(FieldError::invalid_shown(field, shown.as_str(), words));
+        }
+    }
+    if texts.len() > 2 || (texts.len() == 2 && families.windows(2).any(|two| two[0] == two[1])) {
+        let words = "may specify no more than one CIDR for each IP family";
+        errors.push(FieldError::invalid_shown("spec.podCIDRs", shown, words));
     }
 }
 

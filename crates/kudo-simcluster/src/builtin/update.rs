@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::rules::{is_nothing, list};
 use super::storage::VOLUME_SOURCES;
-use super::{Gvk, selectors};
+use super::{Gvk, scheduling, selectors};
 use crate::field_error::FieldError;
 
 const IMMUTABLE: &str = "field is immutable";
@@ -15,11 +15,14 @@ const FIELDS: &[(&str, &str, Kept)] = &[
     ("ClusterRoleBinding", "/roleRef", Kept::RoleRef),
     ("ConfigMap", "/binaryData", Kept::IfImmutable),
     ("ConfigMap", "/data", Kept::IfImmutable),
+    ("ControllerRevision", "/data", Kept::Invalid),
     ("DaemonSet", "/spec/selector", Kept::Selector),
     ("Deployment", "/spec/selector", Kept::Selector),
     ("Job", "/spec/completions", Kept::Invalid),
     ("Job", "/spec/selector", Kept::Selector),
     ("Job", "/spec/template", Kept::Invalid),
+    ("PriorityClass", "/value", Kept::Value),
+    ("PriorityClass", "/preemptionPolicy", Kept::Invalid),
     ("ReplicaSet", "/spec/selector", Kept::Selector),
     ("RoleBinding", "/roleRef", Kept::RoleRef),
     ("Secret", "/data", Kept::IfImmutable),
@@ -37,6 +40,8 @@ enum Kept {
     RoleRef,
     Forbidden,
     IfImmutable,
+    /// Told of by the name that the field has within a server.
+    Value,
 }
 
 pub(super) fn validate(gvk: Gvk<'_>, old: &Value, new: &Value, errors: &mut Vec<FieldError>) {
@@ -74,12 +79,17 @@ pub(super) fn validate(gvk: Gvk<'_>, old: &Value, new: &Value, errors: &mut Vec<
                 let words = format!("updates to {field} are forbidden.");
                 Some(FieldError::forbidden(field, words))
             }
+            Kept::Value => {
+                let words = "may not be changed in an update.";
+                Some(FieldError::forbidden("Value", words))
+            }
             Kept::IfImmutable => {
                 (old["immutable"] == true).then(|| FieldError::forbidden(field, SET_IN_STONE))
             }
         });
     }
     match (gvk.group, gvk.kind) {
+        ("", "Node") => node(old, new, errors),
         ("", "Pod") => pod(old, new, errors),
         ("", "Service") => service(old, new, errors),
         ("", "PersistentVolumeClaim") => claim(old, new, errors),
@@ -96,6 +106,46 @@ fn without(object: &Value, fields: &[&str]) -> Value {
         spec.retain(|key, _| !fields.contains(&key.as_str()));
     }
     spec
+}
+
+/// A node may be given its addresses and its provider once; besides them labels, taints and whether
+/// pods are put there change.
+fn node(old: &Value, new: &Value, errors: &mut Vec<FieldError>) {
+    // A server checks them once more.
+    scheduling::taints(new, errors);
+    let mut rest = false;
+    for (field, shown, name) in [
+        ("podCIDRs", "spec.podCIDRs", "podCIDR"),
+        ("providerID", "spec.providerID", "providerID"),
+    ] {
+        let (before, after) = (&old["spec"][field], &new["spec"][field]);
+        if !is_nothing(before) && before != after {
+            let words = format!("node updates may not change {name} except from \"\" to valid");
+            errors.push(FieldError::forbidden(shown, words));
+            rest = true;
+        }
+    }
+    let may_change = [
+        "podCIDR",
+        "podCIDRs",
+        "providerID",
+        "taints",
+        "unschedulable",
+        "configSource",
+    ];
+    let others = [old, new].map(|node| {
+        let others = without(node, &may_change);
+        if is_nothing(&others) {
+            Value::Null
+        } else {
+            others
+        }
+    });
+    if rest || others[0] != others[1] {
+        let words = "node updates may only change labels, taints, or capacity (or configSource, if \
+                     the DynamicKubeletConfig feature gate is enabled)";
+        errors.push(FieldError::forbidden("[]", words));
+    }
 }
 
 fn stateful_set(old: &Value, new: &Value, errors: &mut Vec<FieldError>) {

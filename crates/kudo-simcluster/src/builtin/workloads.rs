@@ -255,6 +255,14 @@ pub(super) fn scaling_bounds(spec: &Value, path: &str, errors: &mut Vec<FieldErr
     }
 }
 
+/// A revision holds something.
+pub(super) fn revision_data(revision: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    if revision["data"].is_null() {
+        let field = join(path, "data");
+        errors.push(FieldError::required(field, "data is mandatory"));
+    }
+}
+
 pub(super) fn lease_transitions(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
     let transitions = &spec["leaseTransitions"];
     if transitions.as_i64().is_some_and(|number| number < 0) {

@@ -49,6 +49,9 @@ pub(crate) fn no_such_path() -> Response<Body> {
 }
 
 pub(crate) fn refusal(refusal: &Refusal) -> Response<Body> {
+    if refusal.is_plain {
+        return text(refusal.code, refusal.message());
+    }
     let mut response = bytes(refusal.code, JSON, refusal.to_bytes());
     if refusal.code == 429 {
         let seconds = HeaderValue::from_static("1");

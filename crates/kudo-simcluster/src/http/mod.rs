@@ -91,7 +91,7 @@ impl Server {
             .remove::<hyper::upgrade::OnUpgrade>();
         let (mut parts, body) = request.into_parts();
         in_small_letters(&mut parts.headers);
-        let user = match self.user(&parts.headers, user) {
+        let user = match self.user(&parts.headers, parts.uri.path(), user) {
             Ok(user) => user,
             Err(refusal) => return answer::refusal(&refusal),
         };

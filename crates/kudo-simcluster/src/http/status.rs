@@ -14,6 +14,8 @@ pub(crate) struct Refusal {
     rest: Option<String>,
     /// A status made elsewhere, which is sent as it is.
     whole: Option<Box<Value>>,
+    /// Whether the message is sent alone, as text.
+    pub(crate) is_plain: bool,
 }
 
 /// The resource that messages name: `deployments.apps`.
@@ -52,6 +54,7 @@ impl Refusal {
             details: None,
             rest: None,
             whole: None,
+            is_plain: false,
         }
     }
 
@@ -64,6 +67,14 @@ impl Refusal {
     pub(crate) fn with_rest(mut self, token: String) -> Self {
         self.rest = Some(token);
         self
+    }
+
+    /// A fault that is told as text, before anybody asks what a client accepts.
+    pub(crate) fn plain(message: String) -> Self {
+        Self {
+            is_plain: true,
+            ..Self::new(500, "", message)
+        }
     }
 
     /// Sends a status that is already made.
@@ -199,6 +210,10 @@ impl Refusal {
             status["details"] = details.clone();
         }
         status
+    }
+
+    pub(crate) fn message(&self) -> &str {
+        &self.message
     }
 
     pub(crate) fn to_bytes(&self) -> Bytes {

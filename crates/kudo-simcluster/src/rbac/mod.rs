@@ -1,12 +1,15 @@
 //! Who asks, and whether roles and bindings let them.
 
+mod grants;
+mod impersonation;
 mod rules;
 
-use http::HeaderMap;
 use serde_json::{Value, json};
 
+use crate::cluster::Server;
 use crate::http::Call;
-use crate::http::status::Refusal;
+use crate::http::status::{Named, Refusal};
+use crate::selector::Fields;
 use crate::verbs::Target;
 
 /// Who sends a request.
@@ -55,28 +58,6 @@ impl User {
         self.groups.iter().any(|group| group == "system:masters")
     }
 
-    /// The user that an administrator asks to act as.
-    pub(crate) fn impersonating(self, headers: &HeaderMap) -> Self {
-        let text = |value: &http::HeaderValue| value.to_str().unwrap_or_default().to_owned();
-        match headers.get("impersonate-user") {
-            Some(name) if self.is_master() => {
-                let name = text(name);
-                let account = name.strip_prefix("system:serviceaccount:");
-                let mut user = match account.and_then(|account| account.split_once(':')) {
-                    Some((namespace, account)) => Self::service_account(namespace, account),
-                    None => Self {
-                        name,
-                        groups: vec!["system:authenticated".to_owned()],
-                    },
-                };
-                user.groups
-                    .extend(headers.get_all("impersonate-group").iter().map(text));
-                user
-            }
-            _ => self,
-        }
-    }
-
     pub(crate) fn to_value(&self) -> Value {
         json!({ "username": self.name, "groups": self.groups })
     }
@@ -95,6 +76,44 @@ pub(crate) struct Attributes {
     pub(crate) path: String,
 }
 
+impl Attributes {
+    /// Tells that a user may not do it.
+    fn refuse(&self, user: &User) -> Refusal {
+        let Self { verb, group, .. } = self;
+        let (user, resource) = (&user.name, &self.resource);
+        let place = if self.namespace.is_empty() {
+            "at the cluster scope".to_owned()
+        } else {
+            format!("in the namespace {:?}", self.namespace)
+        };
+        let problem = format!(
+            "User {user:?} cannot {verb} resource {resource:?} in API group {group:?} {place}"
+        );
+        let plural = resource.split('/').next().unwrap_or_default();
+        Refusal::forbidden(Named { group, plural }, &self.name, &problem)
+    }
+}
+
+impl Server {
+    /// Whether a user may do something, and why, where a binding says so.
+    pub(crate) fn may(&self, user: &User, attributes: &Attributes) -> Option<String> {
+        if user.is_bound(self.options.rbac) {
+            rules::allows(self, user, attributes)
+        } else {
+            Some(String::new())
+        }
+    }
+
+    /// The rules that say what a user may do in a namespace.
+    pub(crate) fn rules_for(&self, user: &User, namespace: &str) -> Vec<Value> {
+        if self.options.rbac || user.is_bound(false) {
+            rules::of(self, user, namespace)
+        } else {
+            full_rights()
+        }
+    }
+}
+
 impl Call {
     /// Refuses what the user may not do with a resource.
     pub(crate) fn authorize(&self, target: &Target) -> Result<(), Refusal> {
@@ -102,8 +121,14 @@ impl Call {
             return Ok(());
         }
         let named = target.shown.named();
+        let verb = self.verb(target);
+        let name = match verb {
+            // Who asks for the objects of one name asks for that one.
+            "list" | "watch" => self.query.get("fieldSelector").and_then(Fields::name_in),
+            _ => None,
+        };
         let attributes = Attributes {
-            verb: self.verb(target).to_owned(),
+            verb: verb.to_owned(),
             group: named.group.to_owned(),
             resource: match target.path.subresource.as_str() {
                 "" => named.plural.to_owned(),
@@ -114,40 +139,18 @@ impl Call {
             } else {
                 target.namespace().to_owned()
             },
-            name: target.name().to_owned(),
+            name: name.unwrap_or_else(|| target.name().to_owned()),
             path: String::new(),
         };
-        if rules::allows(&self.server, &self.user, &attributes) {
+        if rules::allows(&self.server, &self.user, &attributes).is_some() {
             return Ok(());
         }
-        let user = &self.user.name;
-        let (verb, resource) = (&attributes.verb, &attributes.resource);
-        let place = if target.namespace().is_empty() {
-            "at the cluster scope".to_owned()
-        } else {
-            format!("in the namespace {:?}", target.namespace())
-        };
-        let group = named.group;
-        let problem = format!(
-            "User {user:?} cannot {verb} resource {resource:?} in API group {group:?} {place}"
-        );
-        Err(Refusal::forbidden(named, target.name(), &problem))
+        Err(attributes.refuse(&self.user))
     }
 
-    /// Refuses paths that are no resources; everybody who is known may discover.
+    /// Refuses paths that are no resources.
     pub(crate) fn authorize_path(&self, path: &str) -> Result<(), Refusal> {
-        const OPEN: [&str; 8] = [
-            "/api", "/apis", "/healthz", "/livez", "/readyz", "/openapi", "/version", "/",
-        ];
         if !self.user.is_bound(self.server.options.rbac) {
-            return Ok(());
-        }
-        let is_known = self.user != User::anonymous();
-        if is_known
-            && OPEN.iter().any(|open| {
-                path == *open || (*open != "/" && path.starts_with(&format!("{open}/")))
-            })
-        {
             return Ok(());
         }
         let attributes = Attributes {
@@ -155,17 +158,12 @@ impl Call {
             path: path.to_owned(),
             ..Attributes::default()
         };
-        if rules::allows(&self.server, &self.user, &attributes) {
+        if rules::allows(&self.server, &self.user, &attributes).is_some() {
             return Ok(());
         }
         let (user, verb) = (&self.user.name, &attributes.verb);
         let message = format!("forbidden: User {user:?} cannot {verb} path {path:?}");
         Err(Refusal::new(403, "Forbidden", message).with_details(json!({})))
-    }
-
-    /// Whether a user may do something.
-    pub(crate) fn may(&self, user: &User, attributes: &Attributes) -> bool {
-        !user.is_bound(self.server.options.rbac) || rules::allows(&self.server, user, attributes)
     }
 
     fn verb(&self, target: &Target) -> &'static str {
@@ -183,49 +181,69 @@ impl Call {
     }
 }
 
-/// Roles that every cluster has.
+/// The rules that allow everything.
+fn full_rights() -> Vec<Value> {
+    vec![
+        json!({ "apiGroups": ["*"], "resources": ["*"], "verbs": ["*"] }),
+        json!({ "nonResourceURLs": ["*"], "verbs": ["*"] }),
+    ]
+}
+
+/// Roles that every cluster has, and who has them.
 pub(crate) fn seed(put: &dyn Fn(&str, Value)) {
-    let all = json!([
-        { "apiGroups": ["*"], "resources": ["*"], "verbs": ["*"] },
-        { "nonResourceURLs": ["*"], "verbs": ["*"] },
-    ]);
+    const GROUP: &str = "rbac.authorization.k8s.io";
+    const KNOWN: &str = "system:authenticated";
+    const UNKNOWN: &str = "system:unauthenticated";
     let within = json!([{ "apiGroups": ["*"], "resources": ["*"], "verbs": ["*"] }]);
     let read =
         json!([{ "apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list", "watch"] }]);
-    let public = json!([{
-        "nonResourceURLs": ["/healthz", "/livez", "/readyz", "/version", "/version/"], "verbs": ["get"],
-    }]);
-    let roles = "clusterroles.rbac.authorization.k8s.io";
-    for (name, rules) in [
-        ("cluster-admin", &all),
-        ("admin", &within),
-        ("edit", &within),
-        ("view", &read),
-        ("system:public-info-viewer", &public),
-    ] {
-        let labels = json!({ "kubernetes.io/bootstrapping": "rbac-defaults" });
-        put(
-            roles,
-            json!({ "metadata": { "name": name, "labels": labels }, "rules": rules }),
-        );
-    }
-    let bindings: [(&str, &[&str]); 2] = [
-        ("cluster-admin", &["system:masters"]),
-        (
-            "system:public-info-viewer",
-            &["system:authenticated", "system:unauthenticated"],
-        ),
+    let basic = json!([
+        {
+            "apiGroups": ["authorization.k8s.io"], "verbs": ["create"],
+            "resources": ["selfsubjectaccessreviews", "selfsubjectrulesreviews"],
+        },
+        {
+            "apiGroups": ["authentication.k8s.io"], "verbs": ["create"],
+            "resources": ["selfsubjectreviews"],
+        },
+    ]);
+    let discovery = json!([{ "verbs": ["get"], "nonResourceURLs": [
+        "/api", "/api/*", "/apis", "/apis/*", "/healthz", "/livez", "/openapi", "/openapi/*",
+        "/readyz", "/version", "/version/",
+    ] }]);
+    let public = json!([{ "verbs": ["get"], "nonResourceURLs": [
+        "/healthz", "/livez", "/readyz", "/version", "/version/",
+    ] }]);
+    let roles: [(&str, Value, &[&str]); 7] = [
+        ("cluster-admin", full_rights().into(), &["system:masters"]),
+        ("admin", within.clone(), &[]),
+        ("edit", within, &[]),
+        ("view", read, &[]),
+        ("system:basic-user", basic, &[KNOWN]),
+        ("system:discovery", discovery, &[KNOWN]),
+        ("system:public-info-viewer", public, &[KNOWN, UNKNOWN]),
     ];
-    for (role, groups) in bindings {
-        const GROUP: &str = "rbac.authorization.k8s.io";
+    for (name, rules, groups) in roles {
+        let metadata = json!({
+            "name": name,
+            "labels": { "kubernetes.io/bootstrapping": "rbac-defaults" },
+            "annotations": { "rbac.authorization.kubernetes.io/autoupdate": "true" },
+        });
+        put(
+            "clusterroles.rbac.authorization.k8s.io",
+            json!({ "metadata": metadata, "rules": rules }),
+        );
+        if groups.is_empty() {
+            continue;
+        }
         let subjects = groups
             .iter()
             .map(|name| json!({ "apiGroup": GROUP, "kind": "Group", "name": name }));
         put(
             "clusterrolebindings.rbac.authorization.k8s.io",
             json!({
-                "metadata": { "name": role, "labels": { "kubernetes.io/bootstrapping": "rbac-defaults" } },
-                "roleRef": { "apiGroup": GROUP, "kind": "ClusterRole", "name": role },
+                "metadata": metadata,
+                "roleRef": { "apiGroup": GROUP, "kind": "ClusterRole", "name": name },
                 "subjects": subjects.collect::<Value>(),
             }),
         );

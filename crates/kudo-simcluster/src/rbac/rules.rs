@@ -10,29 +10,70 @@ const CLUSTER_ROLES: &str = "clusterroles.rbac.authorization.k8s.io";
 const BINDINGS: &str = "rolebindings.rbac.authorization.k8s.io";
 const CLUSTER_BINDINGS: &str = "clusterrolebindings.rbac.authorization.k8s.io";
 
-/// Looks through the bindings of the cluster and of the namespace.
-pub(super) fn allows(server: &Server, user: &User, asked: &Attributes) -> bool {
-    let grants = |binding: &Value, namespace: &str| {
-        let subjects = binding["subjects"].as_array().into_iter().flatten();
-        subjects
-            .into_iter()
-            .any(|subject| names(subject, user, namespace))
-            && rules(server, &binding["roleRef"], namespace)
-                .as_array()
-                .into_iter()
-                .flatten()
-                .any(|rule| fits(rule, asked))
+/// Whether some rule lets a user do something, and in whose words.
+pub(super) fn allows(server: &Server, user: &User, asked: &Attributes) -> Option<String> {
+    let bindings = bindings(server, &asked.namespace);
+    bindings.iter().find_map(|(binding, namespace)| {
+        let subject = subject(binding, user, namespace)?;
+        let rules = role_rules(server, &binding["roleRef"], namespace)?;
+        let fitting = rules.iter().any(|rule| fits(rule, asked));
+        fitting.then(|| reason(binding, subject))
+    })
+}
+
+/// The rules of a user's roles, in the whole cluster and in a namespace.
+pub(super) fn of(server: &Server, user: &User, namespace: &str) -> Vec<Value> {
+    let bindings = bindings(server, namespace);
+    let given = bindings.iter().filter_map(|(binding, namespace)| {
+        subject(binding, user, namespace)?;
+        role_rules(server, &binding["roleRef"], namespace)
+    });
+    given.flatten().collect()
+}
+
+/// The bindings of the cluster and those of a namespace, each with its namespace.
+fn bindings<'a>(server: &Server, namespace: &'a str) -> Vec<(Value, &'a str)> {
+    let all = |storage: &str, namespace: &'a str| {
+        let objects = server.store.list(storage, namespace, None).objects;
+        let bare = objects.iter().map(|entry| (entry.bare(), namespace));
+        bare.collect::<Vec<_>>()
     };
-    let everywhere = server.store.list(CLUSTER_BINDINGS, "", None).objects;
-    if everywhere.iter().any(|binding| grants(&binding.bare(), "")) {
-        return true;
+    let mut found = all(CLUSTER_BINDINGS, "");
+    if !namespace.is_empty() {
+        found.extend(all(BINDINGS, namespace));
     }
-    if asked.namespace.is_empty() {
-        return false;
-    }
-    let here = server.store.list(BINDINGS, &asked.namespace, None).objects;
-    here.iter()
-        .any(|binding| grants(&binding.bare(), &asked.namespace))
+    found
+}
+
+/// The subject by which a binding is about a user.
+fn subject<'a>(binding: &'a Value, user: &User, namespace: &str) -> Option<&'a Value> {
+    let subjects = binding["subjects"].as_array().into_iter().flatten();
+    subjects
+        .into_iter()
+        .find(|subject| names(subject, user, namespace))
+}
+
+/// How a review tells of a binding.
+fn reason(binding: &Value, subject: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let (metadata, role) = (&binding["metadata"], &binding["roleRef"]);
+    let (kind, name) = match metadata["namespace"].as_str() {
+        None => ("ClusterRoleBinding", text(&metadata["name"])),
+        Some(namespace) => (
+            "RoleBinding",
+            format!("{}/{namespace}", text(&metadata["name"])),
+        ),
+    };
+    let to = match subject["namespace"].as_str() {
+        Some(namespace) => format!("{}/{namespace}", text(&subject["name"])),
+        None => text(&subject["name"]),
+    };
+    format!(
+        "RBAC: allowed by {kind} {name:?} of {} {:?} to {} {to:?}",
+        text(&role["kind"]),
+        text(&role["name"]),
+        text(&subject["kind"]),
+    )
 }
 
 fn names(subject: &Value, user: &User, namespace: &str) -> bool {
@@ -48,19 +89,22 @@ fn names(subject: &Value, user: &User, namespace: &str) -> bool {
     }
 }
 
-fn rules(server: &Server, role: &Value, namespace: &str) -> Value {
+/// The rules of the role that a binding names, if there is one.
+pub(super) fn role_rules(server: &Server, role: &Value, namespace: &str) -> Option<Vec<Value>> {
     let name = role["name"].as_str().unwrap_or_default();
     let entry = if role["kind"] == "Role" {
         server.store.get(ROLES, namespace, name)
     } else {
         server.store.get(CLUSTER_ROLES, "", name)
     };
-    entry
-        .map(|role| role.bare()["rules"].take())
-        .unwrap_or_default()
+    let mut role = entry?.bare();
+    match role["rules"].take() {
+        Value::Array(rules) => Some(rules),
+        _ => Some(Vec::new()),
+    }
 }
 
-fn fits(rule: &Value, asked: &Attributes) -> bool {
+pub(super) fn fits(rule: &Value, asked: &Attributes) -> bool {
     let any = |field: &str, fits: &dyn Fn(&str) -> bool| {
         let list = rule[field].as_array().into_iter().flatten();
         list.into_iter().filter_map(Value::as_str).any(fits)

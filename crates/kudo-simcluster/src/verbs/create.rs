@@ -51,7 +51,7 @@ impl Call {
                 .to_owned()
         };
         Self::default(shown, &mut object);
-        self.server.plug_in(shown, &mut object);
+        self.server.plug_in(shown, &mut object)?;
         let asked = Asked {
             target,
             operation: Operation::Create,
@@ -63,6 +63,7 @@ impl Call {
             .mutating(&asked, Some(object))
             .await?
             .unwrap_or_default();
+        self.authorize_grant(target, None, &object)?;
         let prefix = text(&object, "generateName");
         let generated = text(&object, "name").is_empty() && !prefix.is_empty();
         if generated {
@@ -83,6 +84,7 @@ impl Call {
         Self::validate_create(target, &object)?;
         self.assign(shown, &mut object)?;
         self.check_room(target, &text(&object, "name"))?;
+        self.check_default_class(shown, &object)?;
         self.validating(&asked, Some(&object)).await?;
         if !applied {
             self.record(target, None, &mut object, options);

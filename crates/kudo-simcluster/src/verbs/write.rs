@@ -117,6 +117,7 @@ impl Call {
                 .unwrap_or_default()
         };
         Self::keep(target, &old, &mut object);
+        self.authorize_grant(target, Some(&old), &object)?;
         Self::default(shown, &mut object);
         Self::count_generation(target, &old, &mut object);
         if shown.kind.is("CustomResourceDefinition") {
@@ -124,6 +125,7 @@ impl Call {
         }
         Self::validate_update(target, &old, &object)?;
         self.assign(shown, &mut object)?;
+        self.check_default_class(shown, &object)?;
         if !options.reviewed {
             self.validating(&asked, Some(&object)).await?;
         }
@@ -284,7 +286,9 @@ impl Call {
 
     fn count_generation(target: &Target, old: &Value, object: &mut Value) {
         let strategy = &target.shown.kind.strategy;
-        if !strategy.generation || target.path.subresource == "status" {
+        // Classes are born with a generation and stay in it.
+        let stays = target.shown.kind.is("PriorityClass");
+        if !strategy.generation || stays || target.path.subresource == "status" {
             return;
         }
         let status_apart = target.shown.version().status;
