@@ -86,17 +86,38 @@ pub(crate) fn terminate(server: &Server, object: &mut Value) {
         finalizers.push(CLEANUP.to_owned());
     }
     object["metadata"]["finalizers"] = finalizers.into();
-    let condition = json!({
-        "type": "Terminating", "status": "True", "lastTransitionTime": server.clock.text(),
-        "reason": "InstanceDeletionPending",
-        "message": "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon",
+    note_termination(
+        server,
+        object,
+        "InstanceDeletionPending",
+        "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon",
+    );
+}
+
+/// Says how far the end of a definition is, if that is not what it says already.
+fn note_termination(server: &Server, object: &mut Value, reason: &str, message: &str) {
+    const TERMINATING: &str = "Terminating";
+    let conditions = object["status"]["conditions"].as_array();
+    let mut conditions = conditions.cloned().unwrap_or_default();
+    let said = conditions
+        .iter()
+        .find(|condition| condition["type"] == TERMINATING);
+    if said.is_some_and(|condition| condition["reason"] == reason) {
+        return;
+    }
+    let since = said.map_or(Value::Null, |condition| {
+        condition["lastTransitionTime"].clone()
     });
-    let mut conditions = object["status"]["conditions"]
-        .as_array()
-        .cloned()
-        .unwrap_or_default();
-    conditions.retain(|condition| condition["type"] != "Terminating");
-    conditions.push(condition);
+    let since = if since.is_null() {
+        server.clock.text().into()
+    } else {
+        since
+    };
+    conditions.retain(|condition| condition["type"] != TERMINATING);
+    conditions.push(json!({
+        "type": TERMINATING, "status": "True", "lastTransitionTime": since,
+        "reason": reason, "message": message,
+    }));
     object["status"]["conditions"] = conditions.into();
 }
 
@@ -149,6 +170,12 @@ impl Server {
     }
 
     /// Removes the objects of a definition that is being deleted, and it when none is left.
+    /// Whether a definition is on its way out.
+    pub(crate) fn is_terminating(&self, name: &str) -> bool {
+        let found = self.store.get(STORAGE, "", name);
+        found.is_some_and(|entry| entry.bare()["metadata"]["deletionTimestamp"].is_string())
+    }
+
     fn finish_definition(&self, name: &str) {
         let Some(entry) = self.store.get(STORAGE, "", name) else {
             return;
@@ -168,6 +195,9 @@ impl Server {
                 if bare["metadata"]["deletionTimestamp"].is_null() {
                     bare["metadata"]["deletionTimestamp"] = self.clock.text().into();
                     bare["metadata"]["deletionGracePeriodSeconds"] = 0.into();
+                    if let Some(generation) = bare["metadata"]["generation"].as_i64() {
+                        bare["metadata"]["generation"] = (generation + 1).into();
+                    }
                     let _ = self.store.replace(&storage, &object, bare);
                 }
             } else {
@@ -175,6 +205,16 @@ impl Server {
             }
         }
         if !self.store.list(name, "", None).objects.is_empty() {
+            let mut waiting = definition.clone();
+            note_termination(
+                self,
+                &mut waiting,
+                "InstanceDeletionInProgress",
+                "CustomResource deletion is in progress",
+            );
+            if waiting != definition {
+                let _ = self.store.replace(&STORAGE.into(), &entry, waiting);
+            }
             return;
         }
         let mut last = definition;

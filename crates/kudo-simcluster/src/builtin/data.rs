@@ -101,6 +101,10 @@ fn too_large(size: usize, field: &str, errors: &mut Vec<FieldError>) {
 
 pub(super) fn event(object: &Value, _: &str, errors: &mut Vec<FieldError>) {
     let own = object["metadata"]["namespace"].as_str().unwrap_or_default();
+    // By the events' own group, it may be in any.
+    if !object["regarding"].is_null() {
+        return;
+    }
     let involved = &object["involvedObject"]["namespace"];
     let other = involved.as_str().unwrap_or_default();
     let fits = if other.is_empty() {

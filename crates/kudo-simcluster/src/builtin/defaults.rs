@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::rules::is_nothing;
 use crate::schema::{Object, Type, TypeRef};
 
 /// Type, field and the value, as JSON, that a field has if nobody says it.
@@ -280,10 +281,34 @@ fn set_fields(object: &Object, map: &mut Map<String, Value>) {
 }
 
 /// Defaults that depend on what is said, before those of the table.
+/// What has no labels has those of its template; and what selects nothing selects by them, if it may.
+fn take_labels(map: &mut Map<String, Value>, selects: bool) {
+    let template = map
+        .get("spec")
+        .map(|spec| &spec["template"]["metadata"]["labels"]);
+    let Some(labels) = template.filter(|labels| labels.is_object()).cloned() else {
+        return;
+    };
+    if selects
+        && map
+            .get("spec")
+            .is_some_and(|spec| is_nothing(&spec["selector"]))
+    {
+        within(map, "spec", "selector", labels.clone());
+    }
+    let metadata = map.get("metadata");
+    if metadata.is_none_or(|metadata| is_nothing(&metadata["labels"])) {
+        within(map, "metadata", "labels", labels);
+    }
+}
+
 fn set_before(owner: &str, map: &mut Map<String, Value>) {
     // Servers write this of every template, without a value.
     if ["PodTemplateSpec", "JobTemplateSpec"].contains(&owner) {
         within(map, "metadata", "creationTimestamp", Value::Null);
+    }
+    if ["Job", "ReplicationController"].contains(&owner) {
+        take_labels(map, owner == "ReplicationController");
     }
     match owner {
         "Event" => {

@@ -296,7 +296,14 @@ fn job(object: &mut Value) {
     let uid = object["metadata"]["uid"].clone();
     let name = object["metadata"]["name"].clone();
     let own = [("controller-uid", &uid), ("job-name", &name)];
-    for place in ["", "/spec/template"] {
+    // Labels that were taken from the template are the template's own.
+    let taken = object["metadata"]["labels"] == object["spec"]["template"]["metadata"]["labels"];
+    let places: &[&str] = if taken {
+        &["", "/spec/template"]
+    } else {
+        &["/spec/template"]
+    };
+    for place in places {
         let Some(parent) = object.pointer_mut(place) else {
             continue;
         };

@@ -46,7 +46,10 @@ pub(super) fn affected(world: &World, uid: &str) -> Vec<Item> {
             items.push(Item::collect(&owner.uid));
         }
     }
-    if let Some(own) = own_controller(kind) {
+    // Endpoints without a service are somebody's own.
+    let own = own_controller(kind)
+        .filter(|_| kind != Kind::Endpoints || world.find(Kind::Service, &key).is_some());
+    if let Some(own) = own {
         items.push(Item::new(own, key.clone()));
     }
     if let Some(item) = controllers_item(entry, &key) {

@@ -33,7 +33,7 @@ impl std::fmt::Display for Named<'_> {
 }
 
 impl Named<'_> {
-    fn details(self, name: &str) -> Value {
+    pub(crate) fn details(self, name: &str) -> Value {
         let mut details = json!({ "kind": self.plural });
         if !name.is_empty() {
             details["name"] = name.into();
@@ -163,12 +163,11 @@ impl Refusal {
     }
 
     pub(crate) fn method_not_allowed() -> Self {
-        Self::new(
-            405,
-            "MethodNotAllowed",
-            "the server does not allow this method on the requested resource",
-        )
-        .with_details(json!({}))
+        Self::not_allowed("the server does not allow this method on the requested resource")
+    }
+
+    pub(crate) fn not_allowed(message: &str) -> Self {
+        Self::new(405, "MethodNotAllowed", message).with_details(json!({}))
     }
 
     pub(crate) fn unsupported_media(accepted: &[&str]) -> Self {

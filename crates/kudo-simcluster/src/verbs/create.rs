@@ -19,6 +19,11 @@ const NAME_ATTEMPTS: usize = 8;
 impl Call {
     pub(super) async fn create(&self, target: &Target) -> Result<Response<Body>, Refusal> {
         let options = options::write_options(self, "CreateOptions", false)?;
+        if target.shown.kind.strategy.custom && self.server.is_terminating(target.storage()) {
+            let message = "create not allowed while custom resource definition is terminating";
+            let details = target.shown.named().details("");
+            return Err(Refusal::not_allowed(message).with_details(details));
+        }
         let object = body::object(self, target, options.fields)?;
         let version = object["metadata"]["resourceVersion"]
             .as_str()

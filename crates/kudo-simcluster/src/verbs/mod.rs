@@ -96,6 +96,9 @@ impl Call {
         check_segment(&path.name)?;
         let target = Target { shown, path };
         self.authorize(&target)?;
+        if target.shown.kind.is("Binding") && self.method == Method::POST {
+            return self.bind(&self.bound(&registry, &target)?).await;
+        }
         if target.shown.kind.strategy.review {
             return self.review(&target);
         }

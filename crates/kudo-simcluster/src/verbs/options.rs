@@ -146,7 +146,6 @@ pub(super) struct DeleteOptions {
 /// Reads the options of a deletion from its body, or from the query if there is none.
 pub(super) fn delete_options(call: &Call) -> Result<DeleteOptions, Refusal> {
     let mut errors = Vec::new();
-    let mut options = DeleteOptions::default();
     let body: Value = if call.body.is_empty() {
         let mut body = serde_json::json!({});
         let grace = call.query.whole("gracePeriodSeconds");
@@ -181,10 +180,20 @@ pub(super) fn delete_options(call: &Call) -> Result<DeleteOptions, Refusal> {
         let message = format!("no kind {kind:?} is registered for the options of a deletion");
         return Err(Refusal::new(500, "", message));
     }
+    let in_query = call.body.is_empty() && dry_run(&call.query, &mut errors);
+    read_delete_options(&body, in_query, errors)
+}
+
+/// Reads the options of a deletion that have the right types; `dry_run`: it is to be tried out in any case.
+pub(super) fn read_delete_options(
+    body: &Value,
+    dry_run: bool,
+    mut errors: Vec<FieldError>,
+) -> Result<DeleteOptions, Refusal> {
+    let mut options = DeleteOptions::default();
     let in_body = body["dryRun"].as_array().into_iter().flatten();
     let in_body: Vec<&str> = in_body.filter_map(Value::as_str).collect();
-    let of_query = dry_run(&call.query, &mut errors);
-    options.dry_run = check_dry_run(&in_body, &mut errors) || of_query;
+    options.dry_run = check_dry_run(&in_body, &mut errors) || dry_run;
     options.said = body.clone();
     if options.dry_run {
         options.said["dryRun"] = json!(["All"]);

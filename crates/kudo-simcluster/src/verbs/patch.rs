@@ -313,6 +313,18 @@ impl Call {
                 "the name of the object ({name}) does not match the name on the URL ({wanted})"
             )));
         }
+        if live.is_none() {
+            if name.is_empty() {
+                return Err(Refusal::other_name("", target.name()));
+            }
+            let uid = config["metadata"]["uid"].as_str().unwrap_or_default();
+            if !uid.is_empty() {
+                let problem = format!(
+                    "uid mismatch: the provided object specified uid {uid}, and no existing object was found"
+                );
+                return Err(Refusal::conflict(shown.named(), target.name(), &problem));
+            }
+        }
         if !config["metadata"].is_object() {
             config["metadata"] = json!({});
         }

@@ -7,21 +7,21 @@ use super::options::{self, DeleteOptions, WriteOptions};
 use super::write::Failed;
 use super::{Target, body};
 use crate::admission::{Asked, Operation};
+use crate::field_error::FieldError;
 use crate::http::Call;
 use crate::http::answer::{self, Body};
 use crate::http::status::Refusal;
-use crate::kinds::api_version;
+use crate::kinds::{Registry, api_version};
 
 impl Call {
     /// Binds a pod to a node.
     pub(super) async fn bind(&self, target: &Target) -> Result<Response<Body>, Refusal> {
         let options = options::write_options(self, "CreateOptions", false)?;
-        let binding = body::parse(self)?;
+        let binding = self.part(target)?;
         self.review_part(target, &options.said, &binding).await?;
-        let node = binding["target"]["name"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned();
+        check_binding(&binding)?;
+        let node = binding["target"]["name"].as_str().unwrap_or_default();
+        let notes = binding["metadata"]["annotations"].as_object();
         let whole = without_subresource(target);
         self.change_pod(&whole, &options, |pod, now| {
             let bound = pod["spec"]["nodeName"].as_str().unwrap_or_default();
@@ -39,7 +39,10 @@ impl Call {
                     &problem,
                 ));
             }
-            pod["spec"]["nodeName"] = node.as_str().into();
+            pod["spec"]["nodeName"] = node.into();
+            for (name, value) in notes.into_iter().flatten() {
+                pod["metadata"]["annotations"][name.as_str()] = value.clone();
+            }
             let scheduled = json!({
                 "type": "PodScheduled", "status": "True", "lastProbeTime": null,
                 "lastTransitionTime": now,
@@ -57,6 +60,46 @@ impl Call {
             "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201,
         });
         Ok(answer::json(201, &status))
+    }
+
+    /// The pod that a binding names which is not sent to the pod itself.
+    pub(super) fn bound(&self, registry: &Registry, target: &Target) -> Result<Target, Refusal> {
+        let binding = body::parse(self)?;
+        let pods = registry.find("", "v1", "pods");
+        let mut path = target.path.clone();
+        path.plural = "pods".to_owned();
+        path.name = binding["metadata"]["name"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        path.subresource = "binding".to_owned();
+        Ok(Target {
+            shown: pods.ok_or_else(Refusal::no_such_resource)?.clone(),
+            path,
+        })
+    }
+
+    /// Reads what is to be done with a pod: it must be of its kind, and name the pod.
+    fn part(&self, target: &Target) -> Result<Value, Refusal> {
+        let part = body::parse(self)?;
+        let others = target.shown.version().others.iter();
+        let mut others = others.filter(|(name, ..)| *name == target.path.subresource);
+        if let Some((_, group, version, kind)) = others.next() {
+            let said = part["kind"].as_str().unwrap_or(kind);
+            if said != *kind {
+                let version = api_version(group, version);
+                return Err(Refusal::bad_request(format!(
+                    "{said} in version {version:?} cannot be handled as a {kind}: converting \
+                     ({said}) to ({kind}): unknown conversion"
+                )));
+            }
+            if part["metadata"]["name"].as_str() != Some(target.name()) {
+                return Err(Refusal::bad_request(format!(
+                    "name in URL does not match name in {kind} object"
+                )));
+            }
+        }
+        Ok(part)
     }
 
     /// Asks webhooks about what is done with a part of a pod.
@@ -106,16 +149,12 @@ impl Call {
     /// Deletes a pod on behalf of whoever drains its node.
     pub(super) async fn evict(&self, target: &Target) -> Result<Response<Body>, Refusal> {
         let said = options::write_options(self, "CreateOptions", false)?;
-        let eviction = body::parse(self)?;
+        let eviction = self.part(target)?;
         self.review_part(target, &said.said, &eviction).await?;
+        let asked = &eviction["deleteOptions"];
         let options = DeleteOptions {
-            grace: eviction["deleteOptions"]["gracePeriodSeconds"].as_i64(),
-            dry_run: said.dry_run
-                || eviction["deleteOptions"]["dryRun"]
-                    .as_array()
-                    .is_some_and(|list| !list.is_empty()),
             reviewed: true,
-            ..DeleteOptions::default()
+            ..options::read_delete_options(asked, said.dry_run, Vec::new())?
         };
         if let Some(problem) = self.disruption_refused(target) {
             let message = "Cannot evict pod as it would violate the pod's disruption budget.";
@@ -152,6 +191,29 @@ impl Call {
             })
         })
     }
+}
+
+/// A pod is bound to a node, and to nothing else.
+fn check_binding(binding: &Value) -> Result<(), Refusal> {
+    let target = &binding["target"];
+    let mut errors = Vec::new();
+    if !target["kind"].is_null() && target["kind"] != "" && target["kind"] != "Node" {
+        let known = ["Node", "<empty>"];
+        errors.push(FieldError::not_supported(
+            "target.kind",
+            &target["kind"],
+            &known,
+        ));
+    }
+    if target["name"].as_str().is_none_or(str::is_empty) {
+        errors.push(FieldError::required("target.name", ""));
+    }
+    if errors.is_empty() {
+        return Ok(());
+    }
+    let told: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    // Servers take the fault of a client for their own here.
+    Err(Refusal::new(500, "", told.join(", ")))
 }
 
 fn without_subresource(target: &Target) -> Target {
