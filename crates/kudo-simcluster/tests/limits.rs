@@ -176,3 +176,31 @@ async fn who_shows_no_credential_sees_health_and_version_alone() {
         assert!(answer.contains(words), "{line}: {answer}");
     }
 }
+
+#[tokio::test]
+async fn an_answer_that_nobody_takes_is_given_up() {
+    const SIZE: usize = 900_000;
+    let cluster = SimCluster::start(SimOptions::default());
+    cluster.add_admin_token(TOKEN);
+    let address = "127.0.0.1:0".parse().unwrap();
+    let serving = cluster.serve_plain(address).await.unwrap();
+    let (api, params) = (configs(&cluster), PostParams::default());
+    for number in 0..20 {
+        let object = config(&format!("c{number}"), &"x".repeat(SIZE));
+        api.create(&params, &object).await.unwrap();
+    }
+    let mut hanging = TcpStream::connect(serving.address).await.unwrap();
+    let request = format!(
+        "GET /api/v1/configmaps HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {TOKEN}\r\n\r\n"
+    );
+    hanging.write_all(request.as_bytes()).await.unwrap();
+    // As much of the answer as there is room for is on its way.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(61)).await;
+    tokio::time::resume();
+    let mut rest = Vec::new();
+    let read = tokio::time::timeout(PATIENCE, hanging.read_to_end(&mut rest)).await;
+    read.expect("the connection has ended").ok();
+    assert!(rest.len() < 20 * SIZE, "{} bytes", rest.len());
+}

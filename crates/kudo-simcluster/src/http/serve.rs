@@ -17,6 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -28,6 +29,8 @@ use crate::rbac::User;
 
 /// How long a client may take to greet, to begin a request, or to send its head.
 const HEAD_PATIENCE: Duration = Duration::from_secs(90);
+/// How long a client may take nothing of what it is sent.
+const BODY_PATIENCE: Duration = Duration::from_secs(60);
 /// Bytes that are on their way through a pipe in this process.
 const PIPE: usize = 64 * 1024;
 
@@ -144,6 +147,9 @@ async fn accept(server: Arc<Server>, listener: TcpListener, tls: Option<TlsAccep
                 Ok((stream, _)) => {
                     // A connection works without it, too.
                     let _ = stream.set_nodelay(true);
+                    let mut stream = TimeoutStream::new(stream);
+                    stream.set_write_timeout(Some(BODY_PATIENCE));
+                    let stream = Box::pin(stream);
                     let (server, tls) = (Arc::clone(&server), tls.clone());
                     connections.spawn(async move {
                         match tls {
