@@ -213,9 +213,9 @@ async fn changes(bed: &Bed) {
             CONFIG,
         ),
         (
-            "CONFIG={innodb_autoinc_lock_mode: 1}",
+            "CONFIG={binlog_format: STATEMENT}",
             "update",
-            "innodb_autoinc_lock_mode",
+            "binlog_format",
             CONFIG,
         ),
         (

@@ -75,7 +75,7 @@ pub(super) fn pod_status(pod: &Value, _: Timestamp) -> Value {
             continue;
         }
         initializing = true;
-        let why = text(&state["terminated"]["reason"]).or_else(|| {
+        let why = why_ended(&state["terminated"]).or_else(|| {
             text(&state["waiting"]["reason"]).filter(|reason| reason != "PodInitializing")
         });
         reason = why.map_or_else(
@@ -85,21 +85,146 @@ pub(super) fn pod_status(pod: &Value, _: Timestamp) -> Value {
         break;
     }
     if !initializing {
+        let mut running = false;
         for status in list(&pod["status"]["containerStatuses"]).iter().rev() {
             let state = &status["state"];
-            let ended = &state["terminated"];
-            if let Some(why) = text(&state["waiting"]["reason"]).or_else(|| text(&ended["reason"]))
-            {
-                reason = why;
-            } else if !ended.is_null() {
-                reason = format!("ExitCode:{}", ended["exitCode"].as_i64().unwrap_or(0));
-            }
+            let why = text(&state["waiting"]["reason"]).or_else(|| why_ended(&state["terminated"]));
+            running |= why.is_none() && status["ready"] == true && !state["running"].is_null();
+            reason = why.unwrap_or(reason);
+        }
+        // Some have ended, and others go on.
+        if reason == "Completed" && running {
+            let is_ready = has_condition(pod, "Ready");
+            (if is_ready { "Running" } else { "NotReady" }).clone_into(&mut reason);
         }
     }
     if pod["metadata"]["deletionTimestamp"].is_string() {
-        "Terminating".clone_into(&mut reason);
+        let lost = pod["status"]["reason"] == "NodeLost";
+        (if lost { "Unknown" } else { "Terminating" }).clone_into(&mut reason);
     }
     reason.into()
+}
+
+/// How a container that has ended has done so.
+fn why_ended(ended: &Value) -> Option<String> {
+    let reason = ended["reason"].as_str().filter(|reason| !reason.is_empty());
+    let signal = ended["signal"].as_i64().filter(|signal| *signal != 0);
+    match (reason, signal) {
+        _ if ended.is_null() => None,
+        (Some(reason), _) => Some(reason.to_owned()),
+        (None, Some(signal)) => Some(format!("Signal:{signal}")),
+        (None, None) => Some(format!(
+            "ExitCode:{}",
+            ended["exitCode"].as_i64().unwrap_or(0)
+        )),
+    }
+}
+
+fn has_condition(pod: &Value, name: &str) -> bool {
+    let mut conditions = list(&pod["status"]["conditions"]).iter();
+    conditions.any(|condition| condition["type"] == name && condition["status"] == "True")
+}
+
+/// How many of a pod's own conditions of readiness are met.
+pub(super) fn readiness_gates(pod: &Value, _: Timestamp) -> Value {
+    let gates = list(&pod["spec"]["readinessGates"]);
+    if gates.is_empty() {
+        return "<none>".into();
+    }
+    let met = gates
+        .iter()
+        .filter_map(|gate| gate["conditionType"].as_str());
+    let met = met
+        .filter(|condition| has_condition(pod, condition))
+        .count();
+    format!("{met}/{}", gates.len()).into()
+}
+
+/// The first three of some texts, and how many more there are.
+fn first_three(texts: &[String]) -> Value {
+    const MOST: usize = 3;
+    let shown = texts[..texts.len().min(MOST)].join(",");
+    match texts.len() {
+        0 => "<unset>".into(),
+        count if count > MOST => format!("{shown} + {} more...", count - MOST).into(),
+        _ => shown.into(),
+    }
+}
+
+pub(super) fn slice_ports(slice: &Value, _: Timestamp) -> Value {
+    let text = |port: &Value| match (&port["port"], port["name"].as_str()) {
+        (Value::Number(number), _) => number.to_string(),
+        (_, Some(name)) => name.to_owned(),
+        _ => "*".to_owned(),
+    };
+    let ports: Vec<String> = list(&slice["ports"]).iter().map(text).collect();
+    first_three(&ports)
+}
+
+pub(super) fn slice_addresses(slice: &Value, _: Timestamp) -> Value {
+    let endpoints = list(&slice["endpoints"]).iter();
+    let addresses = endpoints.flat_map(|endpoint| list(&endpoint["addresses"]));
+    let addresses: Vec<String> = addresses
+        .filter_map(|address| address.as_str().map(ToOwned::to_owned))
+        .collect();
+    first_three(&addresses)
+}
+
+/// The subjects of a kind that a binding gives rights to.
+pub(super) fn subjects(binding: &Value, kind: &str) -> Value {
+    let subjects = list(&binding["subjects"]).iter();
+    let names = subjects
+        .filter(|subject| subject["kind"] == kind)
+        .map(|subject| {
+            let text = |field: &str| subject[field].as_str().unwrap_or_default();
+            if kind == "ServiceAccount" {
+                format!("{}/{}", text("namespace"), text("name"))
+            } else {
+                text("name").to_owned()
+            }
+        });
+    names.collect::<Vec<_>>().join(", ").into()
+}
+
+/// The name of a storage class, which says whether it is the default.
+pub(super) fn class_name(class: &Value, _: Timestamp) -> Value {
+    let name = class["metadata"]["name"].as_str().unwrap_or_default();
+    let notes = &class["metadata"]["annotations"];
+    let marks =
+        ["", "beta."].map(|beta| format!("storageclass.{beta}kubernetes.io/is-default-class"));
+    if marks.iter().any(|mark| notes[mark.as_str()] == "true") {
+        format!("{name} (default)").into()
+    } else {
+        name.into()
+    }
+}
+
+/// Whose history a revision is part of.
+pub(super) fn revision_controller(revision: &Value, _: Timestamp) -> Value {
+    let owners = list(&revision["metadata"]["ownerReferences"]).iter();
+    let mut owners = owners.filter(|owner| owner["controller"] == true);
+    let Some(owner) = owners.next() else {
+        return "<none>".into();
+    };
+    let text = |field: &str| owner[field].as_str().unwrap_or_default();
+    let kind = match text("apiVersion").split_once('/') {
+        Some((group, _)) => format!("{}.{group}", text("kind")),
+        None => text("kind").to_owned(),
+    };
+    format!("{}/{}", kind.to_lowercase(), text("name")).into()
+}
+
+pub(super) fn class_parameters(class: &Value, _: Timestamp) -> Value {
+    let parameters = &class["spec"]["parameters"];
+    if parameters.is_null() {
+        return "<none>".into();
+    }
+    let text = |field: &str| parameters[field].as_str().unwrap_or_default();
+    let kind = match text("apiGroup") {
+        "" => text("kind").to_owned(),
+        group => format!("{}.{group}", text("kind")),
+    };
+    format!("{kind}/{}", text("name")).into()
 }
 
 pub(super) fn phase(object: &Value, _: Timestamp) -> Value {

@@ -74,7 +74,11 @@ pub(super) fn of(shown: &Shown) -> Vec<Column> {
     };
     let mut columns = Vec::new();
     if shown.kind.kind != "Event" {
-        columns.push(made("Name", "string", 0, Source::Pointer("/metadata/name")));
+        let name = match shown.kind.kind.as_str() {
+            "StorageClass" => Source::Made(cells::class_name),
+            _ => Source::Pointer("/metadata/name"),
+        };
+        columns.push(made("Name", "string", 0, name));
     }
     let rows = built_in(&shown.kind.kind);
     columns.extend(
@@ -138,7 +142,7 @@ fn built_in(kind: &str) -> Vec<Row> {
                 1,
                 Made(|pod, _| cells::or_none(&pod["status"]["nominatedNodeName"])),
             ),
-            ("Readiness Gates", "string", 1, Made(|_, _| "<none>".into())),
+            ("Readiness Gates", "string", 1, Made(cells::readiness_gates)),
         ],
         "Namespace" => vec![text("Status", "/status/phase")],
         "Node" => vec![
@@ -424,19 +428,53 @@ fn built_in(kind: &str) -> Vec<Row> {
                 "AllowVolumeExpansion",
                 "string",
                 0,
-                Pointer("/allowVolumeExpansion"),
+                Made(|class, _| (class["allowVolumeExpansion"] == true).into()),
             ),
         ],
-        "ClusterRoleBinding" | "RoleBinding" => vec![(
-            "Role",
-            "string",
-            0,
-            Made(|binding, _| {
-                let role = &binding["roleRef"];
-                let text = |field: &str| role[field].as_str().unwrap_or_default();
-                format!("{}/{}", text("kind"), text("name")).into()
-            }),
-        )],
+        "ClusterRoleBinding" | "RoleBinding" => vec![
+            (
+                "Role",
+                "string",
+                0,
+                Made(|binding, _| {
+                    let role = &binding["roleRef"];
+                    let text = |field: &str| role[field].as_str().unwrap_or_default();
+                    format!("{}/{}", text("kind"), text("name")).into()
+                }),
+            ),
+            (
+                "Users",
+                "string",
+                1,
+                Made(|binding, _| cells::subjects(binding, "User")),
+            ),
+            (
+                "Groups",
+                "string",
+                1,
+                Made(|binding, _| cells::subjects(binding, "Group")),
+            ),
+            (
+                "ServiceAccounts",
+                "string",
+                1,
+                Made(|binding, _| cells::subjects(binding, "ServiceAccount")),
+            ),
+        ],
+        "EndpointSlice" => vec![
+            text("AddressType", "/addressType"),
+            ("Ports", "string", 0, Made(cells::slice_ports)),
+            ("Endpoints", "string", 0, Made(cells::slice_addresses)),
+        ],
+        "IngressClass" => vec![
+            text("Controller", "/spec/controller"),
+            ("Parameters", "string", 0, Made(cells::class_parameters)),
+        ],
+        "ControllerRevision" => vec![
+            ("Controller", "string", 0, Made(cells::revision_controller)),
+            ("Revision", "string", 0, Pointer("/revision")),
+        ],
+        "RuntimeClass" => vec![text("Handler", "/handler")],
         "Lease" => vec![text("Holder", "/spec/holderIdentity")],
         "MutatingWebhookConfiguration" | "ValidatingWebhookConfiguration" => vec![(
             "Webhooks",
