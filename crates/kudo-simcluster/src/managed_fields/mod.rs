@@ -4,6 +4,7 @@
 //! [`record_update`] notes what any other write changed. Both keep `metadata.managedFields` of the
 //! object that they answer with; the caller stores it as it is.
 
+mod blank;
 mod entries;
 mod scale;
 mod set;
@@ -150,7 +151,7 @@ pub fn record_update(ty: &TypeRef, old: Option<&Value>, new: &mut Value, by: Man
     } else {
         sent.unwrap_or_else(known)
     };
-    let mut before = old.cloned().unwrap_or_else(|| identity(new));
+    let mut before = old.cloned().unwrap_or_else(|| blank::object(new));
     entries::remove(&mut before);
     entries::remove(new);
     if entries.is_empty() && old.is_some() {

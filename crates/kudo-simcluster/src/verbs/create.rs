@@ -56,6 +56,10 @@ impl Call {
                 .to_owned()
         };
         Self::default(shown, &mut object);
+        // What the server and webhooks add from here on is nobody's.
+        if !applied {
+            self.record(target, None, &mut object, options);
+        }
         self.server.plug_in(shown, &mut object)?;
         let asked = Asked {
             target,
@@ -91,9 +95,6 @@ impl Call {
         self.check_room(target, &text(&object, "name"))?;
         self.check_default_class(shown, &object)?;
         self.validating(&asked, Some(&object)).await?;
-        if !applied {
-            self.record(target, None, &mut object, options);
-        }
         for _ in 0..NAME_ATTEMPTS {
             let name = text(&object, "name");
             if options.dry_run {
