@@ -33,9 +33,6 @@ impl Server {
                 let name = object["metadata"]["name"].as_str().unwrap_or_default();
                 let name = name.to_owned();
                 let spec = &mut object["spec"];
-                if spec["enableServiceLinks"].is_null() {
-                    spec["enableServiceLinks"] = true.into();
-                }
                 let ranked = self.rank(spec);
                 ranked.map_err(|problem| Refusal::forbidden(shown.named(), &name, &problem))?;
                 tolerate(spec);
@@ -119,9 +116,6 @@ impl Server {
 /// Sets in a changed pod what every cluster's admission sets, or keeps.
 pub(crate) fn keep_up(old: &Value, pod: &mut Value) {
     let spec = &mut pod["spec"];
-    if spec["enableServiceLinks"].is_null() {
-        spec["enableServiceLinks"] = true.into();
-    }
     if spec["priority"].is_null() {
         for key in ["priority", "preemptionPolicy"] {
             let kept = &old["spec"][key];

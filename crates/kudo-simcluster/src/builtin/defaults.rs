@@ -310,6 +310,9 @@ fn set_before(owner: &str, map: &mut Map<String, Value>) {
     if ["Job", "ReplicationController"].contains(&owner) {
         take_labels(map, owner == "ReplicationController");
     }
+    if owner == "Pod" {
+        within(map, "spec", "enableServiceLinks", json!(true));
+    }
     match owner {
         "Event" => {
             for key in ["eventTime", "firstTimestamp", "lastTimestamp"] {
