@@ -30,7 +30,7 @@ use crate::rbac::User;
 /// How long a client may take to greet, to begin a request, or to send its head.
 const HEAD_PATIENCE: Duration = Duration::from_secs(90);
 /// How long a client may take nothing of what it is sent.
-const BODY_PATIENCE: Duration = Duration::from_secs(60);
+const BODY_PATIENCE: Duration = Duration::from_mins(1);
 /// Bytes that are on their way through a pipe in this process.
 const PIPE: usize = 64 * 1024;
 

@@ -10,6 +10,7 @@ use crate::admission::{Asked, Operation};
 use crate::field_error::FieldError;
 use crate::http::Call;
 use crate::http::answer::{self, Body};
+use crate::http::path::ResourcePath;
 use crate::http::status::Refusal;
 use crate::kinds::{Registry, api_version};
 
@@ -66,13 +67,13 @@ impl Call {
     pub(super) fn bound(&self, registry: &Registry, target: &Target) -> Result<Target, Refusal> {
         let binding = body::parse(self)?;
         let pods = registry.find("", "v1", "pods");
-        let mut path = target.path.clone();
-        path.plural = "pods".to_owned();
-        path.name = binding["metadata"]["name"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned();
-        path.subresource = "binding".to_owned();
+        let name = binding["metadata"]["name"].as_str().unwrap_or_default();
+        let path = ResourcePath {
+            plural: "pods".to_owned(),
+            name: name.to_owned(),
+            subresource: "binding".to_owned(),
+            ..target.path.clone()
+        };
         Ok(Target {
             shown: pods.ok_or_else(Refusal::no_such_resource)?.clone(),
             path,
