@@ -145,7 +145,12 @@ async fn what_package_rbac_prints_is_enough() {
         .await;
     namespace.delete_instance("db").await;
     namespace.until_gone("db").await;
-    assert_eq!(manager.forbidden(), [""; 0]);
+    // It may not see the cluster's storage classes, and does not wait for the bootstrap node's claim then.
+    let forbidden = manager.forbidden();
+    assert!(
+        matches!(forbidden.as_slice(), [lists] if lists.starts_with("list ")),
+        "{forbidden:?}"
+    );
     manager.stop().await;
 }
 

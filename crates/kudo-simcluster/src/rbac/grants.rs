@@ -8,6 +8,8 @@ use crate::http::status::{Named, Refusal};
 use crate::verbs::Target;
 
 const GROUP: &str = "rbac.authorization.k8s.io";
+/// Rules of more single rights than this are not taken apart.
+const MOST: usize = 100_000;
 
 impl Call {
     /// Refuses a role or a binding that gives rights which its writer lacks.
@@ -95,6 +97,11 @@ impl Call {
         object: &Value,
         given: &[Value],
     ) -> Result<(), Refusal> {
+        if breadth(given) > MOST {
+            let name = object["metadata"]["name"].as_str().unwrap_or_default();
+            let problem = format!("its rules are about more than {MOST} single rights");
+            return Err(Refusal::forbidden(target.shown.named(), name, &problem));
+        }
         let lacking = described(&self.lacking(target, given));
         if lacking.is_empty() {
             return Ok(());
@@ -134,6 +141,22 @@ fn is_kept(old: &Value, new: &Value) -> bool {
         object
     };
     rest(old) == rest(new)
+}
+
+/// How many single rights rules come to.
+fn breadth(rules: &[Value]) -> usize {
+    let count = |rule: &Value, field: &str| rule[field].as_array().map_or(0, Vec::len);
+    let of_rule = |rule: &Value| {
+        let resources = [
+            count(rule, "apiGroups"),
+            count(rule, "resources"),
+            count(rule, "resourceNames").max(1),
+        ];
+        let resources = resources.into_iter().fold(1, usize::saturating_mul);
+        let objects = resources.saturating_add(count(rule, "nonResourceURLs"));
+        objects.saturating_mul(count(rule, "verbs"))
+    };
+    rules.iter().map(of_rule).fold(0, usize::saturating_add)
 }
 
 /// A rule taken apart: one verb on one resource each, or on one path.
