@@ -169,13 +169,13 @@ impl Server {
         }
     }
 
-    /// Removes the objects of a definition that is being deleted, and it when none is left.
     /// Whether a definition is on its way out.
     pub(crate) fn is_terminating(&self, name: &str) -> bool {
         let found = self.store.get(STORAGE, "", name);
         found.is_some_and(|entry| entry.bare()["metadata"]["deletionTimestamp"].is_string())
     }
 
+    /// Removes the objects of a definition that is being deleted, and it when none is left.
     fn finish_definition(&self, name: &str) {
         let Some(entry) = self.store.get(STORAGE, "", name) else {
             return;

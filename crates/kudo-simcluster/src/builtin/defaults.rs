@@ -280,7 +280,6 @@ fn set_fields(object: &Object, map: &mut Map<String, Value>) {
     }
 }
 
-/// Defaults that depend on what is said, before those of the table.
 /// What has no labels has those of its template; and what selects nothing selects by them, if it may.
 fn take_labels(map: &mut Map<String, Value>, selects: bool) {
     let template = map
@@ -302,6 +301,7 @@ fn take_labels(map: &mut Map<String, Value>, selects: bool) {
     }
 }
 
+/// Defaults that depend on what is said, before those of the table.
 fn set_before(owner: &str, map: &mut Map<String, Value>) {
     // Servers write this of every template, without a value.
     if ["PodTemplateSpec", "JobTemplateSpec"].contains(&owner) {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::rules::{is_nothing, join, list};
+use super::rules::{go_texts, is_nothing, join, list};
 use super::{names, selectors};
 use crate::field_error::{Fault, FieldError};
 
@@ -101,8 +101,7 @@ pub(super) fn taints(node: &Value, errors: &mut Vec<FieldError>) {
 /// The addresses of a node's pods: one range, or one of each family.
 fn pod_ranges(ranges: &Value, errors: &mut Vec<FieldError>) {
     let texts: Vec<&str> = list(ranges).filter_map(Value::as_str).collect();
-    let quoted: Vec<String> = texts.iter().map(|text| format!("{text:?}")).collect();
-    let shown = format!("[]string{{{}}}", quoted.join(", "));
+    let shown = go_texts(ranges);
     let mut families = Vec::new();
     for (index, text) in texts.iter().enumerate() {
         if let Some((.., family)) = super::network::range(&Value::from(*text)) {

@@ -21,6 +21,9 @@ const ACCEPTED: &[&str] = &[
 ];
 
 const NO_KIND: &str = "couldn't get version/kind; json parse error";
+/// What a server says of a custom object that does not tell its version.
+pub(super) const NO_VERSION: &str =
+    "Object 'apiVersion' is missing in 'object has no apiVersion field'";
 const SCHEME: &str = "k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30";
 
 /// Reads JSON, or YAML where the request says so.
@@ -126,16 +129,21 @@ fn check_yaml(shown: &Shown, text: &[u8]) -> Result<(), Refusal> {
     Err(unrecognized(shown, text, &fault))
 }
 
+/// Why the kind that an object tells of itself, or its version, is no text.
+pub(super) fn mistyped_kind(value: &Value) -> Option<String> {
+    let mistyped = |said: &Value| !said.is_null() && !said.is_string();
+    let mut fields = ["apiVersion", "kind"].into_iter();
+    let field = fields.find(|field| mistyped(&value[*field]))?;
+    let found = patch::go_kind(&value[field]);
+    Some(format!(
+        "{NO_KIND}: json: cannot unmarshal {found} into Go struct field .{field} of type string"
+    ))
+}
+
 /// Why the kind that a body tells of itself, or its version, cannot be read.
 fn unreadable_kind(value: &Value) -> Option<String> {
-    for field in ["apiVersion", "kind"] {
-        let said = &value[field];
-        if !said.is_null() && !said.is_string() {
-            let found = patch::go_kind(said);
-            return Some(format!(
-                "{NO_KIND}: json: cannot unmarshal {found} into Go struct field .{field} of type string"
-            ));
-        }
+    if let Some(fault) = mistyped_kind(value) {
+        return Some(fault);
     }
     let version = value["apiVersion"].as_str()?;
     let parts = version.matches('/').count();
@@ -199,8 +207,7 @@ fn check_kind(shown: &Shown, value: &mut Value) -> Result<(), Refusal> {
     }
     match value["apiVersion"].as_str() {
         None | Some("") if shown.kind.strategy.custom => {
-            let problem = "Object 'apiVersion' is missing in 'object has no apiVersion field'";
-            return Err(Refusal::internal(problem));
+            return Err(Refusal::internal(NO_VERSION));
         }
         None | Some("") => value["apiVersion"] = api_version.clone().into(),
         Some(said) if said == api_version => {}

@@ -221,16 +221,11 @@ impl Call {
         unfit: &dyn Fn(String) -> Refusal,
     ) -> Result<(), Refusal> {
         let shown = &target.shown;
-        let said = |field: &str| match &object[field] {
-            Value::Null => Ok(""),
-            Value::String(text) => Ok(text.as_str()),
-            other => Err(unfit(format!(
-                "couldn't get version/kind; json parse error: json: cannot unmarshal {} into Go \
-                 struct field .{field} of type string",
-                patch::go_kind(other)
-            ))),
-        };
-        let (version, kind) = (said("apiVersion")?, said("kind")?);
+        if let Some(fault) = body::mistyped_kind(object) {
+            return Err(unfit(fault));
+        }
+        let said = |field: &str| object[field].as_str().unwrap_or_default();
+        let (version, kind) = (said("apiVersion"), said("kind"));
         if !shown.kind.strategy.custom {
             if version.is_empty() {
                 return Err(Refusal::other_name("", target.name()));
@@ -249,8 +244,7 @@ impl Call {
             return Err(unfit(format!("Object 'Kind' is missing in '{object}'")));
         }
         if version.is_empty() {
-            let message = "Object 'apiVersion' is missing in 'object has no apiVersion field'";
-            return Err(Refusal::internal(message));
+            return Err(Refusal::internal(body::NO_VERSION));
         }
         let mut errors = Vec::new();
         for (field, said, known) in [
