@@ -17,13 +17,16 @@ pub(super) struct Column {
     source: Source,
 }
 
+/// How the cell of an object is made.
+type Cell = fn(&Value, Timestamp) -> Value;
+
 enum Source {
     /// A JSON pointer.
     Pointer(&'static str),
     /// A JSON pointer to a number, which is none where it leads nowhere.
     Count(&'static str),
     Age,
-    Made(fn(&Value, Timestamp) -> Value),
+    Made(Cell),
     /// A `JSONPath` of a custom resource's definition.
     Path(String),
 }
@@ -117,172 +120,115 @@ fn built_in(kind: &str) -> Vec<Row> {
     use Source::{Count, Made, Pointer};
     let text = |name, pointer| (name, "string", 0, Pointer(pointer));
     let number = |name, pointer| (name, "integer", 0, Pointer(pointer));
+    let made = |name, cell: Cell| (name, "string", 0, Made(cell));
+    // What `-o wide` adds.
+    let wide = |name, cell: Cell| (name, "string", 1, Made(cell));
     // A number in a column that says to hold text, as servers have it.
     let count = |name, pointer| (name, "string", 0, Count(pointer));
     match kind {
         "Pod" => vec![
-            ("Ready", "string", 0, Made(cells::pod_ready)),
-            ("Status", "string", 0, Made(cells::pod_status)),
-            ("Restarts", "string", 0, Made(cells::pod_restarts)),
-            (
-                "IP",
-                "string",
-                1,
-                Made(|pod, _| cells::or_none(&pod["status"]["podIP"])),
-            ),
-            (
-                "Node",
-                "string",
-                1,
-                Made(|pod, _| cells::or_none(&pod["spec"]["nodeName"])),
-            ),
-            (
-                "Nominated Node",
-                "string",
-                1,
-                Made(|pod, _| cells::or_none(&pod["status"]["nominatedNodeName"])),
-            ),
-            ("Readiness Gates", "string", 1, Made(cells::readiness_gates)),
+            made("Ready", cells::pod_ready),
+            made("Status", cells::pod_status),
+            made("Restarts", cells::pod_restarts),
+            wide("IP", |pod, _| cells::or_none(&pod["status"]["podIP"])),
+            wide("Node", |pod, _| cells::or_none(&pod["spec"]["nodeName"])),
+            wide("Nominated Node", |pod, _| {
+                cells::or_none(&pod["status"]["nominatedNodeName"])
+            }),
+            wide("Readiness Gates", cells::readiness_gates),
         ],
         "Namespace" => vec![text("Status", "/status/phase")],
         "Node" => vec![
-            ("Status", "string", 0, Made(cells::node_status)),
-            ("Roles", "string", 0, Made(cells::node_roles)),
+            made("Status", cells::node_status),
+            made("Roles", cells::node_roles),
             ("Age", "string", 0, Source::Age),
             text("Version", "/status/nodeInfo/kubeletVersion"),
-            (
-                "Internal-IP",
-                "string",
-                1,
-                Made(|node, _| cells::node_address(node, "InternalIP")),
-            ),
-            (
-                "External-IP",
-                "string",
-                1,
-                Made(|node, _| cells::node_address(node, "ExternalIP")),
-            ),
-            (
-                "OS-Image",
-                "string",
-                1,
-                Made(|node, _| cells::node_info(node, "osImage")),
-            ),
-            (
-                "Kernel-Version",
-                "string",
-                1,
-                Made(|node, _| cells::node_info(node, "kernelVersion")),
-            ),
-            (
-                "Container-Runtime",
-                "string",
-                1,
-                Made(|node, _| cells::node_info(node, "containerRuntimeVersion")),
-            ),
+            wide("Internal-IP", |node, _| {
+                cells::node_address(node, "InternalIP")
+            }),
+            wide("External-IP", |node, _| {
+                cells::node_address(node, "ExternalIP")
+            }),
+            wide("OS-Image", |node, _| cells::node_info(node, "osImage")),
+            wide("Kernel-Version", |node, _| {
+                cells::node_info(node, "kernelVersion")
+            }),
+            wide("Container-Runtime", |node, _| {
+                cells::node_info(node, "containerRuntimeVersion")
+            }),
         ],
-        "ConfigMap" => vec![("Data", "string", 0, Made(cells::data))],
-        "Secret" => vec![
-            text("Type", "/type"),
-            ("Data", "string", 0, Made(cells::data)),
-        ],
-        "ServiceAccount" => vec![(
-            "Secrets",
-            "string",
-            0,
-            Made(|account, _| account["secrets"].as_array().map_or(0, Vec::len).into()),
-        )],
+        "ConfigMap" => vec![made("Data", cells::data)],
+        "Secret" => vec![text("Type", "/type"), made("Data", cells::data)],
+        "ServiceAccount" => vec![made("Secrets", |account, _| {
+            account["secrets"].as_array().map_or(0, Vec::len).into()
+        })],
         "Service" => vec![
             text("Type", "/spec/type"),
-            (
-                "Cluster-IP",
-                "string",
-                0,
-                Made(|service, _| cells::or_none(&service["spec"]["clusterIP"])),
-            ),
-            ("External-IP", "string", 0, Made(cells::external_ip)),
-            ("Port(s)", "string", 0, Made(cells::service_ports)),
-            (
-                "Selector",
-                "string",
-                1,
-                Made(|service, _| cells::labels(&service["spec"]["selector"])),
-            ),
+            made("Cluster-IP", |service, _| {
+                cells::or_none(&service["spec"]["clusterIP"])
+            }),
+            made("External-IP", cells::external_ip),
+            made("Port(s)", cells::service_ports),
+            wide("Selector", |service, _| {
+                cells::labels(&service["spec"]["selector"])
+            }),
         ],
-        "Endpoints" => vec![("Endpoints", "string", 0, Made(cells::endpoints))],
+        "Endpoints" => vec![made("Endpoints", cells::endpoints)],
         "Event" => vec![
-            ("Last Seen", "string", 0, Made(cells::event_last)),
+            made("Last Seen", cells::event_last),
             text("Type", "/type"),
             text("Reason", "/reason"),
-            ("Object", "string", 0, Made(cells::event_object)),
-            ("Subobject", "string", 1, Made(cells::event_part)),
-            ("Source", "string", 1, Made(cells::event_source)),
-            ("Message", "string", 0, Made(cells::event_message)),
-            ("First Seen", "string", 1, Made(cells::event_first)),
-            ("Count", "string", 1, Made(cells::event_count)),
+            made("Object", cells::event_object),
+            wide("Subobject", cells::event_part),
+            wide("Source", cells::event_source),
+            made("Message", cells::event_message),
+            wide("First Seen", cells::event_first),
+            wide("Count", cells::event_count),
             ("Name", "string", 1, Pointer("/metadata/name")),
         ],
         "HorizontalPodAutoscaler" => vec![
-            ("Reference", "string", 0, Made(cells::scale_target)),
-            ("Targets", "string", 0, Made(cells::metrics)),
-            (
+            made("Reference", cells::scale_target),
+            made("Targets", cells::metrics),
+            made(
                 "MinPods",
-                "string",
-                0,
-                Made(|scaler, _| match &scaler["spec"]["minReplicas"] {
+                |scaler, _| match &scaler["spec"]["minReplicas"] {
                     Value::Null => "<unset>".into(),
                     number => number.to_string().into(),
-                }),
+                },
             ),
             count("MaxPods", "/spec/maxReplicas"),
             count("Replicas", "/status/currentReplicas"),
         ],
         "ResourceQuota" => vec![
             ("Age", "string", 0, Source::Age),
-            (
-                "Request",
-                "string",
-                0,
-                Made(|quota, _| cells::quota(quota, false)),
-            ),
-            (
-                "Limit",
-                "string",
-                0,
-                Made(|quota, _| cells::quota(quota, true)),
-            ),
+            made("Request", |quota, _| cells::quota(quota, false)),
+            made("Limit", |quota, _| cells::quota(quota, true)),
         ],
         "PersistentVolumeClaim" => vec![
-            ("Status", "string", 0, Made(cells::phase)),
+            made("Status", cells::phase),
             text("Volume", "/spec/volumeName"),
             text("Capacity", "/status/capacity/storage"),
-            (
-                "Access Modes",
-                "string",
-                0,
-                Made(|claim, _| cells::modes(&claim["status"]["accessModes"])),
-            ),
+            made("Access Modes", |claim, _| {
+                cells::modes(&claim["status"]["accessModes"])
+            }),
             text("StorageClass", "/spec/storageClassName"),
             ("VolumeMode", "string", 1, Pointer("/spec/volumeMode")),
         ],
         "PersistentVolume" => vec![
             text("Capacity", "/spec/capacity/storage"),
-            (
-                "Access Modes",
-                "string",
-                0,
-                Made(|volume, _| cells::modes(&volume["spec"]["accessModes"])),
-            ),
+            made("Access Modes", |volume, _| {
+                cells::modes(&volume["spec"]["accessModes"])
+            }),
             text("Reclaim Policy", "/spec/persistentVolumeReclaimPolicy"),
-            ("Status", "string", 0, Made(cells::phase)),
-            ("Claim", "string", 0, Made(cells::claim)),
+            made("Status", cells::phase),
+            made("Claim", cells::claim),
             text("StorageClass", "/spec/storageClassName"),
             text("Reason", "/status/reason"),
             ("VolumeMode", "string", 1, Pointer("/spec/volumeMode")),
         ],
         "Deployment" => with_images(
             vec![
-                ("Ready", "string", 0, Made(|object, _| cells::ready(object))),
+                made("Ready", |object, _| cells::ready(object)),
                 count("Up-to-date", "/status/updatedReplicas"),
                 count("Available", "/status/availableReplicas"),
             ],
@@ -296,10 +242,7 @@ fn built_in(kind: &str) -> Vec<Row> {
             ],
             true,
         ),
-        "StatefulSet" => with_images(
-            vec![("Ready", "string", 0, Made(|object, _| cells::ready(object)))],
-            false,
-        ),
+        "StatefulSet" => with_images(vec![made("Ready", |object, _| cells::ready(object))], false),
         "DaemonSet" => with_images(
             vec![
                 number("Desired", "/status/desiredNumberScheduled"),
@@ -307,30 +250,24 @@ fn built_in(kind: &str) -> Vec<Row> {
                 number("Ready", "/status/numberReady"),
                 number("Up-to-date", "/status/updatedNumberScheduled"),
                 number("Available", "/status/numberAvailable"),
-                (
-                    "Node Selector",
-                    "string",
-                    0,
-                    Made(|set, _| cells::labels(&set["spec"]["template"]["spec"]["nodeSelector"])),
-                ),
+                made("Node Selector", |set, _| {
+                    cells::labels(&set["spec"]["template"]["spec"]["nodeSelector"])
+                }),
             ],
             true,
         ),
         "Job" => with_images(
             vec![
-                ("Completions", "string", 0, Made(cells::completions)),
-                ("Duration", "string", 0, Made(cells::job_duration)),
+                made("Completions", cells::completions),
+                made("Duration", cells::job_duration),
             ],
             true,
         ),
         "CronJob" => vec![
             text("Schedule", "/spec/schedule"),
-            (
-                "Timezone",
-                "string",
-                0,
-                Made(|job, _| cells::or_none(&job["spec"]["timeZone"])),
-            ),
+            made("Timezone", |job, _| {
+                cells::or_none(&job["spec"]["timeZone"])
+            }),
             (
                 "Suspend",
                 "boolean",
@@ -352,126 +289,77 @@ fn built_in(kind: &str) -> Vec<Row> {
                         .into()
                 }),
             ),
-            (
-                "Last Schedule",
-                "string",
-                0,
-                Made(|job, now| match &job["status"]["lastScheduleTime"] {
+            made("Last Schedule", |job, now| {
+                match &job["status"]["lastScheduleTime"] {
                     Value::Null => "<none>".into(),
                     time => age(time, now).into(),
-                }),
-            ),
-            (
-                "Containers",
-                "string",
-                1,
-                Made(|job, _| cells::containers(&job["spec"]["jobTemplate"], "name")),
-            ),
-            (
-                "Images",
-                "string",
-                1,
-                Made(|job, _| cells::containers(&job["spec"]["jobTemplate"], "image")),
-            ),
-            (
-                "Selector",
-                "string",
-                1,
-                Made(|job, _| {
-                    let selector = &job["spec"]["jobTemplate"]["spec"]["selector"];
-                    cells::or_none(&crate::verbs::selector_text(selector).into())
-                }),
-            ),
+                }
+            }),
+            wide("Containers", |job, _| {
+                cells::containers(&job["spec"]["jobTemplate"], "name")
+            }),
+            wide("Images", |job, _| {
+                cells::containers(&job["spec"]["jobTemplate"], "image")
+            }),
+            wide("Selector", |job, _| {
+                let selector = &job["spec"]["jobTemplate"]["spec"]["selector"];
+                cells::or_none(&crate::verbs::selector_text(selector).into())
+            }),
         ],
         "PodDisruptionBudget" => vec![
-            (
-                "Min Available",
-                "string",
-                0,
-                Made(|budget, _| cells::or_na(&budget["spec"]["minAvailable"])),
-            ),
-            (
-                "Max Unavailable",
-                "string",
-                0,
-                Made(|budget, _| cells::or_na(&budget["spec"]["maxUnavailable"])),
-            ),
+            made("Min Available", |budget, _| {
+                cells::or_na(&budget["spec"]["minAvailable"])
+            }),
+            made("Max Unavailable", |budget, _| {
+                cells::or_na(&budget["spec"]["maxUnavailable"])
+            }),
             number("Allowed Disruptions", "/status/disruptionsAllowed"),
         ],
         "Ingress" => vec![
-            (
-                "Class",
-                "string",
-                0,
-                Made(|ingress, _| cells::or_none(&ingress["spec"]["ingressClassName"])),
-            ),
-            ("Hosts", "string", 0, Made(cells::hosts)),
-            ("Address", "string", 0, Made(cells::balancers)),
-            (
-                "Ports",
-                "string",
-                0,
-                Made(|ingress, _| {
-                    if ingress["spec"]["tls"].is_null() {
-                        "80".into()
-                    } else {
-                        "80, 443".into()
-                    }
-                }),
-            ),
+            made("Class", |ingress, _| {
+                cells::or_none(&ingress["spec"]["ingressClassName"])
+            }),
+            made("Hosts", cells::hosts),
+            made("Address", cells::balancers),
+            made("Ports", |ingress, _| {
+                if ingress["spec"]["tls"].is_null() {
+                    "80".into()
+                } else {
+                    "80, 443".into()
+                }
+            }),
         ],
         "StorageClass" => vec![
             text("Provisioner", "/provisioner"),
             text("ReclaimPolicy", "/reclaimPolicy"),
             text("VolumeBindingMode", "/volumeBindingMode"),
-            (
-                "AllowVolumeExpansion",
-                "string",
-                0,
-                Made(|class, _| (class["allowVolumeExpansion"] == true).into()),
-            ),
+            made("AllowVolumeExpansion", |class, _| {
+                (class["allowVolumeExpansion"] == true).into()
+            }),
         ],
         "ClusterRoleBinding" | "RoleBinding" => vec![
-            (
-                "Role",
-                "string",
-                0,
-                Made(|binding, _| {
-                    let role = &binding["roleRef"];
-                    let text = |field: &str| role[field].as_str().unwrap_or_default();
-                    format!("{}/{}", text("kind"), text("name")).into()
-                }),
-            ),
-            (
-                "Users",
-                "string",
-                1,
-                Made(|binding, _| cells::subjects(binding, "User")),
-            ),
-            (
-                "Groups",
-                "string",
-                1,
-                Made(|binding, _| cells::subjects(binding, "Group")),
-            ),
-            (
-                "ServiceAccounts",
-                "string",
-                1,
-                Made(|binding, _| cells::subjects(binding, "ServiceAccount")),
-            ),
+            made("Role", |binding, _| {
+                let role = &binding["roleRef"];
+                let text = |field: &str| role[field].as_str().unwrap_or_default();
+                format!("{}/{}", text("kind"), text("name")).into()
+            }),
+            wide("Users", |binding, _| cells::subjects(binding, "User")),
+            wide("Groups", |binding, _| cells::subjects(binding, "Group")),
+            wide("ServiceAccounts", |binding, _| {
+                cells::subjects(binding, "ServiceAccount")
+            }),
         ],
         "EndpointSlice" => vec![
             text("AddressType", "/addressType"),
-            ("Ports", "string", 0, Made(cells::slice_ports)),
-            ("Endpoints", "string", 0, Made(cells::slice_addresses)),
+            made("Ports", cells::slice_ports),
+            made("Endpoints", cells::slice_addresses),
         ],
         "IngressClass" => vec![
             text("Controller", "/spec/controller"),
-            ("Parameters", "string", 0, Made(cells::class_parameters)),
+            made("Parameters", cells::class_parameters),
         ],
         "ControllerRevision" => vec![
-            ("Controller", "string", 0, Made(cells::revision_controller)),
+            made("Controller", cells::revision_controller),
             ("Revision", "string", 0, Pointer("/revision")),
         ],
         "RuntimeClass" => vec![text("Handler", "/handler")],
@@ -486,19 +374,14 @@ fn built_in(kind: &str) -> Vec<Row> {
             number("Value", "/value"),
             ("Global-Default", "boolean", 0, Pointer("/globalDefault")),
         ],
-        "NetworkPolicy" => vec![(
-            "Pod-Selector",
-            "string",
-            0,
-            Made(|policy, _| {
-                let text = crate::verbs::selector_text(&policy["spec"]["podSelector"]);
-                if text.is_empty() {
-                    "<none>".into()
-                } else {
-                    text.into()
-                }
-            }),
-        )],
+        "NetworkPolicy" => vec![made("Pod-Selector", |policy, _| {
+            let text = crate::verbs::selector_text(&policy["spec"]["podSelector"]);
+            if text.is_empty() {
+                "<none>".into()
+            } else {
+                text.into()
+            }
+        })],
         _ => vec![],
     }
 }
