@@ -16,6 +16,12 @@ use crate::kill::witness::Witness;
 const TAKEOVER: Duration = Duration::from_secs(15);
 /// Less than a Lease lasts: it was not waited for.
 const AT_ONCE: Duration = Duration::from_secs(5);
+/// Times of a shorter Lease, for a test that waits for the end of two.
+const SHORTER: [&str; 3] = [
+    "--leader-elect-lease-duration=5s",
+    "--leader-elect-renew-deadline=3s",
+    "--leader-elect-retry-period=1s",
+];
 
 struct Replica {
     process: Supervised,
@@ -23,9 +29,9 @@ struct Replica {
 }
 
 impl Replica {
-    fn start(namespace: &TestNamespace, name: &str) -> Self {
+    fn start(namespace: &TestNamespace, name: &str, flags: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let arguments = [
+        let arguments = vec![
             format!("--kubeconfig={}", cluster().kubeconfig().display()),
             format!("--namespaces={}", namespace.name()),
             format!("--system-namespace={}", namespace.name()),
@@ -33,6 +39,8 @@ impl Replica {
             "--metrics-address=0".to_owned(),
             "--probe-address=0".to_owned(),
         ];
+        let flags = flags.iter().map(|flag| (*flag).to_owned());
+        let arguments: Vec<String> = arguments.into_iter().chain(flags).collect();
         let program = tokio::task::block_in_place(manager_program);
         let process = Supervised::start(name, &program, arguments, folder.path()).unwrap();
         Self {
@@ -84,10 +92,10 @@ async fn successor(namespace: &TestNamespace, before: Option<&str>, within: Dura
 }
 
 /// Two replicas, the first of which leads; who leads.
-async fn two(namespace: &TestNamespace) -> (Replica, Replica, String) {
-    let first = Replica::start(namespace, "first");
+async fn two(namespace: &TestNamespace, flags: &[&str]) -> (Replica, Replica, String) {
+    let first = Replica::start(namespace, "first", flags);
     let leader = successor(namespace, None, SOON).await;
-    let second = Replica::start(namespace, "second");
+    let second = Replica::start(namespace, "second", flags);
     second.until_told("standing by", SOON).await;
     (first, second, leader)
 }
@@ -95,7 +103,7 @@ async fn two(namespace: &TestNamespace) -> (Replica, Replica, String) {
 #[tokio::test(flavor = "multi_thread")]
 async fn when_the_leader_is_killed_another_goes_on_with_its_plan() {
     let namespace = cluster().namespace().await;
-    let (first, _second, leader) = two(&namespace).await;
+    let (first, _second, leader) = two(&namespace, &[]).await;
     let witness = Witness::of(&namespace);
     let galera = package("galera");
     let version = namespace.install(&galera).await;
@@ -119,7 +127,7 @@ async fn when_the_leader_is_killed_another_goes_on_with_its_plan() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_leader_that_ends_in_order_gives_its_lease_up() {
     let namespace = cluster().namespace().await;
-    let (mut first, second, leader) = two(&namespace).await;
+    let (mut first, second, leader) = two(&namespace, &[]).await;
     first.signal("-TERM");
     first.until_ended().await;
     successor(&namespace, Some(&leader), AT_ONCE).await;
@@ -135,7 +143,7 @@ async fn a_leader_that_ends_in_order_gives_its_lease_up() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_leader_that_was_stopped_for_long_does_not_act_when_it_wakes() {
     let namespace = cluster().namespace().await;
-    let (first, second, leader) = two(&namespace).await;
+    let (first, second, leader) = two(&namespace, &SHORTER).await;
     first.signal("-STOP");
     let next = successor(&namespace, Some(&leader), TAKEOVER).await;
     second.until_told("working", SOON).await;

@@ -1,5 +1,7 @@
 //! What the server says of itself: versions, groups, resources, `OpenAPI`, health.
 
+use std::fmt::Write as _;
+
 use http::Response;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -20,6 +22,15 @@ const BINARY: [&str; 2] = [
     "application/com.github.proto-openapi.spec.v2@v1.0+protobuf",
 ];
 const VERSION: &str = "v1.34.0";
+/// What of its health the server is asked for, and the parts of each, in order.
+const HEALTH: [(&str, &[&str]); 3] = [
+    ("healthz", &["ping", "log", "etcd"]),
+    ("livez", &["ping", "log", "etcd"]),
+    (
+        "readyz",
+        &["ping", "log", "etcd", "informer-sync", "shutdown"],
+    ),
+];
 
 impl Call {
     /// Answers a request that is about no resource.
@@ -70,11 +81,10 @@ impl Call {
             }
             "/openapi/v3" => schema::openapi_v3(&described(registry), &registry.serial.to_string()),
             "/" => json!({ "paths": paths(registry) }),
-            "/healthz" | "/livez" | "/readyz" | "/healthz/ping" | "/livez/ping"
-            | "/readyz/ping" => {
-                return answer::text(200, "ok");
-            }
             _ => {
+                if let Some(health) = self.health(path) {
+                    return answer::text(200, &health);
+                }
                 let document = path.strip_prefix("/openapi/v3/");
                 let found = document
                     .and_then(|name| schema::openapi_v3_of(&described(registry), name, VERSION));
@@ -85,6 +95,30 @@ impl Call {
             }
         };
         answer::json(200, &value)
+    }
+
+    /// How the server or a part of it is: whoever can ask is told that it is well.
+    fn health(&self, path: &str) -> Option<String> {
+        let (check, part) = path[1..].split_once('/').unwrap_or((&path[1..], ""));
+        let (_, parts) = HEALTH.iter().find(|(name, _)| *name == check)?;
+        if !part.is_empty() {
+            return parts.contains(&part).then(|| "ok".to_owned());
+        }
+        if !self.query.contains("verbose") {
+            return Some("ok".to_owned());
+        }
+        let excluded: Vec<&str> = self.query.all("exclude").collect();
+        let mut text = String::new();
+        for part in *parts {
+            let how = if excluded.contains(part) {
+                "excluded: ok"
+            } else {
+                "ok"
+            };
+            let _ = writeln!(text, "[+]{part} {how}");
+        }
+        let _ = writeln!(text, "{check} check passed");
+        Some(text)
     }
 
     /// Whether all groups with their resources are wanted at once, and in which version.
@@ -364,14 +398,12 @@ fn paths(registry: &Registry) -> Vec<String> {
                 .map(|version| format!("/apis/{group}/{version}")),
         );
     }
-    let others = [
-        "/healthz",
-        "/livez",
-        "/openapi/v2",
-        "/openapi/v3",
-        "/readyz",
-        "/version",
-    ];
+    for (check, parts) in HEALTH {
+        paths.push(format!("/{check}"));
+        paths.extend(parts.iter().map(|part| format!("/{check}/{part}")));
+    }
+    let others = ["/openapi/v2", "/openapi/v3", "/version"];
     paths.extend(others.map(ToOwned::to_owned));
+    paths.sort_unstable();
     paths
 }

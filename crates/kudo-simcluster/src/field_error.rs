@@ -116,6 +116,11 @@ impl FieldError {
         Self::shown(Fault::Duplicate, field, shown(value), "")
     }
 
+    /// The value, shown as given, is there twice.
+    pub fn duplicate_shown(field: impl Into<String>, value: impl Into<String>) -> Self {
+        Self::shown(Fault::Duplicate, field, value.into(), "")
+    }
+
     /// What the value names is not there.
     pub fn not_found(field: impl Into<String>, value: &Value) -> Self {
         Self::shown(Fault::NotFound, field, shown(value), "")

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use crate::builtin;
 use crate::cluster::Server;
 use crate::field_error::FieldError;
 use crate::http::Call;
@@ -97,18 +98,22 @@ impl Server {
             .min_by_key(|class| class["value"].as_i64())
     }
 
-    /// A claim that names no class gets the default one.
+    /// A claim that names no class gets the default one, the youngest of several.
     fn claim(&self, claim: &mut Value) {
         if !claim["spec"]["storageClassName"].is_null() {
             return;
         }
         let classes = self.store.list("storageclasses.storage.k8s.io", "", None);
-        let default = classes.objects.iter().find(|class| {
-            let annotations = &class.bare()["metadata"]["annotations"];
-            annotations["storageclass.kubernetes.io/is-default-class"] == "true"
-        });
+        let classes = classes.objects.iter().map(|class| class.bare());
+        let default = classes
+            .filter(builtin::is_default_class)
+            .min_by_key(|class| {
+                let metadata = &class["metadata"];
+                let text = |key: &str| metadata[key].as_str().unwrap_or_default().to_owned();
+                (std::cmp::Reverse(text("creationTimestamp")), text("name"))
+            });
         if let Some(class) = default {
-            claim["spec"]["storageClassName"] = (*class.name).into();
+            claim["spec"]["storageClassName"] = class["metadata"]["name"].clone();
         }
     }
 }

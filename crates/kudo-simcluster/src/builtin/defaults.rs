@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::rules::is_nothing;
+use super::check::is_nothing;
 use crate::schema::{Object, Type, TypeRef};
 
 /// Type, field and the value, as JSON, that a field has if nobody says it.
@@ -41,6 +41,8 @@ const DEFAULTS: &[(&str, &str, &str)] = &[
     ("ContainerStateRunning", "startedAt", "null"),
     ("ContainerStateTerminated", "finishedAt", "null"),
     ("ContainerStateTerminated", "startedAt", "null"),
+    ("ContainerStatus", "lastState", "{}"),
+    ("ContainerStatus", "state", "{}"),
     ("ControllerRevision", "revision", "0"),
     ("CronJobSpec", "concurrencyPolicy", "\"Allow\""),
     ("CronJobSpec", "failedJobsHistoryLimit", "1"),
@@ -94,6 +96,7 @@ const DEFAULTS: &[(&str, &str, &str)] = &[
     ("MutatingWebhook", "reinvocationPolicy", "\"Never\""),
     ("MutatingWebhook", "timeoutSeconds", "10"),
     ("NamespaceCondition", "lastTransitionTime", "null"),
+    ("NamespaceStatus", "phase", "\"Active\""),
     ("NetworkPolicyPort", "protocol", "\"TCP\""),
     ("NetworkPolicySpec", "podSelector", "{}"),
     ("NodeCondition", "lastHeartbeatTime", "null"),
@@ -347,7 +350,14 @@ fn set_before(owner: &str, map: &mut Map<String, Value>) {
         | "PodTemplateSpec"
         | "JobTemplateSpec" => put(map, "spec", json!({})),
         "DeploymentSpec" | "StatefulSetSpec" | "DaemonSetSpec" => put(map, "template", json!({})),
-        "NodeSpec" => set_pod_ranges(map),
+        "NodeSpec" => keep_in_step(map, "podCIDR", "podCIDRs", None),
+        "NodeStatus" => {
+            if let Some(capacity) = map.get("capacity").filter(|capacity| !is_nothing(capacity)) {
+                let capacity = capacity.clone();
+                put(map, "allocatable", capacity);
+            }
+        }
+        "PodStatus" => keep_in_step(map, "podIP", "podIPs", Some("ip")),
         "CronJobSpec" => put(map, "jobTemplate", json!({})),
         "PodSpec" => set_account(map),
         "JobSpec" => {
@@ -539,19 +549,25 @@ fn within(map: &mut Map<String, Value>, key: &str, inner: &str, value: Value) {
     }
 }
 
-/// The addresses of a node's pods are there twice: the first range, and all of them.
-fn set_pod_ranges(map: &mut Map<String, Value>) {
-    let first = map.get("podCIDR").cloned().unwrap_or_default();
-    let ranges = map.get("podCIDRs").and_then(Value::as_array);
-    let of_all = ranges.and_then(|ranges| ranges.first()).cloned();
+/// What older clients know as one value and newer ones as several is there twice: the first, and all
+/// of them, each a text or the `within` of an object. The one value wins where they differ.
+fn keep_in_step(map: &mut Map<String, Value>, one: &str, all: &str, within: Option<&str>) {
+    let first = map.get(one).cloned().unwrap_or_default();
+    let items = map.get(all).and_then(Value::as_array);
+    let of_all = items.and_then(|items| items.first()).cloned();
+    let of_all = match (within, of_all) {
+        (Some(key), Some(mut item)) => Some(item[key].take()),
+        (_, item) => item,
+    };
     match (first.as_str().unwrap_or_default(), of_all) {
         ("", Some(of_all)) => {
-            map.insert("podCIDR".to_owned(), of_all);
+            map.insert(one.to_owned(), of_all);
         }
         ("", None) => {}
         (_, Some(of_all)) if of_all == first => {}
         _ => {
-            map.insert("podCIDRs".to_owned(), json!([first]));
+            let item = within.map_or_else(|| first.clone(), |key| json!({ key: first }));
+            map.insert(all.to_owned(), json!([item]));
         }
     }
 }

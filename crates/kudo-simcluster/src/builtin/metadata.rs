@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::check::{go_texts, list};
 use super::{Gvk, names};
 use crate::field_error::FieldError;
 
@@ -222,7 +223,7 @@ fn finalizers(finalizers: &Value, path: &str, errors: &mut Vec<FieldError>) {
     let has = |name: &str| list(finalizers).any(|finalizer| finalizer == name);
     if has("orphan") && has("foregroundDeletion") {
         let words = "finalizer orphan and foregroundDeletion cannot be both set";
-        let shown = super::rules::go_texts(finalizers);
+        let shown = go_texts(finalizers);
         errors.push(FieldError::invalid_shown(path, shown, words));
     }
 }
@@ -238,8 +239,4 @@ pub(super) fn built_in_finalizers(metadata: &Value, path: &str, errors: &mut Vec
             errors.push(FieldError::invalid(field, value, words));
         }
     }
-}
-
-fn list(value: &Value) -> impl Iterator<Item = &Value> {
-    value.as_array().into_iter().flatten()
 }

@@ -6,6 +6,8 @@
 //! The words are those of the server that the conformance corpus is played on, and newer ones where
 //! they are known to have changed.
 
+mod check;
+mod containers;
 mod data;
 mod defaults;
 mod metadata;
@@ -13,6 +15,7 @@ mod names;
 mod network;
 mod pods;
 mod prepare;
+mod quotas;
 mod roles;
 mod rules;
 mod schedules;
@@ -20,8 +23,10 @@ mod scheduling;
 mod security;
 mod selectors;
 mod services;
+mod statuses;
 mod storage;
 mod update;
+mod variables;
 mod volumes;
 mod webhooks;
 mod workloads;
@@ -33,6 +38,7 @@ use crate::schema;
 
 pub(crate) use metadata::validate_embedded;
 pub(crate) use names::{label_1035, subdomain};
+pub(crate) use storage::is_default_class;
 pub(crate) use webhooks::client_config;
 
 /// Which kind an object is of.
@@ -97,19 +103,49 @@ pub fn validate_update(gvk: Gvk<'_>, old: &Value, new: &Value) -> Vec<FieldError
     // A server checks metadata before the kind does, which checks it again, each with the parts that
     // a new object has: every fault is there as often.
     for _ in 0..2 {
-        metadata::validate_update(&old["metadata"], &new["metadata"], &mut errors);
-        for _ in 0..2 {
-            metadata::validate_parts(&new["metadata"], "metadata", &mut errors);
-            if is_built_in(gvk) {
-                metadata::built_in_finalizers(&new["metadata"], "metadata", &mut errors);
-            }
-        }
+        metadata_update(gvk, old, new, 2, &mut errors);
     }
     validate_object(gvk, new, &mut errors);
     if is_built_in(gvk) {
         update::validate(gvk, old, new, &mut errors);
     }
     errors
+}
+
+/// What is wrong with a change of the status.
+pub fn validate_status_update(gvk: Gvk<'_>, old: &Value, new: &Value) -> Vec<FieldError> {
+    let mut errors = Vec::new();
+    metadata_update(gvk, old, new, 2, &mut errors);
+    let of_kind = |errors: &mut Vec<FieldError>| {
+        if !["CronJob", "PodDisruptionBudget"].contains(&gvk.kind) {
+            metadata_update(gvk, old, new, 1, errors);
+        }
+    };
+    if gvk.kind == "StatefulSet" {
+        statuses::validate(gvk, old, new, &mut errors);
+        of_kind(&mut errors);
+    } else {
+        of_kind(&mut errors);
+        statuses::validate(gvk, old, new, &mut errors);
+    }
+    errors
+}
+
+/// What is wrong with a change of metadata, and as often with its parts.
+fn metadata_update(
+    gvk: Gvk<'_>,
+    old: &Value,
+    new: &Value,
+    times: usize,
+    errors: &mut Vec<FieldError>,
+) {
+    metadata::validate_update(&old["metadata"], &new["metadata"], errors);
+    for _ in 0..times {
+        metadata::validate_parts(&new["metadata"], "metadata", errors);
+        if is_built_in(gvk) {
+            metadata::built_in_finalizers(&new["metadata"], "metadata", errors);
+        }
+    }
 }
 
 fn is_built_in(gvk: Gvk<'_>) -> bool {
@@ -125,7 +161,7 @@ fn validate_object(gvk: Gvk<'_>, object: &Value, errors: &mut Vec<FieldError>) {
         ("batch", "CronJob") => long_name(object, errors),
         _ => {}
     }
-    rules::check(&ty, object, "", errors);
+    check::check(&ty, object, "", errors);
 }
 
 /// Jobs are named after their cron job, which leaves fewer letters to it.

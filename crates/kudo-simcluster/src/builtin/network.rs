@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde_json::Value;
 
-use super::rules::{go_texts, is_nothing, join, list, port_or_name};
+use super::check::{go_texts, is_nothing, join, list, port_or_name};
 use super::{names, selectors};
 use crate::field_error::FieldError;
 
@@ -56,7 +56,7 @@ pub(super) fn endpoint_port(port: &Value, path: &str, errors: &mut Vec<FieldErro
                 fault,
             ));
         }
-        super::rules::port(&port["port"], &join(path, "port"), errors);
+        super::check::port(&port["port"], &join(path, "port"), errors);
         let protocol = port["appProtocol"].as_str();
         for fault in protocol.map(names::qualified).unwrap_or_default() {
             let field = join(path, "appProtocol");

@@ -1,49 +1,22 @@
-//! What fields of built-in kinds must be: a table by type and field, walked in its order.
+//! What fields of built-in kinds must be: a table by type and field.
 //!
 //! The order matters, since a server tells of all faults at once, in the order of its own checks.
 //! What can't be said in the table is a function, named in it.
 
-use serde_json::Value;
-
-use super::{
-    data, names, network, pods, roles, schedules, scheduling, security, selectors, services,
-    storage, volumes, webhooks, workloads,
+use super::check::Rule::{
+    Closed, Named, NamedThere, NotNegative, OneOf, Port, Positive, Required, Whole,
 };
-use crate::field_error::FieldError;
-use crate::schema::{Type, TypeRef};
-
-/// One thing that a field must be.
-pub(super) enum Rule {
-    /// It must be there, and hold something; the text says more where servers do.
-    Required(&'static str),
-    /// If it is there, it must be one of these.
-    OneOf(&'static [&'static str]),
-    /// It must not be below zero.
-    NotNegative,
-    /// It must be above zero.
-    Positive,
-    /// It must be a port; zero counts as missing where it may be.
-    Port,
-    /// It must be named so.
-    Named(fn(&str) -> Vec<String>),
-    /// The same, and it must be there.
-    NamedThere(fn(&str) -> Vec<String>),
-    /// What lies below it is not looked at.
-    Closed,
-    /// The object that has the field must pass; the field is not looked at.
-    Whole(fn(&Value, &str, &mut Vec<FieldError>)),
-}
-
-use Rule::{Closed, Named, NamedThere, NotNegative, OneOf, Port, Positive, Required, Whole};
+use super::check::Rules;
+use super::{
+    containers, data, names, network, pods, quotas, roles, schedules, scheduling, security,
+    selectors, services, statuses, storage, variables, volumes, webhooks, workloads,
+};
 
 const PROTOCOLS: &[&str] = &["SCTP", "TCP", "UDP"];
 const ACCESS_MODES: &[&str] = &["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce"];
 
-/// Rules of one type: a field and what it must be. A field with several rules is there several
-/// times; `""` stands for the object itself. What lies below a field is checked after its last rule.
-type Rules = &'static [(&'static str, Rule)];
-
-const RULES: &[(&str, Rules)] = &[
+/// The rules of each type that has any.
+pub(super) const RULES: &[(&str, Rules)] = &[
     ("CSIVolumeSource", &[("", Whole(volumes::csi))]),
     ("ClusterRole", &[("", Whole(roles::cluster_role))]),
     (
@@ -57,16 +30,16 @@ const RULES: &[(&str, Rules)] = &[
             ("name", Required("")),
             ("name", Named(names::label)),
             ("image", Required("")),
-            ("", Whole(pods::image)),
+            ("", Whole(containers::image)),
             ("lifecycle", Whole(pods::nothing)),
             ("livenessProbe", Whole(pods::nothing)),
-            ("", Whole(pods::liveness)),
-            ("", Whole(pods::termination_message)),
+            ("", Whole(containers::liveness)),
+            ("", Whole(containers::termination_message)),
             ("ports", Whole(pods::nothing)),
-            ("", Whole(pods::ports)),
+            ("", Whole(containers::ports)),
             ("env", Whole(pods::nothing)),
             ("envFrom", Whole(pods::nothing)),
-            ("", Whole(pods::env_from)),
+            ("", Whole(variables::env_from)),
             ("volumeMounts", Whole(pods::nothing)),
             ("", Whole(volumes::mount)),
             (
@@ -120,10 +93,24 @@ const RULES: &[(&str, Rules)] = &[
         &[
             ("", Whole(selectors::daemon_set)),
             ("template", Whole(pods::nothing)),
-            ("", Whole(pods::always_in_daemon_set)),
+            ("", Whole(workloads::always_in_daemon_set)),
             ("minReadySeconds", NotNegative),
             ("", Whole(workloads::daemon_set_strategy)),
             ("revisionHistoryLimit", NotNegative),
+        ],
+    ),
+    (
+        "DaemonSetStatus",
+        &[
+            ("currentNumberScheduled", NotNegative),
+            ("numberMisscheduled", NotNegative),
+            ("desiredNumberScheduled", NotNegative),
+            ("numberReady", NotNegative),
+            ("observedGeneration", NotNegative),
+            ("updatedNumberScheduled", NotNegative),
+            ("numberAvailable", NotNegative),
+            ("numberUnavailable", NotNegative),
+            ("collisionCount", NotNegative),
         ],
     ),
     (
@@ -132,11 +119,24 @@ const RULES: &[(&str, Rules)] = &[
             ("replicas", NotNegative),
             ("", Whole(selectors::deployment)),
             ("template", Whole(pods::nothing)),
-            ("", Whole(pods::always_in_replica_set)),
+            ("", Whole(workloads::always_in_replica_set)),
             ("", Whole(workloads::deployment_strategy)),
             ("minReadySeconds", NotNegative),
             ("revisionHistoryLimit", NotNegative),
             ("", Whole(workloads::progress_deadline)),
+        ],
+    ),
+    (
+        "DeploymentStatus",
+        &[
+            ("observedGeneration", NotNegative),
+            ("replicas", NotNegative),
+            ("updatedReplicas", NotNegative),
+            ("readyReplicas", NotNegative),
+            ("availableReplicas", NotNegative),
+            ("unavailableReplicas", NotNegative),
+            ("collisionCount", NotNegative),
+            ("", Whole(statuses::deployment)),
         ],
     ),
     (
@@ -168,7 +168,7 @@ const RULES: &[(&str, Rules)] = &[
         &[
             ("name", Required("")),
             ("name", Named(names::env_name)),
-            ("", Whole(pods::env)),
+            ("", Whole(variables::env)),
         ],
     ),
     ("Event", &[("", Whole(data::event))]),
@@ -177,8 +177,8 @@ const RULES: &[(&str, Rules)] = &[
         "HTTPGetAction",
         &[
             ("path", Required("")),
-            ("", Whole(pods::probe_port)),
-            ("", Whole(pods::http_headers)),
+            ("", Whole(containers::probe_port)),
+            ("", Whole(containers::http_headers)),
             ("scheme", OneOf(&["HTTP", "HTTPS"])),
         ],
     ),
@@ -202,6 +202,13 @@ const RULES: &[(&str, Rules)] = &[
         ],
     ),
     (
+        "HorizontalPodAutoscalerStatus",
+        &[
+            ("currentReplicas", NotNegative),
+            ("desiredReplicas", NotNegative),
+        ],
+    ),
+    (
         "HostPathVolumeSource",
         &[("path", Required("")), ("", Whole(volumes::host_path))],
     ),
@@ -218,7 +225,15 @@ const RULES: &[(&str, Rules)] = &[
             ("backoffLimit", NotNegative),
             ("ttlSecondsAfterFinished", NotNegative),
             ("template", Whole(pods::nothing)),
-            ("", Whole(pods::job_restarts)),
+            ("", Whole(workloads::job_restarts)),
+        ],
+    ),
+    (
+        "JobStatus",
+        &[
+            ("active", NotNegative),
+            ("succeeded", NotNegative),
+            ("failed", NotNegative),
         ],
     ),
     ("KeyToPath", &[("", Whole(volumes::key_to_path))]),
@@ -229,7 +244,15 @@ const RULES: &[(&str, Rules)] = &[
             ("", Whole(workloads::lease_transitions)),
         ],
     ),
-    ("LifecycleHandler", &[("", Whole(pods::handler))]),
+    (
+        "IngressLoadBalancerIngress",
+        &[("", Whole(statuses::load_balancer))],
+    ),
+    (
+        "LoadBalancerIngress",
+        &[("", Whole(statuses::load_balancer))],
+    ),
+    ("LifecycleHandler", &[("", Whole(containers::handler))]),
     ("MutatingWebhook", WEBHOOK),
     (
         "MutatingWebhookConfiguration",
@@ -238,6 +261,7 @@ const RULES: &[(&str, Rules)] = &[
     ("NFSVolumeSource", &[("", Whole(volumes::nfs))]),
     ("Node", &[("", Whole(scheduling::node))]),
     ("NodeSelector", &[("", Whole(scheduling::node_selector))]),
+    ("NodeStatus", &[("", Whole(statuses::node))]),
     ("NodeSelectorTerm", &[("", Whole(scheduling::node_term))]),
     ("NetworkPolicyPeer", &[("", Whole(network::peer))]),
     (
@@ -269,6 +293,10 @@ const RULES: &[(&str, Rules)] = &[
             ("storageClassName", Named(names::subdomain)),
             ("volumeMode", OneOf(&["Block", "Filesystem"])),
         ],
+    ),
+    (
+        "PersistentVolumeClaimStatus",
+        &[("", Whole(statuses::claim))],
     ),
     (
         "PersistentVolumeClaimVolumeSource",
@@ -357,7 +385,7 @@ const RULES: &[(&str, Rules)] = &[
     (
         "Probe",
         &[
-            ("", Whole(pods::handler)),
+            ("", Whole(containers::handler)),
             ("initialDelaySeconds", NotNegative),
             ("timeoutSeconds", NotNegative),
             ("periodSeconds", NotNegative),
@@ -372,10 +400,37 @@ const RULES: &[(&str, Rules)] = &[
             ("minReadySeconds", NotNegative),
             ("", Whole(selectors::replica_set)),
             ("template", Whole(pods::nothing)),
-            ("", Whole(pods::always_in_replica_set)),
+            ("", Whole(workloads::always_in_replica_set)),
         ],
     ),
-    ("ResourceRequirements", &[("", Whole(pods::resources))]),
+    (
+        "ReplicaSetStatus",
+        &[
+            ("replicas", NotNegative),
+            ("fullyLabeledReplicas", NotNegative),
+            ("readyReplicas", NotNegative),
+            ("availableReplicas", NotNegative),
+            ("observedGeneration", NotNegative),
+            ("", Whole(statuses::replica_set)),
+        ],
+    ),
+    (
+        "ReplicationControllerStatus",
+        &[
+            ("replicas", NotNegative),
+            ("fullyLabeledReplicas", NotNegative),
+            ("readyReplicas", NotNegative),
+            ("availableReplicas", NotNegative),
+            ("observedGeneration", NotNegative),
+            ("", Whole(statuses::replica_set)),
+        ],
+    ),
+    ("ResourceQuotaSpec", &[("", Whole(quotas::spec))]),
+    ("ResourceQuotaStatus", &[("", Whole(quotas::status))]),
+    (
+        "ResourceRequirements",
+        &[("", Whole(containers::resources))],
+    ),
     ("Role", &[("", Whole(roles::role))]),
     ("RoleBinding", &[("", Whole(roles::role_binding))]),
     ("RuleWithOperations", &[("", Whole(webhooks::webhook_rule))]),
@@ -420,7 +475,19 @@ const RULES: &[(&str, Rules)] = &[
             ("template", Closed),
             // Who asks for claims is told only when they are made.
             ("volumeClaimTemplates", Closed),
-            ("", Whole(pods::always_in_stateful_set)),
+            ("", Whole(workloads::always_in_stateful_set)),
+        ],
+    ),
+    (
+        "StatefulSetStatus",
+        &[
+            ("replicas", NotNegative),
+            ("readyReplicas", NotNegative),
+            ("currentReplicas", NotNegative),
+            ("updatedReplicas", NotNegative),
+            ("observedGeneration", NotNegative),
+            ("collisionCount", NotNegative),
+            ("", Whole(statuses::stateful_set)),
         ],
     ),
     (
@@ -443,7 +510,7 @@ const RULES: &[(&str, Rules)] = &[
             ("", Whole(scheduling::weighted_term)),
         ],
     ),
-    ("TCPSocketAction", &[("", Whole(pods::probe_port))]),
+    ("TCPSocketAction", &[("", Whole(containers::probe_port))]),
     ("ValidatingWebhook", WEBHOOK),
     (
         "ValidatingWebhookConfiguration",
@@ -504,152 +571,3 @@ const BETA_WEBHOOK: Rules = &[
     ("", Whole(webhooks::webhook_client)),
     ("", Whole(webhooks::webhook_versions)),
 ];
-
-/// Checks a value of a type and what is below it.
-pub(super) fn check(ty: &TypeRef, value: &Value, path: &str, errors: &mut Vec<FieldError>) {
-    match (ty.get(), value) {
-        (Type::Object(object), Value::Object(map)) => {
-            let name: &str = match &*object.go_name {
-                "EphemeralContainer" => "Container",
-                name => name,
-            };
-            let rules = RULES.iter().find(|(owner, _)| *owner == name);
-            let rules: Rules = rules.map_or(&[], |(_, rules)| *rules);
-            for (index, (field, rule)) in rules.iter().enumerate() {
-                let path = join(path, field);
-                match rule {
-                    Whole(whole) if field.is_empty() => {
-                        whole(value, path.trim_end_matches('.'), errors);
-                    }
-                    rule => check_field(rule, map.get(*field), &path, errors),
-                }
-                let is_closed = matches!(rule, Closed);
-                let is_last =
-                    !is_closed && !rules[index + 1..].iter().any(|(other, _)| other == field);
-                if let (true, Some(known), Some(value)) =
-                    (is_last, object.fields.get(*field), map.get(*field))
-                {
-                    check(&known.ty, value, &path, errors);
-                }
-            }
-            for (key, value) in map {
-                let is_done = rules.iter().any(|(field, _)| field == key);
-                if let (false, Some(field)) = (is_done, object.fields.get(key)) {
-                    // Status is written by controllers, and is not validated by most servers.
-                    if key != "status" && key != "metadata" {
-                        check(&field.ty, value, &join(path, key), errors);
-                    }
-                }
-            }
-        }
-        (Type::Map { values, .. }, Value::Object(map)) => {
-            for (key, value) in map {
-                check(values, value, &format!("{path}[{key}]"), errors);
-            }
-        }
-        (Type::List { items, .. }, Value::Array(list)) => {
-            for (index, value) in list.iter().enumerate() {
-                check(items, value, &format!("{path}[{index}]"), errors);
-            }
-        }
-        _ => {}
-    }
-}
-
-fn check_field(rule: &Rule, value: Option<&Value>, path: &str, errors: &mut Vec<FieldError>) {
-    let value = value.filter(|value| !is_nothing(value));
-    let is_zero = value.is_some_and(|value| *value == 0);
-    let Some(value) = value.filter(|_| !(is_zero && matches!(rule, Required(_) | Port))) else {
-        match rule {
-            Required(words) => errors.push(FieldError::required(path, *words)),
-            NamedThere(faults) => {
-                for fault in faults("") {
-                    errors.push(FieldError::invalid(path, &"".into(), fault));
-                }
-            }
-            _ => {}
-        }
-        return;
-    };
-    match (rule, value) {
-        (OneOf(allowed), Value::Array(list)) => {
-            let wrong = list
-                .iter()
-                .find(|item| !allowed.iter().any(|word| *item == word));
-            errors.extend(wrong.map(|item| FieldError::not_supported(path, item, allowed)));
-        }
-        (OneOf(allowed), value) if !allowed.iter().any(|word| value == word) => {
-            errors.push(FieldError::not_supported(path, value, allowed));
-        }
-        (NotNegative, Value::Number(number)) if number.as_i64().is_some_and(|n| n < 0) => {
-            errors.push(not_negative(path, value));
-        }
-        (Positive, Value::Number(number)) if number.as_i64().is_some_and(|n| n <= 0) => {
-            errors.push(FieldError::invalid(path, value, "must be greater than 0"));
-        }
-        (Port, value) => port(value, path, errors),
-        (Named(faults) | NamedThere(faults), Value::String(text)) => {
-            for fault in faults(text) {
-                errors.push(FieldError::invalid(path, value, fault));
-            }
-        }
-        _ => {}
-    }
-}
-
-/// A number that must be a port.
-pub(super) fn port(value: &Value, path: &str, errors: &mut Vec<FieldError>) {
-    let fits = value
-        .as_i64()
-        .is_some_and(|port| (1..=65535).contains(&port));
-    if !fits {
-        let words = "must be between 1 and 65535, inclusive";
-        errors.push(FieldError::invalid(path, value, words));
-    }
-}
-
-/// A port by number or name.
-pub(super) fn port_or_name(value: &Value, path: &str, errors: &mut Vec<FieldError>) {
-    match value {
-        Value::String(text) => {
-            for fault in names::port_name(text) {
-                errors.push(FieldError::invalid(path, value, fault));
-            }
-        }
-        Value::Null => port(&Value::from(0), path, errors),
-        number => port(number, path, errors),
-    }
-}
-
-pub(super) fn not_negative(path: &str, value: &Value) -> FieldError {
-    FieldError::invalid(path, value, "must be greater than or equal to 0")
-}
-
-/// Whether a value is what a field holds that nobody set.
-pub(super) fn is_nothing(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::String(text) => text.is_empty(),
-        Value::Array(list) => list.is_empty(),
-        Value::Object(map) => map.is_empty(),
-        Value::Number(_) | Value::Bool(_) => false,
-    }
-}
-
-pub(super) fn join(path: &str, key: &str) -> String {
-    match (path, key) {
-        (path, "") => path.to_owned(),
-        ("", key) => key.to_owned(),
-        (path, key) => format!("{path}.{key}"),
-    }
-}
-
-pub(super) fn list(value: &Value) -> impl Iterator<Item = &Value> {
-    value.as_array().into_iter().flatten()
-}
-
-/// A list of texts as Go prints it.
-pub(super) fn go_texts(texts: &Value) -> String {
-    let texts: Vec<String> = list(texts).map(ToString::to_string).collect();
-    format!("[]string{{{}}}", texts.join(", "))
-}

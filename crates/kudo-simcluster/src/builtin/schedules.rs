@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::rules::join;
+use super::check::join;
 use crate::field_error::FieldError;
 
 /// A part of a schedule: its bounds, and names of its numbers from the first on.

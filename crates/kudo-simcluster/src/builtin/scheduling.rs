@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::rules::{go_texts, is_nothing, join, list};
+use super::check::{go_texts, is_nothing, join, list};
 use super::{names, selectors};
 use crate::field_error::{Fault, FieldError};
 

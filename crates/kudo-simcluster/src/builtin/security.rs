@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use regex::Regex;
 use serde_json::Value;
 
-use super::rules::{is_nothing, join, list};
+use super::check::{is_nothing, join, list};
 use crate::field_error::FieldError;
 
 const PROFILES: &[&str] = &["Localhost", "RuntimeDefault", "Unconfined"];

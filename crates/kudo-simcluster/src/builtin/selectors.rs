@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
+use super::check::join;
 use super::metadata;
 use super::names;
-use super::rules::join;
 use crate::field_error::FieldError;
 
 pub(super) fn deployment(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
@@ -129,7 +129,7 @@ pub(super) fn matches(selector: &Value, labels: &Value) -> bool {
 fn is_empty(selector: &Value) -> bool {
     ["matchLabels", "matchExpressions"]
         .iter()
-        .all(|key| super::rules::is_nothing(&selector[*key]))
+        .all(|key| super::check::is_nothing(&selector[*key]))
 }
 
 /// A selector as Go prints it.

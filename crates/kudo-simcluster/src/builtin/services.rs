@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde_json::Value;
 
-use super::rules::{go_texts, is_nothing, join, list, port, port_or_name};
+use super::check::{go_texts, is_nothing, join, list, port, port_or_name};
 use super::{metadata, names};
 use crate::field_error::{Fault, FieldError};
 

@@ -2,9 +2,19 @@
 
 use serde_json::Value;
 
-use super::rules::join;
-use super::{pods, selectors};
+use super::check::join;
+use super::{containers, selectors};
 use crate::field_error::FieldError;
+
+/// Whether a storage class is for claims that name none.
+pub(crate) fn is_default_class(class: &Value) -> bool {
+    const MARKS: [&str; 2] = [
+        "storageclass.kubernetes.io/is-default-class",
+        "storageclass.beta.kubernetes.io/is-default-class",
+    ];
+    let annotations = &class["metadata"]["annotations"];
+    MARKS.iter().any(|mark| annotations[*mark] == "true")
+}
 
 pub(super) fn claim_selector(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
     selectors::validate(&spec["selector"], &join(path, "selector"), errors);
@@ -13,7 +23,7 @@ pub(super) fn claim_selector(spec: &Value, path: &str, errors: &mut Vec<FieldErr
 pub(super) fn claim_size(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
     let amount = &spec["resources"]["requests"]["storage"];
     let field = join(path, "resources[storage]");
-    match pods::quantity(amount) {
+    match containers::quantity(amount) {
         None => errors.push(FieldError::required(field, "")),
         Some(size) if size.is_negative() || size.to_string() == "0" => {
             errors.push(FieldError::invalid(
@@ -37,7 +47,7 @@ pub(super) fn capacity(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
         errors.push(FieldError::not_supported_shown(&field, shown, &["storage"]));
     }
     for (name, amount) in capacity.into_iter().flatten() {
-        let Some(size) = pods::quantity(amount) else {
+        let Some(size) = containers::quantity(amount) else {
             continue;
         };
         let field = join(path, &format!("capacity[{name}]"));

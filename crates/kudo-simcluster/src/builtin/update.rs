@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::rules::{is_nothing, list};
+use super::check::{is_nothing, list};
 use super::storage::VOLUME_SOURCES;
-use super::{Gvk, scheduling, selectors};
+use super::{Gvk, quotas, scheduling, selectors};
 use crate::field_error::FieldError;
 
 const IMMUTABLE: &str = "field is immutable";
@@ -94,6 +94,7 @@ pub(super) fn validate(gvk: Gvk<'_>, old: &Value, new: &Value, errors: &mut Vec<
         ("", "Service") => service(old, new, errors),
         ("", "PersistentVolumeClaim") => claim(old, new, errors),
         ("", "PersistentVolume") => volume(old, new, errors),
+        ("", "ResourceQuota") => quotas::update(old, new, errors),
         ("apps", "StatefulSet") => stateful_set(old, new, errors),
         _ => {}
     }
@@ -295,8 +296,9 @@ fn claim(old: &Value, new: &Value, errors: &mut Vec<FieldError>) {
         errors.push(FieldError::forbidden("spec", words));
         return;
     }
-    let size =
-        |claim: &Value| super::pods::quantity(&claim["spec"]["resources"]["requests"]["storage"]);
+    let size = |claim: &Value| {
+        super::containers::quantity(&claim["spec"]["resources"]["requests"]["storage"])
+    };
     if size(new) < size(old) {
         let words = "field can not be less than previous value";
         errors.push(FieldError::forbidden(

@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::pods::quantity;
-use super::rules::{is_nothing, join, list};
-use super::{names, pods};
+use super::check::{is_nothing, join, list};
+use super::{containers, names, variables};
 use crate::field_error::FieldError;
 use crate::schema::Quantity;
 
@@ -65,7 +64,12 @@ fn downward_file(file: &Value, path: &str, errors: &mut Vec<FieldError>) {
     unreserved(&file["path"], &join(path, "path"), errors);
     let (field, amount) = (&file["fieldRef"], &file["resourceFieldRef"]);
     if !field.is_null() {
-        pods::field_of_pod(field, pods::FILE_FIELDS, &join(path, "fieldRef"), errors);
+        variables::field_of_pod(
+            field,
+            variables::FILE_FIELDS,
+            &join(path, "fieldRef"),
+            errors,
+        );
         if !amount.is_null() {
             let words = "fieldRef and resourceFieldRef can not be specified simultaneously";
             errors.push(FieldError::invalid(path, &"resource".into(), words));
@@ -75,7 +79,7 @@ fn downward_file(file: &Value, path: &str, errors: &mut Vec<FieldError>) {
         if is_nothing(&amount["containerName"]) {
             errors.push(FieldError::required(join(&path, "containerName"), ""));
         } else {
-            pods::amount_of_container(amount, &path, errors);
+            variables::amount_of_container(amount, &path, errors);
         }
     } else {
         let words = "one of fieldRef and resourceFieldRef is required";
@@ -86,63 +90,61 @@ fn downward_file(file: &Value, path: &str, errors: &mut Vec<FieldError>) {
 
 /// Several sources in one volume, none of which may be in the way of another.
 pub(super) fn projected(volume: &Value, path: &str, errors: &mut Vec<FieldError>) {
-    const CONFLICT: &str = "conflicting duplicate paths";
     default_mode(volume, path, errors);
     let mut files = BTreeSet::new();
     for (index, source) in list(&volume["sources"]).enumerate() {
         let own = join(path, &format!("sources[{index}]"));
-        let mut kinds = 0;
-        for kind in ["secret", "configMap"] {
-            let projection = &source[kind];
-            if projection.is_null() {
-                continue;
-            }
-            kinds += 1;
-            let field = join(&own, kind);
-            let name = &projection["name"];
-            if is_nothing(name) {
-                errors.push(FieldError::required(join(&field, "name"), ""));
-            }
-            for (index, item) in list(&projection["items"]).enumerate() {
-                key_to_path(item, &join(&field, &format!("items[{index}]")), errors);
-                let file = item["path"].as_str().unwrap_or_default();
-                if !file.is_empty() && !files.insert(file) {
-                    let name = name.as_str().unwrap_or_default();
-                    errors.push(FieldError::invalid(path, &name.into(), CONFLICT));
+        let kinds = ["secret", "configMap", "downwardAPI", "serviceAccountToken"];
+        let said = kinds.iter().filter(|kind| !source[**kind].is_null());
+        let said: Vec<&&str> = said.collect();
+        for kind in &said {
+            let (projection, field) = (&source[**kind], join(&own, kind));
+            let mut place = |file: &'_ Value, shown: &Value, errors: &mut Vec<FieldError>| {
+                let file = file.as_str().unwrap_or_default();
+                if !file.is_empty() && !files.insert(file.to_owned()) {
+                    let words = "conflicting duplicate paths";
+                    errors.push(FieldError::invalid(path, shown, words));
+                }
+            };
+            match **kind {
+                "downwardAPI" => {
+                    for file in list(&projection["items"]) {
+                        downward_file(file, &field, errors);
+                        place(&file["path"], &file["path"], errors);
+                    }
+                }
+                "serviceAccountToken" => {
+                    token_file(projection, (&field, path), errors);
+                    place(&projection["path"], &projection["path"], errors);
+                }
+                _ => {
+                    let name = &projection["name"];
+                    if is_nothing(name) {
+                        errors.push(FieldError::required(join(&field, "name"), ""));
+                    }
+                    let shown = name.as_str().unwrap_or_default().into();
+                    for (index, item) in list(&projection["items"]).enumerate() {
+                        key_to_path(item, &join(&field, &format!("items[{index}]")), errors);
+                        place(&item["path"], &shown, errors);
+                    }
                 }
             }
         }
-        let downward = &source["downwardAPI"];
-        if !downward.is_null() {
-            kinds += 1;
-            for file in list(&downward["items"]) {
-                downward_file(file, &join(&own, "downwardAPI"), errors);
-                let file = file["path"].as_str().unwrap_or_default();
-                if !file.is_empty() && !files.insert(file) {
-                    errors.push(FieldError::invalid(path, &file.into(), CONFLICT));
-                }
-            }
-        }
-        let token = &source["serviceAccountToken"];
-        if !token.is_null() {
-            kinds += 1;
-            let field = join(&own, "serviceAccountToken");
-            lifetime(&token["expirationSeconds"], &field, errors);
-            let file = &token["path"];
-            if is_nothing(file) {
-                errors.push(FieldError::required(join(path, "path"), ""));
-            } else {
-                no_steps_back(file, &join(path, "path"), errors);
-            }
-            let file = file.as_str().unwrap_or_default();
-            if !file.is_empty() && !files.insert(file) {
-                errors.push(FieldError::invalid(path, &file.into(), CONFLICT));
-            }
-        }
-        if kinds > 1 {
+        if said.len() > 1 {
             let words = "may not specify more than 1 volume type";
             errors.push(FieldError::forbidden(own, words));
         }
+    }
+}
+
+/// A token in a file; the server takes the file's name for one of the volume.
+fn token_file(token: &Value, (field, volume): (&str, &str), errors: &mut Vec<FieldError>) {
+    lifetime(&token["expirationSeconds"], field, errors);
+    let (file, path) = (&token["path"], join(volume, "path"));
+    if is_nothing(file) {
+        errors.push(FieldError::required(path, ""));
+    } else {
+        no_steps_back(file, &path, errors);
     }
 }
 
@@ -277,7 +279,7 @@ pub(super) fn host_path(source: &Value, path: &str, errors: &mut Vec<FieldError>
 }
 
 pub(super) fn empty_dir(source: &Value, path: &str, errors: &mut Vec<FieldError>) {
-    if quantity(&source["sizeLimit"]).is_some_and(Quantity::is_negative) {
+    if containers::quantity(&source["sizeLimit"]).is_some_and(Quantity::is_negative) {
         let words = "SizeLimit field must be a valid resource quantity";
         errors.push(FieldError::forbidden(join(path, "sizeLimit"), words));
     }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::rules::{join, not_negative};
+use super::check::{join, not_negative};
 use super::{metadata, selectors};
 use crate::field_error::{Fault, FieldError};
 
@@ -298,5 +298,51 @@ pub(super) fn job(object: &Value, errors: &mut Vec<FieldError>) {
             value: Some(selectors::go_labels(labels)),
             detail: "`selector` does not match template `labels`".to_owned(),
         });
+    }
+}
+
+/// Pods of most workloads are always started again.
+fn always_restarts(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    let policy = &spec["template"]["spec"]["restartPolicy"];
+    if policy.is_string() && *policy != "Always" {
+        let field = join(path, "template.spec.restartPolicy");
+        errors.push(FieldError::not_supported(field, policy, &["Always"]));
+    }
+}
+
+/// They have no deadline either.
+fn runs_for_ever(spec: &Value, path: &str, kind: &str, errors: &mut Vec<FieldError>) {
+    always_restarts(spec, path, errors);
+    if !spec["template"]["spec"]["activeDeadlineSeconds"].is_null() {
+        let words = format!("activeDeadlineSeconds in {kind} is not Supported");
+        let field = join(path, "template.spec.activeDeadlineSeconds");
+        errors.push(FieldError::forbidden(field, words));
+    }
+}
+
+pub(super) fn always_in_replica_set(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    runs_for_ever(spec, path, "ReplicaSet", errors);
+}
+
+pub(super) fn always_in_stateful_set(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    runs_for_ever(spec, path, "StatefulSet", errors);
+}
+
+pub(super) fn always_in_daemon_set(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    runs_for_ever(spec, path, "DaemonSet", errors);
+}
+
+/// Pods of jobs are not.
+pub(super) fn job_restarts(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    let policy = &spec["template"]["spec"]["restartPolicy"];
+    let field = join(path, "template.spec.restartPolicy");
+    match policy.as_str() {
+        Some("OnFailure" | "Never") => {}
+        // What is no policy at all has been told already.
+        Some(other) if other != "Always" => {}
+        _ => {
+            let words = "valid values: \"OnFailure\", \"Never\"";
+            errors.push(FieldError::required(field, words));
+        }
     }
 }

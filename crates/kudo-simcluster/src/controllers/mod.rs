@@ -18,6 +18,7 @@
 //! Statuses, conditions, reasons and messages are those of the real controllers. Events are not written.
 
 mod action;
+mod aggregation;
 mod autoscaler;
 mod claiming;
 mod clock;
@@ -98,11 +99,13 @@ pub enum Controller {
     NamespaceDefaults,
     /// The end of claims and volumes that nothing uses any more.
     ClaimProtection,
+    /// Rules of cluster roles that are made of others.
+    RoleAggregation,
 }
 
 impl Controller {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Deployment,
         Self::ReplicaSet,
         Self::ReplicationController,
@@ -118,6 +121,7 @@ impl Controller {
         Self::Autoscaler,
         Self::NamespaceDefaults,
         Self::ClaimProtection,
+        Self::RoleAggregation,
     ];
 }
 

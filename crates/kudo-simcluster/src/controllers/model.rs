@@ -74,6 +74,9 @@ fields! {
         min_ready_seconds: i32,
     }
 
+    ClusterRole { aggregation_rule: Option<Aggregation>, rules: Vec<Value>, }
+    Aggregation { cluster_role_selectors: Vec<LabelSelector>, }
+
     ControllerRevision { data: Value, revision: i64, }
 
     Job { spec: JobSpec, status: Value, }
@@ -240,6 +243,7 @@ macro_rules! contents {
 contents!(
     Autoscaler,
     Claim,
+    ClusterRole,
     ControllerRevision,
     CronJob,
     DaemonSet,

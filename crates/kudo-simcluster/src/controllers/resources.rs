@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 pub(super) enum Kind {
     Autoscaler,
     Claim,
+    ClusterRole,
     ConfigMap,
     ControllerRevision,
     CronJob,
@@ -36,10 +37,15 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    const NAMES: [(&'static str, &'static str, Self); 21] = [
+    const NAMES: [(&'static str, &'static str, Self); 22] = [
         ("autoscaling", "HorizontalPodAutoscaler", Self::Autoscaler),
         ("", "PersistentVolumeClaim", Self::Claim),
         ("", "PersistentVolume", Self::Volume),
+        (
+            "rbac.authorization.k8s.io",
+            "ClusterRole",
+            Self::ClusterRole,
+        ),
         ("", "ConfigMap", Self::ConfigMap),
         ("apps", "ControllerRevision", Self::ControllerRevision),
         ("batch", "CronJob", Self::CronJob),

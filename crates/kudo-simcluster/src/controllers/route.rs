@@ -82,6 +82,14 @@ pub(super) fn affected(world: &World, uid: &str) -> Vec<Item> {
             Controller::NamespaceDefaults,
             Key::new("", &key.namespace),
         )),
+        Kind::ClusterRole => {
+            let roles = world.all::<model::ClusterRole>(None);
+            let made_of_others = roles.filter(|role| role.body.aggregation_rule.is_some());
+            items.extend(
+                made_of_others
+                    .map(|role| Item::new(Controller::RoleAggregation, Key::new("", role.name()))),
+            );
+        }
         Kind::Deployment | Kind::StatefulSet => {
             scaled(world, &key, &mut items);
         }

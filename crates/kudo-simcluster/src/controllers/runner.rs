@@ -330,6 +330,7 @@ impl Controller {
             Self::Autoscaler => super::autoscaler::observe(view, key),
             Self::NamespaceDefaults => super::namespace_defaults::observe(view, key),
             Self::ClaimProtection => super::protection::observe(view, key),
+            Self::RoleAggregation => super::aggregation::observe(view, key),
         }
     }
 }

@@ -13,7 +13,7 @@ use super::{ControllerOptions, Verdict, View};
 /// When every test is: an hour past midnight.
 pub(super) const NOW: &str = "2026-01-01T01:00:00Z";
 
-const KINDS: [(&str, &str, &str, bool); 19] = [
+const KINDS: [(&str, &str, &str, bool); 20] = [
     ("apps/v1", "Deployment", "deployments", true),
     ("apps/v1", "ReplicaSet", "replicasets", true),
     ("apps/v1", "StatefulSet", "statefulsets", true),
@@ -28,6 +28,12 @@ const KINDS: [(&str, &str, &str, bool); 19] = [
     ("v1", "ConfigMap", "configmaps", true),
     ("v1", "ServiceAccount", "serviceaccounts", true),
     ("v1", "Namespace", "namespaces", false),
+    (
+        "rbac.authorization.k8s.io/v1",
+        "ClusterRole",
+        "clusterroles",
+        false,
+    ),
     (
         "v1",
         "PersistentVolumeClaim",

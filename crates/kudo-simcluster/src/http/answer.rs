@@ -35,6 +35,13 @@ pub(crate) fn bytes(code: u16, media: &'static str, body: impl Into<Bytes>) -> R
     response
 }
 
+/// An answer without a body.
+pub(crate) fn no_content() -> Response<Body> {
+    let mut response = bytes(204, "", Bytes::new());
+    response.headers_mut().remove(CONTENT_TYPE);
+    response
+}
+
 pub(crate) fn json(code: u16, value: &Value) -> Response<Body> {
     bytes(code, JSON, value.to_string())
 }

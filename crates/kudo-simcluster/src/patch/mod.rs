@@ -54,8 +54,11 @@ impl PatchError {
     }
 }
 
-/// Applies a list of operations; all of them or none.
+/// Applies a list of operations; all of them or none. Nothing, as `null`, changes nothing.
 pub fn json_patch(object: &Value, patch: &Value) -> Result<Value, PatchError> {
+    if patch.is_null() {
+        return Ok(object.clone());
+    }
     let operations = patch.as_array().ok_or_else(|| {
         let found = go::kind(patch);
         PatchError::BadRequest(format!(
@@ -70,7 +73,9 @@ pub fn json_patch(object: &Value, patch: &Value) -> Result<Value, PatchError> {
         depth: depth::of(object),
         copied: 0,
     };
-    if let Some(other) = operations.iter().find(|operation| !operation.is_object()) {
+    // One that is null is read as one without a field, and fits nothing.
+    let is_none = |operation: &&Value| !operation.is_object() && !operation.is_null();
+    if let Some(other) = operations.iter().find(is_none) {
         let found = go::kind(other);
         return Err(PatchError::BadRequest(format!(
             "json: cannot unmarshal {found} into Go value of type jsonpatch.Operation"
@@ -92,10 +97,13 @@ pub fn json_patch(object: &Value, patch: &Value) -> Result<Value, PatchError> {
 }
 
 /// An operation in the words of the standard, where servers take more: places counted from the end of
-/// a list, no value for null. None is left of a test that nothing is where nothing is.
+/// a list, tildes that escape nothing, no value for null. None is left of a test that nothing is where nothing is.
 fn plain(object: &Value, operation: &Value) -> Option<Value> {
     let mut operation = operation.clone();
     for field in ["path", "from"] {
+        if let Some(pointer) = operation[field].as_str().filter(|path| path.contains('~')) {
+            operation[field] = escaped(pointer).into();
+        }
         if let Some(pointer) = operation[field].as_str().filter(|path| path.contains("/-")) {
             let adds = field == "path" && operation["op"] != "replace";
             let counted = counted_from_start(object, pointer, adds && operation["op"] != "remove");
@@ -117,6 +125,20 @@ fn plain(object: &Value, operation: &Value) -> Option<Value> {
         }
     }
     Some(operation)
+}
+
+/// A pointer whose tildes all escape something.
+fn escaped(pointer: &str) -> String {
+    let mut parts = pointer.split('~');
+    let mut whole = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        whole.push('~');
+        if !part.starts_with(['0', '1']) {
+            whole.push('0');
+        }
+        whole.push_str(part);
+    }
+    whole
 }
 
 /// A pointer whose negative places in lists are counted from the start. The last of one that adds is

@@ -12,8 +12,12 @@ const RETAIN_KEYS: &str = "$retainKeys";
 const ORDER: &str = "$setElementOrder/";
 const DELETE: &str = "$deleteFromPrimitiveList/";
 
-/// Merges `patch` into `object`, whose type says how its lists are merged.
+/// Merges `patch` into `object`, whose type says how its lists are merged. Nothing, as `null`, changes
+/// nothing.
 pub fn strategic_merge(ty: &TypeRef, object: &Value, patch: &Value) -> Result<Value, PatchError> {
+    if patch.is_null() {
+        return Ok(object.clone());
+    }
     let (Value::Object(object), Value::Object(patch)) = (object, patch) else {
         let found = go::kind(patch);
         return Err(PatchError::BadRequest(format!(

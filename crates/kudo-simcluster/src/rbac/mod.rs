@@ -1,5 +1,6 @@
 //! Who asks, and whether roles and bindings let them.
 
+mod bootstrap;
 mod grants;
 mod impersonation;
 mod rules;
@@ -11,6 +12,8 @@ use crate::http::Call;
 use crate::http::status::{Named, Refusal};
 use crate::selector::Fields;
 use crate::verbs::Target;
+use bootstrap::full_rights;
+pub(crate) use bootstrap::seed;
 
 /// Who sends a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -178,74 +181,5 @@ impl Call {
             _ if collection => "list",
             _ => "get",
         }
-    }
-}
-
-/// The rules that allow everything.
-fn full_rights() -> Vec<Value> {
-    vec![
-        json!({ "apiGroups": ["*"], "resources": ["*"], "verbs": ["*"] }),
-        json!({ "nonResourceURLs": ["*"], "verbs": ["*"] }),
-    ]
-}
-
-/// Roles that every cluster has, and who has them.
-pub(crate) fn seed(put: &dyn Fn(&str, Value)) {
-    const GROUP: &str = "rbac.authorization.k8s.io";
-    const KNOWN: &str = "system:authenticated";
-    const UNKNOWN: &str = "system:unauthenticated";
-    let within = json!([{ "apiGroups": ["*"], "resources": ["*"], "verbs": ["*"] }]);
-    let read =
-        json!([{ "apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list", "watch"] }]);
-    let basic = json!([
-        {
-            "apiGroups": ["authorization.k8s.io"], "verbs": ["create"],
-            "resources": ["selfsubjectaccessreviews", "selfsubjectrulesreviews"],
-        },
-        {
-            "apiGroups": ["authentication.k8s.io"], "verbs": ["create"],
-            "resources": ["selfsubjectreviews"],
-        },
-    ]);
-    let discovery = json!([{ "verbs": ["get"], "nonResourceURLs": [
-        "/api", "/api/*", "/apis", "/apis/*", "/healthz", "/livez", "/openapi", "/openapi/*",
-        "/readyz", "/version", "/version/",
-    ] }]);
-    let public = json!([{ "verbs": ["get"], "nonResourceURLs": [
-        "/healthz", "/livez", "/readyz", "/version", "/version/",
-    ] }]);
-    let roles: [(&str, Value, &[&str]); 7] = [
-        ("cluster-admin", full_rights().into(), &["system:masters"]),
-        ("admin", within.clone(), &[]),
-        ("edit", within, &[]),
-        ("view", read, &[]),
-        ("system:basic-user", basic, &[KNOWN]),
-        ("system:discovery", discovery, &[KNOWN]),
-        ("system:public-info-viewer", public, &[KNOWN, UNKNOWN]),
-    ];
-    for (name, rules, groups) in roles {
-        let metadata = json!({
-            "name": name,
-            "labels": { "kubernetes.io/bootstrapping": "rbac-defaults" },
-            "annotations": { "rbac.authorization.kubernetes.io/autoupdate": "true" },
-        });
-        put(
-            "clusterroles.rbac.authorization.k8s.io",
-            json!({ "metadata": metadata, "rules": rules }),
-        );
-        if groups.is_empty() {
-            continue;
-        }
-        let subjects = groups
-            .iter()
-            .map(|name| json!({ "apiGroup": GROUP, "kind": "Group", "name": name }));
-        put(
-            "clusterrolebindings.rbac.authorization.k8s.io",
-            json!({
-                "metadata": metadata,
-                "roleRef": { "apiGroup": GROUP, "kind": "ClusterRole", "name": name },
-                "subjects": subjects.collect::<Value>(),
-            }),
-        );
     }
 }

@@ -170,6 +170,13 @@ fn link(schema: &Value) -> TypeRef {
         .and_then(|reference| reference.strip_prefix("#/definitions/"));
     match name {
         Some(name) => {
+            let name = match name {
+                // Since Kubernetes 1.21 the beta version has the conditions of the stable one.
+                "io.k8s.api.policy.v1beta1.PodDisruptionBudgetStatus" => {
+                    "io.k8s.api.policy.v1.PodDisruptionBudgetStatus"
+                }
+                name => name,
+            };
             let atomic = schema["x-kubernetes-map-type"]
                 .as_str()
                 .map(|kind| kind == "atomic");

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::age;
+use crate::builtin;
 
 pub(super) fn or_none(value: &Value) -> Value {
     match value.as_str() {
@@ -189,10 +190,7 @@ pub(super) fn subjects(binding: &Value, kind: &str) -> Value {
 /// The name of a storage class, which says whether it is the default.
 pub(super) fn class_name(class: &Value, _: Timestamp) -> Value {
     let name = class["metadata"]["name"].as_str().unwrap_or_default();
-    let notes = &class["metadata"]["annotations"];
-    let marks =
-        ["", "beta."].map(|beta| format!("storageclass.{beta}kubernetes.io/is-default-class"));
-    if marks.iter().any(|mark| notes[mark.as_str()] == "true") {
+    if builtin::is_default_class(class) {
         format!("{name} (default)").into()
     } else {
         name.into()

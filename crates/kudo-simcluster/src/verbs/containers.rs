@@ -18,6 +18,15 @@ use crate::http::channels::{self, Request};
 use crate::http::status::Refusal;
 use crate::store::Growing;
 
+/// Only what is on a node can be reached.
+fn check_host(pod: &Value, target: &Target) -> Result<(), Refusal> {
+    if pod["spec"]["nodeName"].as_str().is_none_or(str::is_empty) {
+        let problem = format!("pod {} does not have a host assigned", target.name());
+        return Err(Refusal::bad_request(problem));
+    }
+    Ok(())
+}
+
 /// The media type of logs.
 const LOG: &str = "text/plain";
 
@@ -25,11 +34,8 @@ impl Call {
     pub(super) fn log(&self, target: &Target) -> Result<Response<Body>, Refusal> {
         let options = LogOptions::read(&self.query, target.name())?;
         let (pod, name) = self.container(target)?;
-        let is_bound = pod["spec"]["nodeName"]
-            .as_str()
-            .is_some_and(|node| !node.is_empty());
-        if !is_bound {
-            return Ok(answer::bytes(200, LOG, ""));
+        if check_host(&pod, target).is_err() {
+            return Ok(answer::no_content());
         }
         let written = written(&pod, &name, &options)?;
         let first = options.cut(&written, self.server.clock.now());
@@ -94,7 +100,9 @@ impl Call {
     pub(super) fn no_port(&self, target: &Target) -> Refusal {
         let store = &self.server.store;
         match store.get(target.storage(), target.namespace(), target.name()) {
-            Some(_) => Refusal::bad_request("a simulated pod listens on no port"),
+            Some(pod) => check_host(&pod.bare(), target)
+                .err()
+                .unwrap_or_else(|| Refusal::bad_request("a simulated pod listens on no port")),
             None => target.not_found(),
         }
     }
@@ -108,6 +116,7 @@ impl Call {
         let command: Vec<String> = self.query.all("command").map(ToOwned::to_owned).collect();
         self.review_connection(target, &command).await?;
         let (pod, name) = self.container(target)?;
+        check_host(&pod, target)?;
         if target.path.subresource == "attach" {
             let problem = "a simulated container has no process to attach to; its log can be \
                            followed, and commands run with exec";
@@ -115,10 +124,6 @@ impl Call {
         }
         if command.is_empty() {
             let problem = "you must specify at least 1 command for the container";
-            return Err(Refusal::bad_request(problem));
-        }
-        if pod["spec"]["nodeName"].as_str().is_none_or(str::is_empty) {
-            let problem = format!("pod {} does not have a host assigned", target.name());
             return Err(Refusal::bad_request(problem));
         }
         let request = Request::read(&self.headers, &self.query)?;

@@ -60,6 +60,9 @@ impl Call {
         if !applied {
             self.record(target, None, &mut object, options);
         }
+        let names = ["name", "generateName"].map(|field| text(&object, field));
+        let known = names.iter().find(|name| !name.is_empty());
+        self.check_room(target, known.map_or("", String::as_str))?;
         self.server.plug_in(shown, &mut object)?;
         let asked = Asked {
             target,
@@ -92,7 +95,6 @@ impl Call {
         }
         Self::validate_create(target, &object)?;
         self.assign(shown, &mut object)?;
-        self.check_room(target, &text(&object, "name"))?;
         self.check_default_class(shown, &object)?;
         self.validating(&asked, Some(&object)).await?;
         for _ in 0..NAME_ATTEMPTS {
@@ -167,7 +169,7 @@ impl Call {
     }
 
     /// Whether the namespace is there and takes new objects.
-    fn check_room(&self, target: &Target, object: &str) -> Result<(), Refusal> {
+    pub(super) fn check_room(&self, target: &Target, object: &str) -> Result<(), Refusal> {
         if !target.shown.kind.namespaced {
             return Ok(());
         }

@@ -72,7 +72,8 @@ impl Call {
             Refusal::bad_request(format!("{words}{fault}"))
         };
         let value = body::parse_json(&self.body).map_err(undecodable)?;
-        if media != JSON_PATCH && !value.is_object() {
+        let may_be_null = media == JSON_PATCH || media == STRATEGIC;
+        if media != JSON_PATCH && !value.is_object() && !(may_be_null && value.is_null()) {
             let found = patch::go_kind(&value);
             let ty = "map[string]interface {}";
             let fault = format!("json: cannot unmarshal {found} into Go value of type {ty}");

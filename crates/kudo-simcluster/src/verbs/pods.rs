@@ -19,6 +19,7 @@ impl Call {
     pub(super) async fn bind(&self, target: &Target) -> Result<Response<Body>, Refusal> {
         let options = options::write_options(self, "CreateOptions", false)?;
         let binding = self.part(target)?;
+        self.check_room(target, target.name())?;
         self.review_part(target, &options.said, &binding).await?;
         check_binding(&binding)?;
         let node = binding["target"]["name"].as_str().unwrap_or_default();
@@ -151,6 +152,7 @@ impl Call {
     pub(super) async fn evict(&self, target: &Target) -> Result<Response<Body>, Refusal> {
         let said = options::write_options(self, "CreateOptions", false)?;
         let eviction = self.part(target)?;
+        self.check_room(target, target.name())?;
         self.review_part(target, &said.said, &eviction).await?;
         let asked = &eviction["deleteOptions"];
         let options = DeleteOptions {

@@ -97,6 +97,11 @@ impl Call {
     ) -> Result<(Vec<Arc<Entry>>, Value), Refusal> {
         let limit = usize::try_from(self.whole("limit")?.unwrap_or(0)).unwrap_or(0);
         let place = self.query.get("continue").map(Place::read).transpose()?;
+        let version = self.query.get("resourceVersion");
+        if place.is_some() && version.is_some_and(|version| version != "0") {
+            let problem = "specifying resource version is not allowed when using continue";
+            return Err(Refusal::bad_request(problem));
+        }
         let snapshot = self.snapshot(target, limit, place.as_ref())?;
         let mut kept: Vec<Arc<Entry>> = Vec::new();
         let mut left = 0_usize;
@@ -240,39 +245,58 @@ impl Call {
 
     /// The version of a list must be one that is there.
     fn check_list_version(&self) -> Result<(), Refusal> {
-        let options = |field: &str, detail: &str| {
-            let error = FieldError::forbidden(field, detail);
-            let status = invalid_status("meta.k8s.io", "ListOptions", "", &[error]);
-            Refusal::whole(status)
-        };
+        let errors = self.list_options_errors();
+        if !errors.is_empty() {
+            let status = invalid_status("meta.k8s.io", "ListOptions", "", &errors);
+            return Err(Refusal::whole(status));
+        }
+        // Where the cache can't answer, a version that is none is told otherwise.
+        let is_read_from_storage = ["continue", "limit"]
+            .iter()
+            .any(|option| self.query.contains(option))
+            || self.query.get("resourceVersionMatch") == Some("Exact");
+        self.check_version().map_err(|refusal| {
+            if is_read_from_storage && refusal.code == 500 {
+                let problem = format!("invalid resource version: {}", refusal.message());
+                Refusal::bad_request(problem)
+            } else {
+                refusal
+            }
+        })
+    }
+
+    fn list_options_errors(&self) -> Vec<FieldError> {
+        const FIELD: &str = "resourceVersionMatch";
         let version = self.query.get("resourceVersion");
+        let mut errors = Vec::new();
+        let mut forbid = |field: &str, detail: &str| {
+            errors.push(FieldError::forbidden(field, detail));
+        };
         if self.query.contains("sendInitialEvents") {
             let detail = "sendInitialEvents is forbidden for list";
-            return Err(options("sendInitialEvents", detail));
+            forbid("sendInitialEvents", detail);
+            return errors;
         }
-        if let Some(rule) = self.query.get("resourceVersionMatch") {
-            if version.is_none() {
-                let detail = "resourceVersionMatch is forbidden unless resourceVersion is provided";
-                return Err(options("resourceVersionMatch", detail));
-            }
-            if self.query.get("continue").is_some() {
-                let detail = "resourceVersionMatch is forbidden when continue is provided";
-                return Err(options("resourceVersionMatch", detail));
-            }
-            if rule == "Exact" && version == Some("0") {
-                let detail =
-                    "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"";
-                return Err(options("resourceVersionMatch", detail));
-            }
-            if !["Exact", "NotOlderThan"].contains(&rule) {
-                let field = "resourceVersionMatch";
-                let known = ["Exact", "NotOlderThan", ""];
-                let error = FieldError::not_supported(field, &Value::from(rule), &known);
-                let status = invalid_status("meta.k8s.io", "ListOptions", "", &[error]);
-                return Err(Refusal::whole(status));
-            }
+        let Some(rule) = self.query.get(FIELD) else {
+            return errors;
+        };
+        if version.is_none() {
+            let detail = "resourceVersionMatch is forbidden unless resourceVersion is provided";
+            forbid(FIELD, detail);
         }
-        self.check_version()
+        if self.query.get("continue").is_some() {
+            let detail = "resourceVersionMatch is forbidden when continue is provided";
+            forbid(FIELD, detail);
+        }
+        if rule == "Exact" && version == Some("0") {
+            let detail = "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"";
+            forbid(FIELD, detail);
+        }
+        if !["Exact", "NotOlderThan"].contains(&rule) {
+            let known = ["Exact", "NotOlderThan", ""];
+            errors.push(FieldError::not_supported(FIELD, &Value::from(rule), &known));
+        }
+        errors
     }
 
     /// What is read must not be newer than what is there.

@@ -141,6 +141,7 @@ impl Call {
         if !request.is_object() {
             return Err(Refusal::bad_request("an object is expected"));
         }
+        self.check_room(target, name)?;
         let spec = &mut request["spec"];
         if texts(&spec["audiences"]).is_empty() {
             spec["audiences"] = json!([AUDIENCE]);

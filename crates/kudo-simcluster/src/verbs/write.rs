@@ -15,6 +15,20 @@ use crate::managed_fields::{self, Manager};
 use crate::store::{Entry, Refused};
 use crate::{builtin, crd, schema};
 
+/// Metadata that a write of the status leaves alone, by kind.
+const STATUS_KEEPS: &[(&str, &[&str])] = &[
+    (
+        "APIService",
+        &["annotations", "finalizers", "labels", "ownerReferences"],
+    ),
+    (
+        "CustomResourceDefinition",
+        &["annotations", "labels", "ownerReferences"],
+    ),
+    ("Deployment", &["labels"]),
+    ("Pod", &["ownerReferences"]),
+];
+
 /// Why a write of something that was read came to nothing.
 #[derive(Debug)]
 pub(super) enum Failed {
@@ -156,15 +170,19 @@ impl Call {
 
     fn validate_update(target: &Target, old: &Value, object: &Value) -> Result<(), Refusal> {
         let shown = &target.shown;
-        let mut errors = builtin::validate_update(shown.gvk(), old, object);
+        let of_status = target.path.subresource == "status";
+        let mut errors = if of_status {
+            builtin::validate_status_update(shown.gvk(), old, object)
+        } else {
+            builtin::validate_update(shown.gvk(), old, object)
+        };
         if let Some(structural) = &shown.version().structural {
             errors.extend(structural.validate(object));
         }
         if let Some(scale) = &shown.version().scale
             && shown.kind.strategy.custom
         {
-            let status = target.path.subresource == "status";
-            errors.extend(super::scale::check_values(scale, object, status));
+            errors.extend(super::scale::check_values(scale, object, of_status));
         }
         if shown.kind.is("CustomResourceDefinition") {
             errors.extend(crd::validate(object, Some(old)));
@@ -271,6 +289,9 @@ impl Call {
                     );
                 } else {
                     kept["metadata"] = object["metadata"].take();
+                    let own = STATUS_KEEPS.iter().find(|(kind, _)| shown.kind.is(kind));
+                    let own = own.map_or(&[][..], |(_, fields)| fields);
+                    carry(&old["metadata"], &mut kept["metadata"], own);
                 }
                 *object = kept;
             }
