@@ -3,6 +3,7 @@
 
 use super::conditions::{self, Condition, Status};
 use super::model::{Autoscaler, Deployment, StatefulSet};
+use super::note::Note;
 use super::world::{Key, Object};
 use super::{Action, Verdict, View};
 
@@ -46,12 +47,22 @@ pub(super) fn observe(view: &View<'_>, key: &Key) -> Verdict {
             kind: "AbleToScale",
             status: "False",
             reason: "FailedGetScale",
-            message: not_found(&scaler),
+            message: format!(
+                "the HPA controller was unable to get the target's current scale: {}",
+                not_found(&scaler)
+            ),
         }
     };
     conditions::set(&mut all, &able, None, view.now);
     let new = new.list("conditions", all).done();
-    Verdict::write(Action::status(&scaler, old, &new))
+    let status = Action::status(&scaler, old, &new);
+    Verdict::write(status.map(|write| match sizes {
+        Some(_) => write,
+        None => {
+            let note = Note::about(&scaler);
+            write.noted(note.warning("FailedGetScale", not_found(&scaler)))
+        }
+    }))
 }
 
 fn not_found(scaler: &Object<'_, Autoscaler>) -> String {
@@ -63,8 +74,5 @@ fn not_found(scaler: &Object<'_, Autoscaler>) -> String {
     } else {
         format!("{plural}.{group}")
     };
-    format!(
-        "the HPA controller was unable to get the target's current scale: {resource} {:?} not found",
-        target.name
-    )
+    format!("{resource} {:?} not found", target.name)
 }
