@@ -69,10 +69,5 @@ fn not_found(scaler: &Object<'_, Autoscaler>) -> String {
     let target = &scaler.body.spec.scale_target_ref;
     let group = target.api_version.rsplit_once('/').map_or("", |(g, _)| g);
     let plural = format!("{}s", target.kind.to_lowercase());
-    let resource = if group.is_empty() {
-        plural
-    } else {
-        format!("{plural}.{group}")
-    };
-    format!("{resource} {:?} not found", target.name)
+    format!("{plural}/scale.{group} {:?} not found", target.name)
 }

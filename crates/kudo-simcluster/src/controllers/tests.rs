@@ -453,7 +453,7 @@ fn an_autoscaler_without_a_target_tells_so() {
     }));
     assert_eq!(
         events(&scene.observe(autoscaler::observe, "scaler")),
-        ["Warning FailedGetScale: deployments.apps \"no\" not found"]
+        ["Warning FailedGetScale: deployments/scale.apps \"no\" not found"]
     );
 }
 

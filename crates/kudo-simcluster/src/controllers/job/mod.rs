@@ -273,7 +273,12 @@ impl<'a> Sync<'a> {
     fn finish(&self, end: &End) -> Verdict {
         let status = self.status(Some(end), 0).into_iter();
         let deletes = self.active.iter().map(|pod| delete(&self.job, pod));
-        Verdict::write(status.chain(deletes))
+        let mut actions: Vec<Action> = status.chain(deletes).collect();
+        // It is told at the very end.
+        if let Some(last) = actions.pop() {
+            actions.push(self.news(Some(end)).into_iter().fold(last, Action::noted));
+        }
+        Verdict::write(actions)
     }
 
     fn status(&self, end: Option<&End>, active: usize) -> Option<Action> {
@@ -338,7 +343,10 @@ impl<'a> Sync<'a> {
             new = new.with("completedIndexes", json!(indexes.completed()));
         }
         let write = Action::status(job, old, &new.done());
-        write.map(|write| self.news(end).into_iter().fold(write, Action::noted))
+        write.map(|write| match end {
+            Some(_) => write,
+            None => self.news(None).into_iter().fold(write, Action::noted),
+        })
     }
 
     /// What the status tells for the first time.

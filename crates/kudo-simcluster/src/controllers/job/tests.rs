@@ -329,8 +329,8 @@ fn a_job_tells_of_its_pods_and_its_end() {
             started(),
             vec!["running"],
             vec![
-                "Warning DeadlineExceeded: Job was active longer than specified deadline",
                 deleted,
+                "Warning DeadlineExceeded: Job was active longer than specified deadline",
             ],
         ),
         (
