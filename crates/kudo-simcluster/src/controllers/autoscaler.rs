@@ -56,12 +56,12 @@ pub(super) fn observe(view: &View<'_>, key: &Key) -> Verdict {
     conditions::set(&mut all, &able, None, view.now);
     let new = new.list("conditions", all).done();
     let status = Action::status(&scaler, old, &new);
-    Verdict::write(status.map(|write| match sizes {
-        Some(_) => write,
-        None => {
-            let note = Note::about(&scaler);
-            write.noted(note.warning("FailedGetScale", not_found(&scaler)))
+    Verdict::write(status.map(|write| {
+        if sizes.is_some() {
+            return write;
         }
+        let note = Note::about(&scaler);
+        write.noted(note.warning("FailedGetScale", not_found(&scaler)))
     }))
 }
 

@@ -187,7 +187,7 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    fn pod(status: Value) -> Pod {
+    fn pod(status: &Value) -> Pod {
         serde_json::from_value(json!({
             "metadata": { "name": "web", "namespace": "ns", "uid": "u" },
             "spec": {
@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_pod_that_is_bound() {
-        let told = bound(&pod(json!({})), "simulated");
+        let told = bound(&pod(&json!({})), "simulated");
         assert_eq!(told.message, "Successfully assigned ns/web to simulated");
         assert_eq!(told.about.field_path, None);
     }
@@ -283,7 +283,7 @@ mod tests {
                 pull,
             ),
         ] {
-            let told = shown(reached(&pod(status.clone()), to, outcome, "simulated"));
+            let told = shown(reached(&pod(&status), to, outcome, "simulated"));
             assert_eq!(told, expected, "{status} {to:?} {outcome:?}");
         }
     }
@@ -298,7 +298,7 @@ mod tests {
             ("Pending", vec![]),
             ("Succeeded", vec![]),
         ] {
-            let told = shown(ending(&pod(json!({ "phase": phase })), "simulated"));
+            let told = shown(ending(&pod(&json!({ "phase": phase })), "simulated"));
             assert_eq!(told, expected, "{phase}");
         }
     }

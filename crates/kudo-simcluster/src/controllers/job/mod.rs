@@ -256,17 +256,13 @@ impl<'a> Sync<'a> {
             self.view.world.resources()[job.resource].controller_reference(job.name(), job.uid());
         let new = || pod(&job.body.spec.template, &owner);
         let noted = |create: Action| create.noted(Note::pod_created(job));
-        match &self.indexes {
-            Some(indexes) => {
-                let free = indexes.free(&self.active).take(count);
-                free.map(|index| noted(indexed::create(job, new(), index)))
-                    .collect()
-            }
-            None => {
-                let create = || noted(create_pod(job.namespace(), job.name(), new()));
-                std::iter::repeat_with(create).take(count).collect()
-            }
+        if let Some(indexes) = &self.indexes {
+            let free = indexes.free(&self.active).take(count);
+            let creates = free.map(|index| noted(indexed::create(job, new(), index)));
+            return creates.collect();
         }
+        let create = || noted(create_pod(job.namespace(), job.name(), new()));
+        std::iter::repeat_with(create).take(count).collect()
     }
 
     /// The last status, and the end of the pods still at work.
