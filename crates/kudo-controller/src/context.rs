@@ -117,6 +117,18 @@ impl Context {
 
     /// Tells of the end of a plan once more if the manager before this one may have died before it did.
     pub(crate) fn tell_of_recent_end(self: &Arc<Self>, instance: &Instance) {
+        self.tell_of_end(instance, |ended| self.began.duration_since(ended) < RECENT);
+    }
+
+    /// The same, if the plan ended before this manager began.
+    pub(crate) fn tell_of_earlier_end(self: &Arc<Self>, instance: &Instance) {
+        self.tell_of_end(instance, |ended| {
+            let before = self.began.duration_since(ended);
+            !before.is_negative() && before < RECENT
+        });
+    }
+
+    fn tell_of_end(self: &Arc<Self>, instance: &Instance, is_meant: impl Fn(Timestamp) -> bool) {
         let last = instance
             .status
             .as_ref()
@@ -125,7 +137,7 @@ impl Context {
             return;
         };
         let ended = recorded.last_updated_timestamp.as_ref().map(|time| time.0);
-        if ended.is_some_and(|ended| self.began.duration_since(ended) < RECENT) {
+        if ended.is_some_and(is_meant) {
             self.notify(
                 instance,
                 Notification::plan_finished(plan, &recorded.uid, &recorded.status),

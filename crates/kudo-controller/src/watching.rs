@@ -172,6 +172,9 @@ impl Sink for Instances {
         if self.context.instances.observe(instance) {
             if listing {
                 self.context.tell_of_recent_end(instance);
+            } else {
+                // The list may have been too old to know of it.
+                self.context.tell_of_earlier_end(instance);
             }
             self.context.wake(&key);
         }

@@ -104,11 +104,12 @@ impl SimCluster {
     pub(crate) fn with(options: SimOptions, saved: Option<Saved>) -> Self {
         let version = saved.as_ref().map_or(0, |saved| saved.version);
         let time = options.time.unwrap_or_else(Timestamp::now);
+        let clock = Clock::new(time);
         let server = Server {
-            clock: Clock::new(time),
+            clock,
             // What goes on makes up other values than what began.
             chance: Chance::new(options.seed.map(|seed| seed.wrapping_add(version))),
-            store: Store::new(options.window.max(1)),
+            store: Store::new(options.window.max(1), clock),
             watches: Arc::new(tokio::sync::Semaphore::new(options.watches)),
             options,
             may_be_deep: MayBeDeep::default(),

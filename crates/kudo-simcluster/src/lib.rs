@@ -63,6 +63,7 @@ pub mod controllers;
 mod crd;
 mod depth;
 mod discovery;
+mod events;
 pub mod field_error;
 mod go_json;
 mod http;

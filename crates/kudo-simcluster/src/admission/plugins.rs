@@ -31,8 +31,11 @@ impl Server {
         match shown.kind.kind.as_str() {
             _ if shown.kind.strategy.custom => {}
             "Pod" => {
-                let name = object["metadata"]["name"].as_str().unwrap_or_default();
-                let name = name.to_owned();
+                // What is not named yet is told by what its name begins with.
+                let metadata = &object["metadata"];
+                let name = metadata["name"].as_str().filter(|name| !name.is_empty());
+                let name = name.or(metadata["generateName"].as_str());
+                let name = name.unwrap_or_default().to_owned();
                 let spec = &mut object["spec"];
                 let ranked = self.rank(spec);
                 ranked.map_err(|problem| Refusal::forbidden(shown.named(), &name, &problem))?;

@@ -10,6 +10,7 @@ use kube::api::{
 use kube::{Client, Error};
 use serde_json::{Value, json};
 
+use super::note::Note;
 use super::resources::{Kind, Resource};
 use super::world::{Entry, Key, Object, ResourceId};
 
@@ -89,9 +90,34 @@ pub(super) enum Action {
         key: Key,
         uid: String,
     },
+    /// Tells something beside a write: how that ends says what.
+    Noted { write: Box<Self>, note: Note },
+    /// Tells something, and writes nothing else.
+    Tell(Note),
 }
 
 impl Action {
+    /// The same write, and something to tell of it.
+    pub(super) fn noted(self, note: Note) -> Self {
+        Self::Noted {
+            write: Box::new(self),
+            note,
+        }
+    }
+
+    /// The write itself, if there is any, and what is to be told.
+    pub(super) fn parted(self) -> (Option<Self>, Vec<Note>) {
+        match self {
+            Self::Tell(note) => (None, vec![note]),
+            Self::Noted { write, note } => {
+                let (write, mut notes) = write.parted();
+                notes.push(note);
+                (write, notes)
+            }
+            write => (Some(write), Vec::new()),
+        }
+    }
+
     /// Deletes an object and leaves what it owns to the garbage collector.
     pub(super) fn delete(target: impl Into<Target>) -> Self {
         let mut target = target.into();
@@ -150,6 +176,16 @@ impl Refusal {
         matches!(&self.error, Error::Api(status) if matches!(status.code, 404 | 409))
     }
 
+    /// Whether a namespace takes nothing more, as it is going.
+    pub(super) fn is_of_the_end(&self) -> bool {
+        let Error::Api(status) = &self.error else {
+            return false;
+        };
+        let details = status.details.iter();
+        let mut causes = details.flat_map(|details| &details.causes);
+        causes.any(|cause| cause.reason == "NamespaceTerminating")
+    }
+
     /// Whether an object of that name exists.
     pub(super) fn is_already_there(&self) -> bool {
         matches!(&self.error, Error::Api(status) if status.is_already_exists())
@@ -162,13 +198,15 @@ impl From<Error> for Refusal {
     }
 }
 
-/// Carries out one write.
+/// Carries out one write. What is to be told of it is the caller's to tell.
 pub(super) async fn perform(
     client: &Client,
     resources: &[Resource],
     action: Action,
 ) -> Result<Effect, Refusal> {
     match action {
+        Action::Noted { write, .. } => Box::pin(perform(client, resources, *write)).await,
+        Action::Tell(_) => Ok(Effect::None),
         Action::Create {
             kind,
             namespace,

@@ -3,6 +3,7 @@
 
 use super::conditions::{self, Condition, Status};
 use super::model::{Autoscaler, Deployment, StatefulSet};
+use super::note::Note;
 use super::world::{Key, Object};
 use super::{Action, Verdict, View};
 
@@ -46,25 +47,27 @@ pub(super) fn observe(view: &View<'_>, key: &Key) -> Verdict {
             kind: "AbleToScale",
             status: "False",
             reason: "FailedGetScale",
-            message: not_found(&scaler),
+            message: format!(
+                "the HPA controller was unable to get the target's current scale: {}",
+                not_found(&scaler)
+            ),
         }
     };
     conditions::set(&mut all, &able, None, view.now);
     let new = new.list("conditions", all).done();
-    Verdict::write(Action::status(&scaler, old, &new))
+    let status = Action::status(&scaler, old, &new);
+    Verdict::write(status.map(|write| {
+        if sizes.is_some() {
+            return write;
+        }
+        let note = Note::about(&scaler);
+        write.noted(note.warning("FailedGetScale", not_found(&scaler)))
+    }))
 }
 
 fn not_found(scaler: &Object<'_, Autoscaler>) -> String {
     let target = &scaler.body.spec.scale_target_ref;
     let group = target.api_version.rsplit_once('/').map_or("", |(g, _)| g);
     let plural = format!("{}s", target.kind.to_lowercase());
-    let resource = if group.is_empty() {
-        plural
-    } else {
-        format!("{plural}.{group}")
-    };
-    format!(
-        "the HPA controller was unable to get the target's current scale: {resource} {:?} not found",
-        target.name
-    )
+    format!("{plural}/scale.{group} {:?} not found", target.name)
 }

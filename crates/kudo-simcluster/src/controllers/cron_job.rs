@@ -12,6 +12,7 @@ use super::clock::spelled;
 use super::conditions::{Status, holds, text};
 use super::job::is_finished;
 use super::model::{CronJob, Job};
+use super::note::Note;
 use super::resources::Kind;
 use super::template::set_annotation;
 use super::world::{Key, Object};
@@ -42,17 +43,24 @@ pub(super) fn observe(view: &View<'_>, key: &Key) -> Verdict {
         again = schedule
             .next_after(view.now)
             .and_then(|next| until(next, view.now));
-        if let Some(due) = due(&cron, &schedule, view.now)
-            && let Some(mut start) = start(view, &cron, &jobs, &active, due)
-        {
-            if cron.body.spec.concurrency_policy == "Replace" {
-                active.clear();
+        if let Some(due) = due(&cron, &schedule, view.now) {
+            let policy = cron.body.spec.concurrency_policy.as_str();
+            if policy == "Forbid" && !active.is_empty() {
+                let message = "Not starting job because prior execution is running and \
+                               concurrency policy is Forbid";
+                let note = Note::about(&cron).normal("JobAlreadyActive", message);
+                actions.push(Action::Tell(note));
+            } else {
+                if policy == "Replace" {
+                    active.clear();
+                }
+                actions.extend(start(view, &cron, &jobs, due));
+                status["lastScheduleTime"] = spelled(due).into();
             }
-            actions.append(&mut start);
-            status["lastScheduleTime"] = spelled(due).into();
         }
     }
     let status = status_action(&cron, active, &status);
+    let status = status.map(|write| news(&cron, &jobs).into_iter().fold(write, Action::noted));
     // The start is recorded only once the job is there: a name that is taken keeps it from starting twice.
     Verdict::write(actions.into_iter().chain(status)).again_after(again)
 }
@@ -138,27 +146,17 @@ fn due(cron: &CronRef<'_>, schedule: &Schedule, now: Timestamp) -> Option<Timest
     }
 }
 
-/// The writes that start a job, unless it is there or its forerunner forbids it.
-fn start(
-    view: &View<'_>,
-    cron: &CronRef<'_>,
-    jobs: &[JobRef<'_>],
-    active: &[Value],
-    due: Timestamp,
-) -> Option<Vec<Action>> {
+/// The writes that start a job, unless it is there.
+fn start(view: &View<'_>, cron: &CronRef<'_>, jobs: &[JobRef<'_>], due: Timestamp) -> Vec<Action> {
     let name = format!("{}-{}", cron.name(), due.as_second() / 60);
     if jobs.iter().any(|job| job.name() == name) {
         // Started already, and only the status is behind.
-        return Some(Vec::new());
+        return Vec::new();
     }
     let mut actions = Vec::new();
-    match cron.body.spec.concurrency_policy.as_str() {
-        "Forbid" if !active.is_empty() => return None,
-        "Replace" => {
-            let running = jobs.iter().filter(|job| !is_finished(&job.body.status));
-            actions.extend(running.map(Action::delete));
-        }
-        _ => {}
+    if cron.body.spec.concurrency_policy == "Replace" {
+        let running = jobs.iter().filter(|job| !is_finished(&job.body.status));
+        actions.extend(running.map(|job| delete(cron, job)));
     }
     let template = &cron.body.spec.job_template;
     let owner = view.world.resources()[cron.resource].controller_reference(cron.name(), cron.uid());
@@ -177,12 +175,23 @@ fn start(
         "batch.kubernetes.io/cronjob-scheduled-timestamp",
         &at,
     );
-    actions.push(Action::Create {
+    let note = Note::about(cron)
+        .normal("SuccessfulCreate", "Created job {name}")
+        .on_refusal("FailedCreate", "Error creating job: {error}");
+    let create = Action::Create {
         kind: Kind::Job,
         namespace: cron.namespace().to_owned(),
         object,
-    });
-    Some(actions)
+    };
+    actions.push(create.noted(note));
+    actions
+}
+
+fn delete(cron: &CronRef<'_>, job: &JobRef<'_>) -> Action {
+    let note = Note::about(cron)
+        .normal("SuccessfulDelete", format!("Deleted job {}", job.name()))
+        .on_refusal("FailedDelete", "Deleted job: {error}");
+    Action::delete(job).noted(note)
 }
 
 /// References to the jobs at work.
@@ -203,6 +212,23 @@ fn active(cron: &CronRef<'_>, jobs: &[JobRef<'_>]) -> Vec<Value> {
             })
         })
         .collect()
+}
+
+/// What has become of the jobs that were at work when the status was written.
+fn news(cron: &CronRef<'_>, jobs: &[JobRef<'_>]) -> Vec<Note> {
+    let known = cron.body.status["active"].as_array().into_iter().flatten();
+    let notes = known.filter_map(|known| {
+        let name = known["name"].as_str().unwrap_or_default();
+        let Some(job) = jobs.iter().find(|job| known["uid"] == job.uid()) else {
+            let message = format!("Active job went missing: {name}");
+            return Some(Note::about(cron).normal("MissingJob", message));
+        };
+        let state = ["Complete", "Failed"];
+        let state = state.iter().find(|state| holds(&job.body.status, state))?;
+        let message = format!("Saw completed job: {name}, status: {state}");
+        Some(Note::about(cron).normal("SawCompletedJob", message))
+    });
+    notes.collect()
 }
 
 fn last_success(cron: &CronRef<'_>, jobs: &[JobRef<'_>]) -> Option<String> {
@@ -250,7 +276,7 @@ fn clean_up(cron: &CronRef<'_>, jobs: &[JobRef<'_>]) -> Vec<Action> {
         let surplus = done
             .len()
             .saturating_sub(usize::try_from(limit).unwrap_or(0));
-        actions.extend(done[..surplus].iter().map(|job| Action::delete(*job)));
+        actions.extend(done[..surplus].iter().map(|job| delete(cron, job)));
     }
     actions
 }

@@ -9,6 +9,7 @@ use super::claiming::claim;
 use super::conditions::Status;
 use super::deployment::scaled;
 use super::model::{DaemonSet, Node, Pod};
+use super::note::Note;
 use super::pods::next_available;
 use super::revisions::{History, Templated};
 use super::template::{create_pod, pod, set_label};
@@ -148,19 +149,19 @@ impl<'a> Sync<'a> {
                 .iter()
                 .filter(|pod| !pod.is_deleting())
                 .partition(|pod| pod.is_finished());
-            actions.extend(broken.iter().map(|pod| Action::delete(*pod)));
+            actions.extend(broken.iter().map(|pod| self.delete_ended(pod)));
             let surging = self.surge() > 0;
             if pods.is_empty() {
                 actions.push(self.create(node.name()));
             } else if !surging {
-                actions.extend(living.iter().skip(1).map(|pod| Action::delete(*pod)));
+                actions.extend(living.iter().skip(1).map(|pod| self.delete(pod)));
             }
         }
         let wanted: Vec<&str> = self.wanted().map(Object::name).collect();
         let misplaced = self.pods.iter().filter(|(node, _)| !wanted.contains(node));
         let misplaced = misplaced.flat_map(|(_, pods)| pods);
         let misplaced = misplaced.filter(|pod| !pod.is_deleting());
-        actions.extend(misplaced.map(Action::delete));
+        actions.extend(misplaced.map(|pod| self.delete(pod)));
         actions
     }
 
@@ -198,7 +199,7 @@ impl<'a> Sync<'a> {
         // A broken pod costs nothing to replace.
         let room = usize::try_from(room).unwrap_or(0);
         let chosen = broken.into_iter().chain(candidates.into_iter().take(room));
-        chosen.map(Action::delete).collect()
+        chosen.map(|pod| self.delete(pod)).collect()
     }
 
     /// The new pod comes first; the old one goes once the new one is available.
@@ -213,11 +214,11 @@ impl<'a> Sync<'a> {
             let new = living().find(|pod| self.is_updated(pod));
             match (old, new) {
                 (Some(old), Some(new)) if self.is_available(new) => {
-                    actions.push(Action::delete(old));
+                    actions.push(self.delete(old));
                 }
                 (Some(_), Some(_)) => room -= 1,
                 (Some(old), None) if !self.is_available(old) => {
-                    actions.push(Action::delete(old));
+                    actions.push(self.delete(old));
                 }
                 (Some(_), None) => waiting.push(node.name()),
                 _ => {}
@@ -278,7 +279,31 @@ impl<'a> Sync<'a> {
                 }
             }
         }
-        create_pod(set.namespace(), set.name(), pod)
+        create_pod(set.namespace(), set.name(), pod).noted(Note::pod_created(set))
+    }
+
+    fn delete(&self, pod: &PodRef<'_>) -> Action {
+        let note = Note::pod_deleted(&self.set, pod.name());
+        Action::delete(pod).noted(note)
+    }
+
+    fn delete_ended(&self, pod: &PodRef<'_>) -> Action {
+        let place = format!(
+            "daemon pod {}/{} on node {}",
+            pod.namespace(),
+            pod.name(),
+            node_of(pod)
+        );
+        let note = Note::about(&self.set);
+        let note = if pod.phase() == "Failed" {
+            let message = format!("Found failed {place}, will try to kill it");
+            note.warning("FailedDaemonPod", message)
+        } else {
+            let message = format!("Found succeeded {place}, will try to delete it");
+            note.normal("SucceededDaemonPod", message)
+        };
+        let deleted = Note::pod_deleted(&self.set, pod.name());
+        Action::delete(pod).noted(note).noted(deleted)
     }
 
     fn status(&self) -> Option<Action> {

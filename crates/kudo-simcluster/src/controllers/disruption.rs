@@ -7,6 +7,7 @@ use super::claiming::selector;
 use super::conditions::{self, Condition, Status};
 use super::deployment::scaled;
 use super::model::{Content, Deployment, DisruptionBudget, Pod, ReplicaSet, StatefulSet};
+use super::note::Note;
 use super::replica_set::len;
 use super::world::{Entry, Key, Object, PodRef, controller, typed};
 use super::{Action, Verdict, View};
@@ -56,7 +57,11 @@ pub(super) fn observe(view: &View<'_>, key: &Key) -> Verdict {
         .count("observedGeneration", budget.generation())
         .list("conditions", all)
         .done();
-    Verdict::write(Action::status(&budget, old, &new))
+    let status = Action::status(&budget, old, &new);
+    Verdict::write(status.map(|write| match pods.as_slice() {
+        [] => write.noted(Note::about(&budget).normal("NoPods", "No matching pods found")),
+        _ => write,
+    }))
 }
 
 /// How many pods there should be and how many of them healthy.

@@ -15,7 +15,8 @@
 //! write. `runner` is the loop around it. There is no polling; timers are where Kubernetes itself has
 //! them, on tokio's clock, so they run in virtual time too.
 //!
-//! Statuses, conditions, reasons and messages are those of the real controllers. Events are not written.
+//! Statuses, conditions, reasons, messages and events are those of the real controllers. An event is a
+//! `note` at the write that it is about, so that it is told when that has ended.
 
 mod action;
 mod aggregation;
@@ -34,6 +35,7 @@ mod job;
 mod model;
 mod namespace;
 mod namespace_defaults;
+mod note;
 mod pods;
 mod protection;
 mod replica_set;
@@ -64,6 +66,8 @@ pub use namespace_defaults::ROOT_CERTIFICATE;
 use resources::Kind;
 use runner::{Failure, Runner};
 use world::World;
+
+use crate::events;
 
 /// One of the controllers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -162,7 +166,12 @@ impl ControllerOptions {
 pub async fn run(client: Client, options: ControllerOptions) -> kube::Result<()> {
     let client = shallow::shallow(client);
     let resources = resources::discover(&client).await?;
-    Runner::new(client, options).run(resources).await;
+    let (recorder, writer) = events::recorder(client.clone(), options.clock);
+    tokio::select! {
+        biased;
+        () = Runner::new(client, options, recorder).run(resources) => {}
+        () = writer.run() => {}
+    }
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::claiming::claim;
 use super::conditions::{self, Condition, Status};
 use super::model::{Body, Content, Pod, ReplicaSet};
+use super::note::Note;
 use super::pods::{next_available, sort_for_deletion};
 use super::resources::Kind;
 use super::template::{create_pod, pod};
@@ -53,13 +54,17 @@ fn scale(view: &View<'_>, set: &Object<'_, ReplicaSet>, pods: &mut [PodRef<'_>])
     if pods.len() > wanted {
         sort_for_deletion(pods);
         let surplus = (pods.len() - wanted).min(BURST);
-        return pods[..surplus].iter().map(Action::delete).collect();
+        let delete = |pod: &PodRef<'_>| {
+            let note = Note::pod_deleted(set, pod.name());
+            Action::delete(pod).noted(note)
+        };
+        return pods[..surplus].iter().map(delete).collect();
     }
     let owner = view.world.resources()[set.resource].controller_reference(set.name(), set.uid());
     let missing = (wanted - pods.len()).min(BURST);
     let new = || {
         let pod = pod(&set.body.spec.template, &owner);
-        create_pod(set.namespace(), set.name(), pod)
+        create_pod(set.namespace(), set.name(), pod).noted(Note::pod_created(set))
     };
     std::iter::repeat_with(new).take(missing).collect()
 }

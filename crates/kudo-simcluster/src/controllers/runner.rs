@@ -17,6 +17,7 @@ use super::route::{self, Item};
 use super::watches::{Told, Watches};
 use super::world::{ResourceId, World, typed};
 use super::{Controller, ControllerOptions, Verdict, View, model};
+use crate::events::Recorder;
 
 /// Items whose writes are under way at a time; more would only queue at the server.
 const IN_FLIGHT: usize = 16;
@@ -43,6 +44,7 @@ struct Done {
 pub(super) struct Runner {
     client: Client,
     options: ControllerOptions,
+    recorder: Recorder,
     world: World,
     watches: Watches,
     resources: Resources,
@@ -58,11 +60,12 @@ pub(super) struct Runner {
 }
 
 impl Runner {
-    pub(super) fn new(client: Client, options: ControllerOptions) -> Self {
+    pub(super) fn new(client: Client, options: ControllerOptions, recorder: Recorder) -> Self {
         Self {
             watches: Watches::new(client.clone()),
             client,
             options,
+            recorder,
             world: World::default(),
             resources: Arc::from([]),
             queue: VecDeque::new(),
@@ -223,9 +226,12 @@ impl Runner {
             }
             tracing::debug!(controller = ?item.controller, key = ?item.key, ?actions, "writes");
             self.busy.insert(item.clone(), false);
-            let (client, resources) = (self.client.clone(), Arc::clone(&self.resources));
-            self.in_flight
-                .push(carry_out(client, resources, item, actions).boxed());
+            let way = Way {
+                client: self.client.clone(),
+                resources: Arc::clone(&self.resources),
+                recorder: self.recorder.clone(),
+            };
+            self.in_flight.push(way.carry_out(item, actions).boxed());
         }
     }
 
@@ -284,22 +290,42 @@ impl Runner {
     }
 }
 
-async fn carry_out(client: Client, resources: Resources, item: Item, actions: Vec<Action>) -> Done {
-    let mut effects = Vec::with_capacity(actions.len());
-    let mut refusal = None;
-    for action in actions {
-        match perform(&client, &resources, action).await {
-            Ok(effect) => effects.push(effect),
-            Err(error) => {
-                refusal = Some(error);
-                break;
+/// What a task needs that writes.
+struct Way {
+    client: Client,
+    resources: Resources,
+    recorder: Recorder,
+}
+
+impl Way {
+    async fn carry_out(self, item: Item, actions: Vec<Action>) -> Done {
+        let mut effects = Vec::with_capacity(actions.len());
+        let mut refusal = None;
+        for action in actions {
+            let (write, notes) = action.parted();
+            let outcome = match write {
+                Some(write) => perform(&self.client, &self.resources, write).await,
+                None => Ok(Effect::None),
+            };
+            for note in notes {
+                let told = note.told(item.controller, &self.resources, outcome.as_ref());
+                if let Some(told) = told {
+                    self.recorder.tell(told);
+                }
+            }
+            match outcome {
+                Ok(effect) => effects.push(effect),
+                Err(error) => {
+                    refusal = Some(error);
+                    break;
+                }
             }
         }
-    }
-    Done {
-        item,
-        effects,
-        refusal,
+        Done {
+            item,
+            effects,
+            refusal,
+        }
     }
 }
 

@@ -167,19 +167,37 @@ impl Scene {
 
 /// Writes in one line each, such as `create Pod web-`, `delete web-0`, `patch web {"spec":…}`.
 pub(super) fn told(verdict: &Verdict) -> Vec<String> {
-    verdict.actions.iter().map(tell).collect()
+    writes(verdict).map(tell).collect()
+}
+
+/// The writes without what is told of them.
+pub(super) fn writes(verdict: &Verdict) -> impl Iterator<Item = &Action> {
+    fn bare(action: &Action) -> Option<&Action> {
+        match action {
+            Action::Tell(_) => None,
+            Action::Noted { write, .. } => bare(write),
+            write => Some(write),
+        }
+    }
+    verdict.actions.iter().filter_map(bare)
+}
+
+/// What is told, such as `Normal SuccessfulDelete: Deleted pod: web-0 | Warning FailedDelete: …`.
+pub(super) fn events(verdict: &Verdict) -> Vec<String> {
+    let actions = verdict.actions.iter().cloned();
+    let notes = actions.flat_map(|action| action.parted().1);
+    notes.map(|note| note.to_string()).collect()
 }
 
 /// The same without writes of status.
 pub(super) fn deeds(verdict: &Verdict) -> Vec<String> {
-    let writes = verdict.actions.iter();
-    let writes = writes.filter(|action| !matches!(action, Action::PatchStatus { .. }));
-    writes.map(tell).collect()
+    let deeds = writes(verdict).filter(|action| !matches!(action, Action::PatchStatus { .. }));
+    deeds.map(tell).collect()
 }
 
 /// The status that is written, if any.
 pub(super) fn status(verdict: &Verdict) -> Value {
-    let mut writes = verdict.actions.iter().filter_map(|action| match action {
+    let mut writes = writes(verdict).filter_map(|action| match action {
         Action::PatchStatus { status, .. } => Some(status.clone()),
         _ => None,
     });
@@ -188,8 +206,7 @@ pub(super) fn status(verdict: &Verdict) -> Value {
 
 /// The objects that are created.
 pub(super) fn created(verdict: &Verdict) -> Vec<&Value> {
-    let writes = verdict.actions.iter();
-    let created = writes.filter_map(|action| match action {
+    let created = writes(verdict).filter_map(|action| match action {
         Action::Create { object, .. } => Some(object),
         _ => None,
     });
@@ -222,6 +239,8 @@ fn tell(action: &Action) -> String {
         Action::DeleteAll { resource, .. } => format!("delete all {}", KINDS[*resource].2),
         Action::FinalizeNamespace { target } => format!("finalize {}", target.key.name),
         Action::Verify { key, .. } => format!("verify {}", key.name),
+        Action::Noted { write, .. } => tell(write),
+        Action::Tell(note) => format!("tell {note}"),
     }
 }
 

@@ -8,9 +8,9 @@
 use serde_json::{Value, json};
 
 use super::resources::Kind;
-use super::testing::{Scene, created, deeds, owner, pod, status, told};
+use super::testing::{Scene, created, deeds, events, owner, pod, status, told};
 use super::world::Key;
-use super::{Verdict, View, protection, replica_set};
+use super::{Verdict, View, autoscaler, protection, replica_set};
 use super::{daemon_set, disruption, endpoint_slices, endpoints, namespace, namespace_defaults};
 
 fn template() -> Value {
@@ -86,6 +86,45 @@ fn a_replica_set_keeps_its_number() {
             expected,
             "{what}"
         );
+    }
+}
+
+#[test]
+fn pods_that_come_and_go_are_told_of() {
+    let created = "Normal SuccessfulCreate: Created pod: {name} | \
+                   Warning FailedCreate: Error creating: {error}";
+    let deleted = "Normal SuccessfulDelete: Deleted pod: b | \
+                   Warning FailedDelete: Error deleting: {error}";
+    for (replicas, pods, expected) in [
+        (3, vec!["a"], vec![created, created]),
+        (1, vec!["a", "b"], vec![deleted]),
+        (1, vec!["a"], vec![]),
+    ] {
+        let pods = pods.into_iter().map(|name| owned(name, "ready"));
+        let scene = Scene::new().with(set(replicas)).with_all(pods);
+        assert_eq!(events(&scene.observe(replica_set, "web")), expected);
+    }
+    let ended = |state: &str| {
+        let scene = Scene::new()
+            .with(daemon_set(json!({})))
+            .with(revision())
+            .with(node("a", json!({}), json!([])))
+            .with(daemon("pod-a", "a", "r", state));
+        events(&scene.observe(daemon_set::observe, "web")).remove(0)
+    };
+    for (state, expected) in [
+        (
+            "failed",
+            "Warning FailedDaemonPod: Found failed daemon pod ns/pod-a on node a, \
+             will try to kill it",
+        ),
+        (
+            "succeeded",
+            "Normal SucceededDaemonPod: Found succeeded daemon pod ns/pod-a on node a, \
+             will try to delete it",
+        ),
+    ] {
+        assert_eq!(ended(state), expected);
     }
 }
 
@@ -388,6 +427,33 @@ fn slices_hold_a_hundred_and_keep_their_place() {
     assert_eq!(
         told(&verdict),
         [r#"patch svc-x {"endpoints":null,"ports":null}"#]
+    );
+}
+
+#[test]
+fn a_budget_without_pods_tells_so() {
+    let scene = Scene::new().with(json!({
+        "apiVersion": "policy/v1", "kind": "PodDisruptionBudget",
+        "metadata": { "name": "budget" },
+        "spec": { "minAvailable": 1, "selector": { "matchLabels": labels() } },
+    }));
+    let none = events(&scene.observe(disruption::observe, "budget"));
+    assert_eq!(none, ["Normal NoPods: No matching pods found"]);
+    let scene = scene.with(owned("a", "ready"));
+    let one = events(&scene.observe(disruption::observe, "budget"));
+    assert!(one.is_empty(), "{one:?}");
+}
+
+#[test]
+fn an_autoscaler_without_a_target_tells_so() {
+    let scene = Scene::new().with(json!({
+        "apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
+        "metadata": { "name": "scaler" },
+        "spec": { "scaleTargetRef": { "apiVersion": "apps/v1", "kind": "Deployment", "name": "no" } },
+    }));
+    assert_eq!(
+        events(&scene.observe(autoscaler::observe, "scaler")),
+        ["Warning FailedGetScale: deployments/scale.apps \"no\" not found"]
     );
 }
 

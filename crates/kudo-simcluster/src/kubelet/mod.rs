@@ -3,7 +3,8 @@
 //! It registers one [`NODE`] or more, binds every pod without a node to one (no scheduler runs) and moves
 //! the pod through the states a real kubelet would report: Running, then Ready, or Succeeded where
 //! a Job owns it. Deleted pods go after their termination delay. Claims are bound, as the volume
-//! controllers need a kubelet too. Nothing runs: only status is written.
+//! controllers need a kubelet too. Nothing runs: only status is written, and the events that scheduler and
+//! kubelet tell of it.
 //!
 //! # Asking for trouble
 //!
@@ -24,6 +25,7 @@
 
 mod behaviour;
 mod claim;
+mod news;
 mod node;
 mod pattern;
 mod schedule;
@@ -48,6 +50,7 @@ pub use pattern::{PodPattern, PodPatternError};
 use schedule::Schedule;
 
 use crate::controllers::Clock;
+use crate::events;
 
 /// Who writes, as managed fields have it.
 const MANAGER: &str = "kubelet";
@@ -108,7 +111,9 @@ pub async fn simulate_pods(client: Client, options: PodOptions) -> Result<(), Ku
     let claims = watcher(claims, watcher::Config::default());
     let mut pods = std::pin::pin!(pods.default_backoff());
     let mut claims = std::pin::pin!(claims.default_backoff());
-    let mut schedule = Schedule::new(client, options);
+    let (recorder, writer) = events::recorder(client.clone(), options.clock);
+    let mut telling = std::pin::pin!(writer.run());
+    let mut schedule = Schedule::new(client, options, recorder);
     loop {
         tokio::select! {
             biased;
@@ -120,6 +125,7 @@ pub async fn simulate_pods(client: Client, options: PodOptions) -> Result<(), Ku
                 Ok(event) => schedule.claim_event(&event),
                 Err(error) => watch_broke(&error),
             },
+            () = &mut telling => return Ok(()),
             else => return Ok(()),
         }
     }

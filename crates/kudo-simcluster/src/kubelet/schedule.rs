@@ -16,8 +16,9 @@ use tokio::task::JoinSet;
 use super::behaviour::Behaviour;
 use super::node;
 use super::stage::{Step, next};
-use super::{MANAGER, PodOptions, claim, patch_params, status};
+use super::{MANAGER, Outcome, PodOptions, claim, news, patch_params, status};
 use crate::controllers::{Clock, spelled};
+use crate::events::{Recorder, Told};
 
 /// Requests at a time; more would only queue at the server.
 const IN_FLIGHT: usize = 32;
@@ -28,6 +29,7 @@ const LAST_RETRY: Duration = Duration::from_secs(5);
 pub(super) struct Schedule {
     client: Client,
     options: PodOptions,
+    recorder: Recorder,
     permits: Arc<Semaphore>,
     tasks: JoinSet<()>,
     planned: BTreeMap<String, Planned>,
@@ -45,10 +47,11 @@ struct Planned {
 }
 
 impl Schedule {
-    pub(super) fn new(client: Client, options: PodOptions) -> Self {
+    pub(super) fn new(client: Client, options: PodOptions, recorder: Recorder) -> Self {
         Self {
             client,
             options,
+            recorder,
             permits: Arc::new(Semaphore::new(IN_FLIGHT)),
             tasks: JoinSet::new(),
             planned: BTreeMap::new(),
@@ -157,7 +160,9 @@ impl Schedule {
         let act = Act {
             client: self.client.clone(),
             permits: Arc::clone(&self.permits),
+            recorder: self.recorder.clone(),
             pod: pod.clone(),
+            outcome: behaviour.outcome,
             address: planned.address,
             node,
             clock: self.options.clock,
@@ -189,7 +194,9 @@ fn wanted_node(pod: &Pod) -> Option<&str> {
 struct Act {
     client: Client,
     permits: Arc<Semaphore>,
+    recorder: Recorder,
     pod: Pod,
+    outcome: Outcome,
     address: Ipv4Addr,
     node: String,
     clock: Clock,
@@ -198,6 +205,9 @@ struct Act {
 impl Act {
     async fn after(self, delay: Duration, step: Step, mut called_off: oneshot::Receiver<()>) {
         let name = self.pod.name_any();
+        if step == Step::Remove {
+            self.tell(news::ending(&self.pod, &self.node));
+        }
         tokio::select! {
             biased;
             _ = &mut called_off => return,
@@ -207,6 +217,10 @@ impl Act {
             self.request(&name, step)
         })
         .await;
+    }
+
+    fn tell(&self, news: impl IntoIterator<Item = Told>) {
+        news.into_iter().for_each(|told| self.recorder.tell(told));
     }
 
     async fn request(&self, name: &str, step: Step) -> kube::Result<()> {
@@ -221,15 +235,18 @@ impl Act {
                 });
                 let params = PostParams::default();
                 let created = pods.create_subresource("binding", name, &params, &binding);
-                created.await.map(|_: serde_json::Value| ())
+                created.await.map(|_: serde_json::Value| ())?;
+                self.tell([news::bound(&self.pod, &self.node)]);
+                Ok(())
             }
             Step::Report(stage) => {
                 let now = spelled(self.clock.now());
                 let patch = status::patch(&self.pod, stage, &self.address.to_string(), &now);
                 let params = patch_params(MANAGER);
                 pods.patch_status(name, &params, &Patch::Strategic(&patch))
-                    .await
-                    .map(drop)
+                    .await?;
+                self.tell(news::reached(&self.pod, stage, self.outcome, &self.node));
+                Ok(())
             }
             Step::Remove => {
                 let preconditions = Preconditions {

@@ -93,7 +93,8 @@ fn target(pod: &Pod, outcome: Outcome) -> Stage {
     }
 }
 
-fn stage(pod: &Pod) -> Stage {
+/// What a pod's status says.
+pub(super) fn stage(pod: &Pod) -> Stage {
     let Some(status) = &pod.status else {
         return Stage::Waiting;
     };

@@ -5,6 +5,7 @@
 //! log: who reads too slowly for the log's bounds has lost its place, and nothing is kept for it.
 
 mod entry;
+mod expiry;
 mod growth;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -12,7 +13,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 
+use crate::clock::Clock;
 pub(crate) use entry::Entry;
+use expiry::{EVENTS, Expiry};
 pub(crate) use growth::Growing;
 use growth::Growth;
 
@@ -62,6 +65,7 @@ struct State {
     /// The version before which nothing is known of any kind.
     beginning: u64,
     collections: HashMap<Arc<str>, Collection>,
+    expiry: Expiry,
 }
 
 /// All objects of a cluster.
@@ -70,6 +74,7 @@ pub(crate) struct Store {
     state: Mutex<State>,
     /// How many changes of a kind are remembered.
     window: usize,
+    clock: Clock,
 }
 
 /// Objects of one kind at one time.
@@ -88,7 +93,7 @@ pub(crate) enum News {
 }
 
 impl Store {
-    pub(crate) fn new(window: usize) -> Self {
+    pub(crate) fn new(window: usize, clock: Clock) -> Self {
         let state = State {
             version: 1,
             ..State::default()
@@ -96,6 +101,7 @@ impl Store {
         Self {
             state: Mutex::new(state),
             window,
+            clock,
         }
     }
 
@@ -105,13 +111,13 @@ impl Store {
 
     pub(crate) fn get(&self, storage: &str, namespace: &str, name: &str) -> Option<Arc<Entry>> {
         let key: Key = (namespace.into(), name.into());
-        let state = self.state();
+        let state = self.state_of(storage);
         state.collections.get(storage)?.objects.get(&key).cloned()
     }
 
     /// The objects of a kind in a namespace, or in all, in the order of their keys, after one of them.
     pub(crate) fn list(&self, storage: &str, namespace: &str, after: Option<&Key>) -> Snapshot {
-        let state = self.state();
+        let state = self.state_of(storage);
         let version = state.version;
         let Some(collection) = state.collections.get(storage) else {
             let objects = Vec::new();
@@ -139,7 +145,7 @@ impl Store {
         after: Option<&Key>,
         version: u64,
     ) -> Option<Snapshot> {
-        let mut state = self.state();
+        let mut state = self.state_of(storage);
         let collection = state.collection(storage);
         if version < collection.lost {
             return None;
@@ -175,7 +181,7 @@ impl Store {
 
     /// Everything, and the version of it.
     pub(crate) fn all(&self) -> (u64, Vec<Stored>) {
-        let state = self.state();
+        let state = self.state_of(EVENTS);
         let mut collections: Vec<_> = state.collections.iter().collect();
         collections.sort_unstable_by_key(|(storage, _)| Arc::clone(storage));
         let objects = collections.into_iter().flat_map(|(storage, collection)| {
@@ -194,10 +200,16 @@ impl Store {
         for (storage, object) in objects {
             let own = object["metadata"]["resourceVersion"].as_str();
             let own = own.and_then(|own| own.parse().ok()).unwrap_or(version);
+            let written = (*storage == *EVENTS).then(|| expiry::last_written(&object));
             let entry = Arc::new(Entry::new(object, own));
+            if let Some(at) = written {
+                let at = at.unwrap_or_else(|| self.clock.now());
+                state.expiry.add(at, entry.key(), own);
+            }
             let collection = state.collection(&storage);
             collection.objects.insert(entry.key(), entry);
         }
+        state.expiry.sort();
     }
 
     /// Begins the log of a kind that has just come to be.
@@ -210,7 +222,7 @@ impl Store {
     }
 
     pub(crate) fn create(&self, storage: &Arc<str>, object: Value) -> Result<Arc<Entry>, Refused> {
-        let mut state = self.state();
+        let mut state = self.state_of(storage);
         let key = entry::key(&object);
         if state.collection(storage).objects.contains_key(&key) {
             return Err(Refused::Exists);
@@ -248,7 +260,7 @@ impl Store {
         object: Value,
         deleted: bool,
     ) -> Result<Arc<Entry>, Refused> {
-        let mut state = self.state();
+        let mut state = self.state_of(storage);
         let key = before.key();
         let current = state.collection(storage).objects.get(&key);
         if current.is_none_or(|current| current.version != before.version) {
@@ -268,6 +280,10 @@ impl Store {
         after: &Arc<Entry>,
         deleted: bool,
     ) {
+        if !deleted && **storage == *EVENTS {
+            let key = after.key();
+            state.expiry.add(self.clock.now(), key, after.version);
+        }
         let collection = state.collection(storage);
         if deleted {
             collection.objects.remove(&after.key());
@@ -300,7 +316,7 @@ impl Store {
 
     /// What happened to a kind after a version, and the version up to which that is all.
     pub(crate) fn since(&self, storage: &Arc<str>, version: u64) -> News {
-        let mut state = self.state();
+        let mut state = self.state_of(storage);
         let latest = state.version;
         let collection = state.collection(storage);
         if version < collection.lost {
@@ -311,6 +327,28 @@ impl Store {
             .partition_point(|change| change.version <= version);
         let changes = collection.log.range(start..).cloned().collect();
         News::Changes(changes, latest)
+    }
+
+    /// The state in which a kind is as it is now.
+    fn state_of(&self, storage: &str) -> MutexGuard<'_, State> {
+        let mut state = self.state();
+        if storage == EVENTS {
+            self.expire(&mut state);
+        }
+        state
+    }
+
+    fn expire(&self, state: &mut State) {
+        let now = self.clock.now();
+        while let Some((key, version)) = state.expiry.next(now) {
+            let storage: Arc<str> = EVENTS.into();
+            let event = state.collection(&storage).objects.get(&key);
+            if let Some(event) = event.filter(|event| event.version == version).cloned() {
+                let version = state.next();
+                let last = Arc::new(Entry::new(event.bare(), version));
+                self.commit(state, &storage, Some(&event), &last, true);
+            }
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -8,7 +8,7 @@
 use serde_json::{Value, json};
 
 use super::observe;
-use crate::controllers::testing::{Scene, created, deeds, owner, status};
+use crate::controllers::testing::{Scene, created, deeds, events, owner, status};
 
 fn cron(more: Value, state: Value) -> Value {
     let mut spec = json!({
@@ -191,4 +191,65 @@ fn finished_jobs_beyond_the_limits_go_the_oldest_first() {
         deeds(&scene.observe(observe, "tick")),
         ["delete good-1", "delete bad"]
     );
+}
+
+#[test]
+fn what_becomes_of_jobs_is_told() {
+    let created = "Normal SuccessfulCreate: Created job {name} | \
+                   Warning FailedCreate: Error creating job: {error}";
+    let deleted =
+        "Normal SuccessfulDelete: Deleted job old | Warning FailedDelete: Deleted job: {error}";
+    let started = "2026-01-01T00:50:00Z";
+    let state = || {
+        json!({
+            "lastScheduleTime": started, "active": [{ "name": "old", "uid": "uid-old" }],
+        })
+    };
+    for (what, spec, jobs, expected) in [
+        (
+            "started",
+            json!({}),
+            vec![job("old", None, started)],
+            vec![created],
+        ),
+        (
+            "forbidden",
+            json!({ "concurrencyPolicy": "Forbid" }),
+            vec![job("old", None, started)],
+            vec![
+                "Normal JobAlreadyActive: Not starting job because prior execution is running and \
+                 concurrency policy is Forbid",
+            ],
+        ),
+        (
+            "replaced",
+            json!({ "concurrencyPolicy": "Replace" }),
+            vec![job("old", None, started)],
+            vec![deleted, created],
+        ),
+        (
+            "complete",
+            json!({ "suspend": true }),
+            vec![job("old", Some("Complete"), started)],
+            vec!["Normal SawCompletedJob: Saw completed job: old, status: Complete"],
+        ),
+        (
+            "failed and too many",
+            json!({ "suspend": true, "failedJobsHistoryLimit": 0 }),
+            vec![job("old", Some("Failed"), started)],
+            vec![
+                deleted,
+                "Normal SawCompletedJob: Saw completed job: old, status: Failed",
+            ],
+        ),
+        (
+            "missing",
+            json!({ "suspend": true }),
+            vec![],
+            vec!["Normal MissingJob: Active job went missing: old"],
+        ),
+    ] {
+        let scene = Scene::new().with(cron(spec, state())).with_all(jobs);
+        assert_eq!(events(&scene.observe(observe, "tick")), expected, "{what}");
+    }
 }

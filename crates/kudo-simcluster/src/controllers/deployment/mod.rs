@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::claiming::{claim, selector};
 use super::conditions::count;
 use super::model::{Deployment, Pod, ReplicaSet};
+use super::note::Note;
 use super::resources::Kind;
 use super::template::{hash, set_label};
 use super::world::{Key, Object, PodRef};
@@ -171,11 +172,20 @@ impl<'a> Rollout<'a> {
             },
             "spec": spec,
         });
+        let note = Note::about(deployment).on_refusal(
+            "ReplicaSetCreateError",
+            format!("Failed to create new replica set {name:?}: {{error}}"),
+        );
         let create = Action::Create {
             kind: Kind::ReplicaSet,
             namespace: deployment.namespace().to_owned(),
             object,
         };
+        let create = create.noted(if replicas > 0 {
+            note.normal("ScalingReplicaSet", scaling(&name, 0, replicas))
+        } else {
+            note
+        });
         let mut actions = self
             .failure_to_create(&name)
             .into_iter()
@@ -232,8 +242,19 @@ impl<'a> Rollout<'a> {
             "metadata": { "annotations": self.size_annotations() },
             "spec": { "replicas": replicas },
         });
-        Action::patch(set, patch)
+        let scale = Action::patch(set, patch);
+        let before = self::replicas(set);
+        if before == replicas {
+            return scale;
+        }
+        let note = Note::about(&self.deployment);
+        scale.noted(note.normal("ScalingReplicaSet", scaling(set.name(), before, replicas)))
     }
+}
+
+fn scaling(set: &str, before: i64, after: i64) -> String {
+    let way = if after > before { "up" } else { "down" };
+    format!("Scaled {way} replica set {set} from {before} to {after}")
 }
 
 /// The size that a set is told to have.

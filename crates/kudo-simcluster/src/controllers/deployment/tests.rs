@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::observe;
 use crate::controllers::Action;
-use crate::controllers::testing::{Scene, created, deeds, owner, status, told};
+use crate::controllers::testing::{Scene, created, deeds, events, owner, status, told, writes};
 
 const LABELS: &str = "web";
 
@@ -74,7 +74,7 @@ fn sized(revision: i64, replicas: i64, available: i64, desired: i64, max: i64) -
 fn scaling(deployment: Value, sets: Vec<Value>) -> Vec<(String, i64)> {
     let scene = Scene::new().with(deployment).with_all(sets);
     let verdict = scene.observe(observe, "web");
-    let patches = verdict.actions.iter().filter_map(|action| match action {
+    let patches = writes(&verdict).filter_map(|action| match action {
         Action::Patch { target, patch } => {
             let size = patch.pointer("/spec/replicas")?.as_i64()?;
             Some((target.key.name.to_string(), size))
@@ -283,7 +283,7 @@ fn an_old_template_takes_its_set_back_with_a_new_revision() {
             r#"patch web-1 {"metadata":{"annotations":{"deployment.kubernetes.io/revision":"3","deployment.kubernetes.io/revision-history":"1"}}}"#,
         ]
     );
-    let own = verdict.actions.iter().find_map(|action| match action {
+    let own = writes(&verdict).find_map(|action| match action {
         Action::PatchStatus { annotations, .. } => Some(annotations.clone()),
         _ => None,
     });
@@ -388,4 +388,58 @@ fn old_sets_beyond_the_limit_go() {
         deeds(&scene.observe(observe, "web")),
         ["delete web-1", "delete web-2"]
     );
+}
+
+#[test]
+fn scaling_is_told() {
+    let stopped = || json!({ "replicas": 0 });
+    for (what, spec, sets, expected) in [
+        (
+            "a new set",
+            json!({ "template": template("nginx:3") }),
+            vec![set(2, 4, 4)],
+            vec![
+                "Normal ScalingReplicaSet: Scaled up replica set NEW from 0 to 1 | \
+                 Warning ReplicaSetCreateError: Failed to create new replica set \"NEW\": {error}",
+            ],
+        ),
+        (
+            "a new set without pods",
+            stopped(),
+            vec![],
+            vec![
+                "| Warning ReplicaSetCreateError: Failed to create new replica set \"NEW\": {error}",
+            ],
+        ),
+        (
+            "up",
+            json!({}),
+            vec![set(1, 4, 4), set(2, 0, 0)],
+            vec!["Normal ScalingReplicaSet: Scaled up replica set web-2 from 0 to 1"],
+        ),
+        (
+            "down",
+            json!({}),
+            vec![set(1, 2, 2), set(2, 3, 3)],
+            vec!["Normal ScalingReplicaSet: Scaled down replica set web-1 from 2 to 0"],
+        ),
+        (
+            "only the annotations",
+            json!({ "replicas": 4 }),
+            vec![sized(1, 2, 2, 3, 4), sized(2, 3, 3, 3, 4)],
+            vec![],
+        ),
+    ] {
+        let scene = Scene::new().with(deployment(spec)).with_all(sets);
+        let verdict = scene.observe(observe, "web");
+        let name = created(&verdict)
+            .first()
+            .map(|set| set["metadata"]["name"].clone());
+        let name = name.as_ref().and_then(Value::as_str).unwrap_or("none");
+        let told: Vec<String> = events(&verdict)
+            .iter()
+            .map(|event| event.replace(name, "NEW"))
+            .collect();
+        assert_eq!(told, expected, "{what}");
+    }
 }

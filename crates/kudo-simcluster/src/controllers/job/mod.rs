@@ -15,6 +15,7 @@ use super::claiming::claim;
 use super::clock::{left, spelled};
 use super::conditions::{self, Condition, Status, count, text};
 use super::model::{Job, Pod};
+use super::note::Note;
 use super::pods::sort_for_deletion;
 use super::replica_set::len;
 use super::template::{create_pod, pod};
@@ -52,7 +53,7 @@ fn tidy(view: &View<'_>, job: &JobRef<'_>) -> Verdict {
     let pods = view.world.controlled::<Pod>(job.uid());
     let active: Vec<PodRef<'_>> = pods.filter(PodRef::is_active).collect();
     if !active.is_empty() {
-        return Verdict::write(active.iter().map(Action::delete));
+        return Verdict::write(active.iter().map(|pod| delete(job, pod)));
     }
     let Some(seconds) = job.body.spec.ttl_seconds_after_finished else {
         return Verdict::nothing();
@@ -132,7 +133,7 @@ impl<'a> Sync<'a> {
             let mut verdict = status;
             verdict
                 .actions
-                .extend(self.active.iter().map(Action::delete));
+                .extend(self.active.iter().map(|pod| delete(&self.job, pod)));
             return verdict;
         }
         let deadline = self.deadline_left();
@@ -144,7 +145,7 @@ impl<'a> Sync<'a> {
             let count = self.active.len() - wanted;
             verdict
                 .actions
-                .extend(surplus[..count].iter().map(Action::delete));
+                .extend(surplus[..count].iter().map(|pod| delete(&self.job, pod)));
         } else if self.active.len() < wanted {
             match self.back_off() {
                 Some(wait) => verdict = verdict.again_after(Some(wait)),
@@ -254,22 +255,26 @@ impl<'a> Sync<'a> {
         let owner =
             self.view.world.resources()[job.resource].controller_reference(job.name(), job.uid());
         let new = || pod(&job.body.spec.template, &owner);
-        match &self.indexes {
-            Some(indexes) => {
-                let free = indexes.free(&self.active).take(count);
-                free.map(|index| indexed::create(job, new(), index))
-                    .collect()
-            }
-            None => std::iter::repeat_with(|| create_pod(job.namespace(), job.name(), new()))
-                .take(count)
-                .collect(),
+        let noted = |create: Action| create.noted(Note::pod_created(job));
+        if let Some(indexes) = &self.indexes {
+            let free = indexes.free(&self.active).take(count);
+            let creates = free.map(|index| noted(indexed::create(job, new(), index)));
+            return creates.collect();
         }
+        let create = || noted(create_pod(job.namespace(), job.name(), new()));
+        std::iter::repeat_with(create).take(count).collect()
     }
 
     /// The last status, and the end of the pods still at work.
     fn finish(&self, end: &End) -> Verdict {
         let status = self.status(Some(end), 0).into_iter();
-        Verdict::write(status.chain(self.active.iter().map(Action::delete)))
+        let deletes = self.active.iter().map(|pod| delete(&self.job, pod));
+        let mut actions: Vec<Action> = status.chain(deletes).collect();
+        // It is told at the very end.
+        if let Some(last) = actions.pop() {
+            actions.push(self.news(Some(end)).into_iter().fold(last, Action::noted));
+        }
+        Verdict::write(actions)
     }
 
     fn status(&self, end: Option<&End>, active: usize) -> Option<Action> {
@@ -333,8 +338,38 @@ impl<'a> Sync<'a> {
         if let Some(indexes) = &self.indexes {
             new = new.with("completedIndexes", json!(indexes.completed()));
         }
-        Action::status(job, old, &new.done())
+        let write = Action::status(job, old, &new.done());
+        write.map(|write| match end {
+            Some(_) => write,
+            None => self.news(None).into_iter().fold(write, Action::noted),
+        })
     }
+
+    /// What the status tells for the first time.
+    fn news(&self, end: Option<&End>) -> Vec<Note> {
+        let (job, spec) = (&self.job, &self.job.body.spec);
+        let note = || Note::about(job);
+        match end {
+            Some(End::Complete) => {
+                let completed = note().normal("Completed", "Job completed");
+                let wanted = spec.completions.map_or(i64::MAX, i64::from);
+                let too_many = (self.succeeded > wanted).then(|| {
+                    let message = "Too many succeeded pods running after completion count reached";
+                    note().warning("TooManySucceededPods", message)
+                });
+                too_many.into_iter().chain([completed]).collect()
+            }
+            Some(End::Failed { reason, message }) => vec![note().warning(reason, *message)],
+            None if spec.suspend == conditions::holds(&job.body.status, "Suspended") => Vec::new(),
+            None if spec.suspend => vec![note().normal("Suspended", "Job suspended")],
+            None => vec![note().normal("Resumed", "Job resumed")],
+        }
+    }
+}
+
+fn delete(job: &JobRef<'_>, pod: &PodRef<'_>) -> Action {
+    let note = Note::pod_deleted(job, pod.name());
+    Action::delete(pod).noted(note)
 }
 
 fn at_least_none(number: i64) -> usize {

@@ -8,7 +8,7 @@
 use serde_json::{Value, json};
 
 use super::observe;
-use crate::controllers::testing::{Scene, created, deeds, owner, pod, status, told};
+use crate::controllers::testing::{Scene, created, deeds, events, owner, pod, status, told};
 
 fn job(more: Value, state: Value) -> Value {
     let mut spec = json!({
@@ -284,5 +284,71 @@ fn a_finished_job_lives_as_long_as_it_may() {
         let verdict = Scene::new().with(done(ttl)).observe(observe, "work");
         assert_eq!(told(&verdict), expected);
         assert_eq!(verdict.again.map(|again| again.as_secs()), again);
+    }
+}
+
+#[test]
+fn a_job_tells_of_its_pods_and_its_end() {
+    let started = || json!({ "startTime": STARTED });
+    let suspended = || json!({ "conditions": [{ "type": "Suspended", "status": "True" }] });
+    let created = "Normal SuccessfulCreate: Created pod: {name} | \
+                   Warning FailedCreate: Error creating: {error}";
+    let deleted = "Normal SuccessfulDelete: Deleted pod: work-0 | \
+                   Warning FailedDelete: Error deleting: {error}";
+    for (what, spec, state, present, expected) in [
+        ("begins", json!({}), started(), vec![], vec![created]),
+        ("goes on", json!({}), started(), vec!["running"], vec![]),
+        (
+            "complete",
+            json!({}),
+            started(),
+            vec!["succeeded"],
+            vec!["Normal Completed: Job completed"],
+        ),
+        (
+            "more than complete",
+            json!({}),
+            started(),
+            vec!["succeeded", "succeeded"],
+            vec![
+                "Warning TooManySucceededPods: \
+                 Too many succeeded pods running after completion count reached",
+                "Normal Completed: Job completed",
+            ],
+        ),
+        (
+            "failed",
+            json!({ "backoffLimit": 0 }),
+            started(),
+            vec!["failed"],
+            vec!["Warning BackoffLimitExceeded: Job has reached the specified backoff limit"],
+        ),
+        (
+            "late",
+            json!({ "activeDeadlineSeconds": 60 }),
+            started(),
+            vec!["running"],
+            vec![
+                deleted,
+                "Warning DeadlineExceeded: Job was active longer than specified deadline",
+            ],
+        ),
+        (
+            "suspended",
+            json!({ "suspend": true }),
+            started(),
+            vec!["running"],
+            vec!["Normal Suspended: Job suspended", deleted],
+        ),
+        (
+            "resumed",
+            json!({}),
+            suspended(),
+            vec![],
+            vec!["Normal Resumed: Job resumed", created],
+        ),
+    ] {
+        let scene = Scene::new().with(job(spec, state)).with_all(pods(&present));
+        assert_eq!(events(&scene.observe(observe, "work")), expected, "{what}");
     }
 }

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::claiming::claim;
 use super::conditions::{Status, count, text};
 use super::model::{Pod, StatefulSet};
+use super::note::Note;
 use super::pods::next_available;
 use super::replica_set::len;
 use super::revisions::{History, RevisionRef, Templated};
@@ -155,7 +156,7 @@ impl Sync<'_> {
             if !in_order && !self.is_parallel() {
                 return;
             }
-            plan.actions.push(delete(pod));
+            plan.actions.push(self.delete(pod));
             plan.deleted.push(*ordinal);
             if !self.is_parallel() {
                 return;
@@ -175,12 +176,12 @@ impl Sync<'_> {
             return false;
         };
         if pod.is_finished() && !pod.is_deleting() {
-            plan.actions.push(delete(pod));
+            plan.actions.push(self.delete_ended(pod));
             plan.deleted.push(ordinal);
             return false;
         }
         if pod.phase() == "Pending" {
-            plan.actions.extend(self.missing_claims(ordinal));
+            plan.actions.extend(self.missing_claims(ordinal, "update"));
         }
         self.is_healthy(pod)
     }
@@ -197,7 +198,7 @@ impl Sync<'_> {
                 return;
             };
             if !is_of(pod, &self.update) && !pod.is_deleting() {
-                plan.actions.push(delete(pod));
+                plan.actions.push(self.delete(pod));
                 plan.deleted.push(ordinal);
                 return;
             }
@@ -261,16 +262,51 @@ impl Sync<'_> {
 
     /// The pod and whatever of its claims is missing.
     fn create(&self, ordinal: i64, revision: &RevisionRef<'_>) -> Vec<Action> {
-        let mut actions = self.missing_claims(ordinal);
-        actions.push(Action::Create {
+        let mut actions = self.missing_claims(ordinal, "create");
+        let pod = identity::pod_name(self.set.name(), ordinal);
+        let create = Action::Create {
             kind: super::Kind::Pod,
             namespace: self.set.namespace().to_owned(),
             object: identity::pod(self.view, &self.set, ordinal, revision),
-        });
+        };
+        actions.push(create.noted(self.note("create", &pod)));
         actions
     }
 
-    fn missing_claims(&self, ordinal: i64) -> Vec<Action> {
+    /// Whether something could be done to a pod, as events tell it.
+    fn note(&self, verb: &str, pod: &str) -> Note {
+        let subject = format!("{verb} Pod {pod} in StatefulSet {}", self.set.name());
+        let (done, refused) = match verb {
+            "create" => ("SuccessfulCreate", "FailedCreate"),
+            "delete" => ("SuccessfulDelete", "FailedDelete"),
+            _ => ("SuccessfulUpdate", "FailedUpdate"),
+        };
+        Note::about(&self.set)
+            .normal(done, format!("{subject} successful"))
+            .on_refusal(refused, format!("{subject} failed error: {{error}}"))
+    }
+
+    fn delete(&self, pod: &PodRef<'_>) -> Action {
+        Action::delete(pod).noted(self.note("delete", pod.name()))
+    }
+
+    fn delete_ended(&self, pod: &PodRef<'_>) -> Action {
+        let (set, namespace) = (self.set.name(), self.set.namespace());
+        let subject = format!("StatefulSet {namespace}/{set} is recreating");
+        let note = Note::about(&self.set);
+        let note = if pod.phase() == "Failed" {
+            let message = format!("{subject} failed Pod {}", pod.name());
+            note.warning("RecreatingFailedPod", message)
+        } else {
+            let message = format!("{subject} terminated Pod {}", pod.name());
+            note.normal("RecreatingTerminatedPod", message)
+        };
+        let deleted = self.note("delete", pod.name());
+        Action::delete(pod).noted(note).noted(deleted)
+    }
+
+    /// The claims that a pod lacks, which is to be created or is there already: `verb` says which.
+    fn missing_claims(&self, ordinal: i64, verb: &str) -> Vec<Action> {
         let templates = self.set.body.spec.volume_claim_templates.iter();
         let claims = templates.map(|template| identity::claim(&self.set, template, ordinal));
         let missing = claims.filter(|claim: &Value| {
@@ -278,20 +314,46 @@ impl Sync<'_> {
             let key = Key::new(self.set.namespace(), name);
             self.view.world.find(super::Kind::Claim, &key).is_none()
         });
-        missing
-            .map(|claim| Action::Create {
+        let (set, pod) = (
+            self.set.name(),
+            identity::pod_name(self.set.name(), ordinal),
+        );
+        let create = |claim: Value| {
+            let name = claim["metadata"]["name"].as_str().unwrap_or_default();
+            let of_claim = Note::about(&self.set)
+                .normal(
+                    "SuccessfulCreate",
+                    format!("create Claim {name} Pod {pod} in StatefulSet {set} success"),
+                )
+                .on_refusal(
+                    "FailedCreate",
+                    format!(
+                        "create Claim {name} for Pod {pod} in StatefulSet {set} failed error: \
+                         {{error}}"
+                    ),
+                );
+            let of_pod = Note::about(&self.set).on_refusal(
+                if verb == "create" {
+                    "FailedCreate"
+                } else {
+                    "FailedUpdate"
+                },
+                format!(
+                    "{verb} Pod {pod} in StatefulSet {set} failed error: failed to create PVC \
+                     {name}: {{error}}"
+                ),
+            );
+            let create = Action::Create {
                 kind: super::Kind::Claim,
                 namespace: self.set.namespace().to_owned(),
                 object: claim,
-            })
-            .collect()
+            };
+            create.noted(of_claim).noted(of_pod)
+        };
+        missing.map(create).collect()
     }
 }
 
 fn is_of(pod: &PodRef<'_>, revision: &RevisionRef<'_>) -> bool {
     pod.label(REVISION_LABEL) == Some(revision.name())
-}
-
-fn delete(pod: &PodRef<'_>) -> Action {
-    Action::delete(pod)
 }

@@ -8,7 +8,7 @@
 use serde_json::{Value, json};
 
 use super::observe;
-use crate::controllers::testing::{Scene, created, deeds, owner, pod, status};
+use crate::controllers::testing::{Scene, created, deeds, events, owner, pod, status};
 
 fn template(image: &str) -> Value {
     json!({
@@ -270,4 +270,54 @@ fn a_new_template_makes_a_revision_and_an_old_one_becomes_the_latest() {
         deeds(&scene.observe(observe, "web")),
         [r#"patch web-r1 {"revision":3}"#]
     );
+}
+
+#[test]
+fn what_is_done_to_pods_and_claims_is_told() {
+    let claims =
+        || json!({ "volumeClaimTemplates": [{ "metadata": { "name": "data" }, "spec": {} }] });
+    let deleted = |pod: &str| {
+        format!(
+            "Normal SuccessfulDelete: delete Pod {pod} in StatefulSet web successful | \
+             Warning FailedDelete: delete Pod {pod} in StatefulSet web failed error: {{error}}"
+        )
+    };
+    for (what, spec, pods, expected) in [
+        (
+            "created",
+            claims(),
+            vec![],
+            vec![
+                "Normal SuccessfulCreate: create Claim data-web-0 Pod web-0 in StatefulSet web \
+                 success | Warning FailedCreate: create Claim data-web-0 for Pod web-0 in \
+                 StatefulSet web failed error: {error}"
+                    .to_owned(),
+                "| Warning FailedCreate: create Pod web-0 in StatefulSet web failed error: failed \
+                 to create PVC data-web-0: {error}"
+                    .to_owned(),
+                "Normal SuccessfulCreate: create Pod web-0 in StatefulSet web successful | \
+                 Warning FailedCreate: create Pod web-0 in StatefulSet web failed error: {error}"
+                    .to_owned(),
+            ],
+        ),
+        (
+            "deleted",
+            json!({ "replicas": 0 }),
+            vec![(0, 2, "ready")],
+            vec![deleted("web-0")],
+        ),
+        (
+            "failed",
+            json!({}),
+            vec![(0, 2, "failed")],
+            vec![
+                "Warning RecreatingFailedPod: StatefulSet ns/web is recreating failed Pod web-0"
+                    .to_owned(),
+                deleted("web-0"),
+            ],
+        ),
+    ] {
+        let verdict = scene(spec, &pods).observe(observe, "web");
+        assert_eq!(events(&verdict), expected, "{what}");
+    }
 }
