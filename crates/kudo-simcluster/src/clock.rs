@@ -32,8 +32,14 @@ impl Clock {
 
     /// `text` of the time in so many seconds.
     pub(crate) fn text_in(&self, after: i64) -> String {
-        let after = SignedDuration::from_secs(after);
-        seconds(self.now().checked_add(after).unwrap_or(Timestamp::MAX))
+        seconds(self.time_in(after).unwrap_or(Timestamp::MAX))
+    }
+
+    /// The time in so many seconds, if there is one.
+    pub(crate) fn time_in(&self, after: i64) -> Option<Timestamp> {
+        self.now()
+            .checked_add(SignedDuration::from_secs(after))
+            .ok()
     }
 }
 

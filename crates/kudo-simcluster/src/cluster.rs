@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use http::{HeaderMap, Request};
 use jiff::Timestamp;
 use kube::Client;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::chance::Chance;
 use crate::clock::Clock;
@@ -89,6 +89,19 @@ pub(crate) struct Token {
     pub(crate) user: User,
     /// Who may take it for what it says.
     pub(crate) audiences: Vec<String>,
+    /// From when on it is good for nothing.
+    pub(crate) expires: Option<Timestamp>,
+    /// Objects without which it is good for nothing.
+    pub(crate) bound_to: Vec<Bond>,
+}
+
+/// An object, and just that one.
+#[derive(Clone, Debug)]
+pub(crate) struct Bond {
+    pub(crate) storage: &'static str,
+    pub(crate) namespace: String,
+    pub(crate) name: String,
+    pub(crate) uid: Value,
 }
 
 /// Whom a token is meant for that says nothing else: this server.
@@ -161,6 +174,8 @@ impl SimCluster {
             text: token.into(),
             user: User::admin(),
             audiences: vec![AUDIENCE.to_owned()],
+            expires: None,
+            bound_to: Vec::new(),
         });
     }
 
@@ -212,13 +227,23 @@ impl Server {
     }
 
     pub(crate) fn add_token(&self, token: Token) {
+        let now = self.clock.now();
         let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        tokens.retain(|token| token.expires.is_none_or(|time| now < time));
         tokens.push(token);
     }
 
+    /// A token that is good still.
     pub(crate) fn token(&self, text: &str) -> Option<Token> {
         let tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
-        tokens.iter().find(|known| known.text == text).cloned()
+        let token = tokens.iter().find(|known| known.text == text).cloned()?;
+        drop(tokens);
+        let is_there = |bond: &Bond| {
+            let found = self.store.get(bond.storage, &bond.namespace, &bond.name);
+            found.is_some_and(|entry| entry.bare()["metadata"]["uid"] == bond.uid)
+        };
+        let lasts = token.expires.is_none_or(|time| self.clock.now() < time);
+        (lasts && token.bound_to.iter().all(is_there)).then_some(token)
     }
 
     /// Whose token it is, if it is meant for this server.
@@ -249,7 +274,7 @@ impl Server {
     }
 
     /// Puts an object in its place, if there is none of its name.
-    fn seed(&self, storage: &str, mut object: serde_json::Value) {
+    fn seed(&self, storage: &str, mut object: Value) {
         let Some(shown) = self.registry().stored(storage) else {
             return;
         };
@@ -273,7 +298,7 @@ impl Server {
     }
 
     fn seed_objects(&self) {
-        let put = |storage: &str, object: serde_json::Value| self.seed(storage, object);
+        let put = |storage: &str, object: Value| self.seed(storage, object);
         for name in ["default", "kube-node-lease", "kube-public", "kube-system"] {
             put(
                 "namespaces",
@@ -320,7 +345,7 @@ impl Server {
     }
 
     /// Gives a new object what the server alone gives.
-    pub(crate) fn stamp(&self, shown: &Shown, object: &mut serde_json::Value) {
+    pub(crate) fn stamp(&self, shown: &Shown, object: &mut Value) {
         let metadata = &mut object["metadata"];
         metadata["uid"] = self.chance.uid().into();
         metadata["creationTimestamp"] = self.clock.text().into();

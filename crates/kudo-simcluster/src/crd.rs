@@ -172,7 +172,7 @@ impl Server {
     /// Whether a definition is on its way out.
     pub(crate) fn is_terminating(&self, name: &str) -> bool {
         let found = self.store.get(STORAGE, "", name);
-        found.is_some_and(|entry| entry.bare()["metadata"]["deletionTimestamp"].is_string())
+        found.is_some_and(|entry| entry.is_deleting)
     }
 
     /// Removes the objects of a definition that is being deleted, and it when none is left.

@@ -88,6 +88,11 @@ pub(crate) fn with_room<T>(work: impl FnOnce() -> T) -> T {
 pub(crate) struct MayBeDeep(Arc<RwLock<bool>>);
 
 impl MayBeDeep {
+    /// It is so.
+    pub(crate) fn yes() -> Self {
+        Self(Arc::new(RwLock::new(true)))
+    }
+
     /// Notes that there may be something deep from now on. It waits until nobody works without room,
     /// and so must not be called by who does.
     pub(crate) fn set(&self) {

@@ -2,9 +2,11 @@
 
 #![cfg(test)]
 
+use std::time::Duration;
+
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Service, ServiceAccount};
 use kube::api::{
     Api, DeleteParams, ListParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams,
 };
@@ -285,4 +287,34 @@ async fn a_seed_makes_the_same_uids() {
         api.get("default").await.unwrap().uid()
     };
     assert_eq!(uid().await, uid().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_lasts_as_long_as_was_asked_for() {
+    let client = client();
+    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), "default");
+    let account = made(json!({"metadata": {"name": "a"}}));
+    accounts
+        .create(&PostParams::default(), &account)
+        .await
+        .unwrap();
+    let request = made(json!({"spec": {"audiences": [], "expirationSeconds": 600}}));
+    let answered = accounts
+        .create_token_request("a", &PostParams::default(), &request)
+        .await
+        .unwrap();
+    let token = answered.status.unwrap().token;
+    let asked = || async {
+        let request = http::Request::get("/api/v1/namespaces/default/pods")
+            .header("authorization", format!("Bearer {token}"))
+            .body(Vec::new())
+            .unwrap();
+        code(client.request::<Value>(request)).await.0
+    };
+    // Who it is has no rights as yet, but is known.
+    assert_eq!(asked().await, 403);
+    tokio::time::advance(Duration::from_secs(599)).await;
+    assert_eq!(asked().await, 403);
+    tokio::time::advance(Duration::from_secs(2)).await;
+    assert_eq!(asked().await, 401);
 }

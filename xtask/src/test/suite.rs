@@ -50,7 +50,7 @@ pub(super) fn simulated(all_kill_points: bool) -> Result<(), TestsError> {
         "--package=kudo-tests",
         "--test=cluster",
         "--",
-        "--test-threads=8",
+        "--test-threads=16",
     ])?;
     command.env(CLUSTER.0, CLUSTER.1);
     if all_kill_points {

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 pub(crate) use caller::Callers;
 pub(crate) use plugins::keep_up;
+pub(crate) use webhook::MUTATING;
 
 use crate::http::Call;
 use crate::http::status::Refusal;

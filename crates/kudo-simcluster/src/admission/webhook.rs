@@ -22,7 +22,7 @@ use crate::{depth, go_json};
 const TIMEOUT: u64 = 10;
 /// The port of a service, of which none is told.
 const HTTPS: u16 = 443;
-const MUTATING: &str = "mutatingwebhookconfigurations.admissionregistration.k8s.io";
+pub(crate) const MUTATING: &str = "mutatingwebhookconfigurations.admissionregistration.k8s.io";
 const VALIDATING: &str = "validatingwebhookconfigurations.admissionregistration.k8s.io";
 
 /// What webhooks are asked about.
@@ -63,7 +63,12 @@ impl Review<'_> {
         &self,
         mut object: Option<Value>,
     ) -> Result<Option<Value>, Refusal> {
-        let webhooks = self.webhooks(MUTATING);
+        // One that came while the request was under way is not asked: there is no room for what it makes.
+        let webhooks = if self.call.may_deepen {
+            self.webhooks(MUTATING)
+        } else {
+            Vec::new()
+        };
         let mut rounds = Rounds::default();
         for again in [false, true] {
             if again && !rounds.changed {
@@ -251,6 +256,7 @@ impl Review<'_> {
             PatchError::Unprocessable { detail } => internal(&detail),
             other => internal(&other),
         })?;
+        self.call.server.may_be_deep.note(depth::of(&changed));
         self.convert(shown, &self.asked.target.shown, &mut changed);
         if self.is_whole() {
             let target = self.asked.target;

@@ -157,7 +157,8 @@ impl Controller {
             | Self::EndpointSlice
             | Self::DisruptionBudget
             | Self::NamespaceDefaults
-            | Self::ClaimProtection => "controllermanager",
+            | Self::ClaimProtection
+            | Self::RoleAggregation => "controllermanager",
         }
     }
 }

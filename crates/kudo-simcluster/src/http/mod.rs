@@ -19,6 +19,7 @@ use std::sync::{Mutex, PoisonError};
 use self::answer::Body;
 use self::path::{Query, Route, route};
 use self::status::Refusal;
+use crate::admission::MUTATING;
 use crate::cluster::Server;
 use crate::depth::{self, MayBeDeep, Roomy};
 use crate::rbac::User;
@@ -39,6 +40,8 @@ pub(crate) struct Call {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
     pub(crate) user: User,
+    /// Whether something deep may come of it, although there was nothing of that kind before.
+    pub(crate) may_deepen: bool,
     /// Told in headers, each once.
     warnings: Mutex<BTreeSet<String>>,
 }
@@ -110,6 +113,12 @@ impl Server {
             Err(_) => return answer::refusal(&Refusal::bad_request("unexpected EOF")),
         };
         self.may_be_deep.note(depth::of_text(&body));
+        let may_deepen = self.may_deepen(&parts.method, &parts.headers);
+        let may_be_deep = if may_deepen {
+            MayBeDeep::yes()
+        } else {
+            self.may_be_deep.clone()
+        };
         let call = Call {
             server: self,
             method: parts.method,
@@ -117,11 +126,23 @@ impl Server {
             headers: parts.headers,
             body,
             user,
+            may_deepen,
             warnings: Mutex::default(),
         };
         let path = parts.uri.path().to_owned();
-        let may_be_deep = call.may_be_deep(&path);
         Roomy::new(call.answer(path, upgrade), &may_be_deep).await
+    }
+
+    /// Whether a request may make a deep object of a shallow one, as a few operations of a JSON patch can,
+    /// its own or that of a webhook.
+    fn may_deepen(&self, method: &Method, headers: &HeaderMap) -> bool {
+        let media = headers.get(CONTENT_TYPE).map(http::HeaderValue::as_bytes);
+        if media.is_some_and(|media| media.starts_with(JSON_PATCH.as_bytes())) {
+            return true;
+        }
+        let is_read = [Method::GET, Method::HEAD].contains(method);
+        let webhooks = || self.store.list(MUTATING, "", None).objects;
+        !is_read && !webhooks().is_empty()
     }
 }
 
@@ -135,22 +156,6 @@ fn in_small_letters(headers: &mut HeaderMap) {
 }
 
 impl Call {
-    /// Whether the request may have to do with something deep, whatever its body is.
-    fn may_be_deep(&self, path: &str) -> MayBeDeep {
-        if self.content_type() == JSON_PATCH {
-            // A few operations can make a deep object of a shallow one.
-            let own = MayBeDeep::default();
-            own.set();
-            return own;
-        }
-        let is_read = [Method::GET, Method::HEAD].contains(&self.method);
-        if !is_read && path.contains("/mutatingwebhookconfigurations") {
-            // So can webhooks.
-            self.server.may_be_deep.set();
-        }
-        self.server.may_be_deep.clone()
-    }
-
     async fn answer(
         self,
         path: String,

@@ -16,6 +16,8 @@ pub(crate) struct Entry {
     pub(crate) namespace: Arc<str>,
     pub(crate) name: Arc<str>,
     pub(crate) version: u64,
+    /// Whether it has a deletion timestamp.
+    pub(crate) is_deleting: bool,
     labels: Box<[(Box<str>, Box<str>)]>,
     /// A JSON object without `apiVersion` and `kind`.
     text: Bytes,
@@ -51,6 +53,7 @@ impl Entry {
             namespace,
             name,
             version,
+            is_deleting: object["metadata"]["deletionTimestamp"].is_string(),
             labels: labels.collect(),
             text: object.to_string().into(),
         }

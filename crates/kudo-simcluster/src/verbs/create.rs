@@ -181,7 +181,7 @@ impl Call {
         let Some(entry) = self.server.store.get("namespaces", "", name) else {
             return Err(Refusal::not_found(namespaces, name));
         };
-        if entry.bare()["metadata"]["deletionTimestamp"].is_null() {
+        if !entry.is_deleting {
             return Ok(());
         }
         let problem = format!(

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::write::check_namespace;
 use super::{Target, body};
 use crate::chance::Chance;
-use crate::cluster::{AUDIENCE, Token};
+use crate::cluster::{AUDIENCE, Bond, Token};
 use crate::field_error::{FieldError, invalid_status};
 use crate::http::Call;
 use crate::http::answer::{self, Body};
@@ -150,12 +150,19 @@ impl Call {
         spec["expirationSeconds"] = seconds.into();
         check_life(seconds)?;
         let store = &self.server.store;
-        store
+        let account = store
             .get(target.storage(), namespace, name)
             .ok_or_else(|| target.not_found())?;
+        let uid = account.bare()["metadata"]["uid"].take();
+        let mut bound_to = vec![Bond {
+            storage: "serviceaccounts",
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            uid,
+        }];
         let bound = spec["boundObjectRef"].take();
         if bound.is_object() {
-            self.check_bound(namespace, &bound)?;
+            bound_to.push(self.bound_object(namespace, &bound)?);
         }
         spec["boundObjectRef"] = bound;
         let text = Chance::token().map_err(|error| Refusal::internal(&error.to_string()))?;
@@ -163,6 +170,8 @@ impl Call {
             text: text.clone(),
             user: User::service_account(namespace, name),
             audiences: texts(&spec["audiences"]),
+            expires: self.server.clock.time_in(seconds),
+            bound_to,
         });
         request["kind"] = "TokenRequest".into();
         request["apiVersion"] = "authentication.k8s.io/v1".into();
@@ -173,12 +182,12 @@ impl Call {
         Ok(answer::json(201, &request))
     }
 
-    /// Whether there is what a token is to be bound to.
-    fn check_bound(&self, namespace: &str, bound: &Value) -> Result<(), Refusal> {
+    /// What a token is to be bound to.
+    fn bound_object(&self, namespace: &str, bound: &Value) -> Result<Bond, Refusal> {
         let text = |field: &str| bound[field].as_str().unwrap_or_default();
         let (version, kind, name) = (text("apiVersion"), text("kind"), text("name"));
         let known = BINDERS.iter().find(|(known, _)| *known == kind);
-        let Some((_, plural)) = known.filter(|_| version == "v1") else {
+        let Some(&(_, plural)) = known.filter(|_| version == "v1") else {
             let (group, version) = version.split_once('/').unwrap_or(("", version));
             return Err(Refusal::bad_request(format!(
                 "cannot bind token to object of type {group}/{version}, Kind={kind}"
@@ -191,7 +200,12 @@ impl Call {
         };
         let (asked, known) = (text("uid"), entry.bare()["metadata"]["uid"].take());
         if asked.is_empty() || known == asked {
-            return Ok(());
+            return Ok(Bond {
+                storage: plural,
+                namespace: namespace.to_owned(),
+                name: name.to_owned(),
+                uid: known,
+            });
         }
         let problem = format!(
             "the UID in the bound object reference ({asked}) does not match the UID in record. The \
