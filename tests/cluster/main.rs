@@ -6,6 +6,8 @@
 
 #![cfg(test)]
 
+mod admission;
+mod admission_files;
 mod children;
 mod cli;
 #[path = "../comparison.rs"]
@@ -31,5 +33,3 @@ mod smoke;
 mod takeover;
 mod upgrades;
 mod waiting;
-mod webhook;
-mod webhook_files;

@@ -485,6 +485,7 @@ pub(super) const RULES: &[(&str, Rules)] = &[
             ("readyReplicas", NotNegative),
             ("currentReplicas", NotNegative),
             ("updatedReplicas", NotNegative),
+            ("availableReplicas", NotNegative),
             ("observedGeneration", NotNegative),
             ("collisionCount", NotNegative),
             ("", Whole(statuses::stateful_set)),

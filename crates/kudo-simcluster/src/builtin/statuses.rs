@@ -57,8 +57,16 @@ pub(super) fn replica_set(status: &Value, path: &str, errors: &mut Vec<FieldErro
 }
 
 pub(super) fn stateful_set(status: &Value, path: &str, errors: &mut Vec<FieldError>) {
-    let parts = ["readyReplicas", "currentReplicas", "updatedReplicas"];
+    let parts = [
+        "readyReplicas",
+        "currentReplicas",
+        "updatedReplicas",
+        "availableReplicas",
+    ];
     at_most(status, path, (&parts, "replicas"), OF_ALL, errors);
+    let words = "cannot be greater than status.readyReplicas";
+    let (part, whole) = ("availableReplicas", "readyReplicas");
+    at_most(status, path, (&[part], whole), words, errors);
 }
 
 fn available(status: &Value, path: &str, errors: &mut Vec<FieldError>) {

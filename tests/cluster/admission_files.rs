@@ -12,10 +12,10 @@ use kudo_simcluster::supervised::Supervised;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::json;
 
+use crate::admission::{configure, until_asked};
 use crate::cli::environment::manager_program;
 use crate::harness::{SOON, TestNamespace, cluster, eventually, object};
 use crate::refusals;
-use crate::webhook::{configure, until_asked};
 
 /// Writes a certificate of a new authority for loopback; the authority's own certificate.
 fn issue(folder: &Path) -> String {
