@@ -309,12 +309,11 @@ async fn a_token_lasts_as_long_as_was_asked_for() {
             .header("authorization", format!("Bearer {token}"))
             .body(Vec::new())
             .unwrap();
-        code(client.request::<Value>(request)).await.0
+        client.request::<Value>(request).await
     };
-    // Who it is has no rights as yet, but is known.
-    assert_eq!(asked().await, 403);
+    assert!(asked().await.is_ok());
     tokio::time::advance(Duration::from_secs(599)).await;
-    assert_eq!(asked().await, 403);
+    assert!(asked().await.is_ok());
     tokio::time::advance(Duration::from_secs(2)).await;
-    assert_eq!(asked().await, 401);
+    assert_eq!(code(asked()).await.0, 401);
 }
