@@ -68,7 +68,7 @@ enum Command {
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     log_warnings();
-    match run(arguments.command).await {
+    match Box::pin(run(arguments.command)).await {
         Ok(code) => code,
         Err(error) => {
             output::error(error.as_ref());
@@ -92,7 +92,7 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
         Command::Demo(arguments) => return Ok(demo::run(&arguments).await?),
         Command::Test(arguments) => return Ok(test::run(&arguments)?),
         Command::Bench(arguments) => bench::run(&arguments).await?,
-        Command::ControlPlane { command } => control_plane::run(command).await?,
+        Command::ControlPlane { command } => Box::pin(control_plane::run(command)).await?,
         Command::SimulatePods(arguments) => control_plane::simulate(&arguments).await?,
         Command::Simulate(arguments) => simulate::run(&arguments)?,
         Command::Layers => output::line(&layers::run(&workspace::root())?),

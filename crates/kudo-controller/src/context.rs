@@ -1,6 +1,7 @@
 //! What all actors of a manager share.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
@@ -42,6 +43,8 @@ pub(crate) struct Context {
     pub(crate) cluster: Cluster,
     pub(crate) namespaces: Vec<String>,
     pub(crate) instances: Arc<InstanceStore>,
+    /// The uid of the plan of each instance that this manager ran last.
+    pub(crate) own_plans: Mutex<HashMap<InstanceKey, String>>,
     pub(crate) definitions: Arc<DefinitionStore>,
     pub(crate) actors: Actors,
     pub(crate) renderer: Renderer,
@@ -117,18 +120,6 @@ impl Context {
 
     /// Tells of the end of a plan once more if the manager before this one may have died before it did.
     pub(crate) fn tell_of_recent_end(self: &Arc<Self>, instance: &Instance) {
-        self.tell_of_end(instance, |ended| self.began.duration_since(ended) < RECENT);
-    }
-
-    /// The same, if the plan ended before this manager began.
-    pub(crate) fn tell_of_earlier_end(self: &Arc<Self>, instance: &Instance) {
-        self.tell_of_end(instance, |ended| {
-            let before = self.began.duration_since(ended);
-            !before.is_negative() && before < RECENT
-        });
-    }
-
-    fn tell_of_end(self: &Arc<Self>, instance: &Instance, is_meant: impl Fn(Timestamp) -> bool) {
         let last = instance
             .status
             .as_ref()
@@ -137,11 +128,37 @@ impl Context {
             return;
         };
         let ended = recorded.last_updated_timestamp.as_ref().map(|time| time.0);
-        if ended.is_some_and(is_meant) {
+        if ended.is_some_and(|ended| self.began.duration_since(ended) < RECENT) {
             self.notify(
                 instance,
                 Notification::plan_finished(plan, &recorded.uid, &recorded.status),
             );
         }
+    }
+
+    /// The same, if it was not this manager that ran the plan.
+    pub(crate) fn tell_of_end_elsewhere(self: &Arc<Self>, key: &InstanceKey, instance: &Instance) {
+        let own = self.own_plans().get(key).cloned();
+        let status = instance.status.as_ref();
+        let last = status.and_then(|status| status.last_executed_plan());
+        if last.is_some_and(|(_, plan)| Some(&plan.uid) != own.as_ref()) {
+            self.tell_of_recent_end(instance);
+        }
+    }
+
+    /// Notes that this manager runs a plan.
+    pub(crate) fn runs(&self, key: &InstanceKey, uid: &str) {
+        self.own_plans().insert(key.clone(), uid.to_owned());
+    }
+
+    /// Notes that an instance is gone.
+    pub(crate) fn forget(&self, key: &InstanceKey) {
+        self.own_plans().remove(key);
+    }
+
+    fn own_plans(&self) -> MutexGuard<'_, HashMap<InstanceKey, String>> {
+        self.own_plans
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,6 +1,6 @@
 //! The manager: watches, actors, and their orderly end.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use kube::Client;
@@ -107,6 +107,7 @@ impl Manager {
             cluster,
             namespaces: options.namespaces,
             instances: Arc::new(InstanceStore::default()),
+            own_plans: Mutex::default(),
             definitions: Arc::new(DefinitionStore::default()),
             actors: Actors::default(),
             renderer: Renderer::new(options.limits),

@@ -50,6 +50,7 @@ pub(crate) struct Recorder {
 impl Recorder {
     /// A recorder for an execution.
     pub(crate) fn new(job: &Job, inventory: SharedInventory) -> Self {
+        job.context.runs(&job.key, &job.uid);
         Self {
             context: Arc::clone(&job.context),
             key: job.key.clone(),

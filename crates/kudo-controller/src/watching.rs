@@ -174,7 +174,7 @@ impl Sink for Instances {
                 self.context.tell_of_recent_end(instance);
             } else {
                 // The list may have been too old to know of it.
-                self.context.tell_of_earlier_end(instance);
+                self.context.tell_of_end_elsewhere(&key, instance);
             }
             self.context.wake(&key);
         }
@@ -189,6 +189,7 @@ impl Sink for Instances {
         if self.context.instances.remove(&key) {
             self.context.wake(&key);
         }
+        self.context.forget(&key);
         self.count();
     }
 
