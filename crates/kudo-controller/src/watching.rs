@@ -202,6 +202,7 @@ impl Sink for Instances {
         let namespace = self.namespace.as_deref();
         for key in self.context.instances.retain_listed(namespace, &listed) {
             self.context.wake(&key);
+            self.context.forget(&key);
         }
         self.count();
     }

@@ -403,28 +403,8 @@ pub(super) const RULES: &[(&str, Rules)] = &[
             ("", Whole(workloads::always_in_replica_set)),
         ],
     ),
-    (
-        "ReplicaSetStatus",
-        &[
-            ("replicas", NotNegative),
-            ("fullyLabeledReplicas", NotNegative),
-            ("readyReplicas", NotNegative),
-            ("availableReplicas", NotNegative),
-            ("observedGeneration", NotNegative),
-            ("", Whole(statuses::replica_set)),
-        ],
-    ),
-    (
-        "ReplicationControllerStatus",
-        &[
-            ("replicas", NotNegative),
-            ("fullyLabeledReplicas", NotNegative),
-            ("readyReplicas", NotNegative),
-            ("availableReplicas", NotNegative),
-            ("observedGeneration", NotNegative),
-            ("", Whole(statuses::replica_set)),
-        ],
-    ),
+    ("ReplicaSetStatus", REPLICA_STATUS),
+    ("ReplicationControllerStatus", REPLICA_STATUS),
     ("ResourceQuotaSpec", &[("", Whole(quotas::spec))]),
     ("ResourceQuotaStatus", &[("", Whole(quotas::status))]),
     (
@@ -538,6 +518,15 @@ pub(super) const RULES: &[(&str, Rules)] = &[
     ),
     ("v1beta1.MutatingWebhook", BETA_WEBHOOK),
     ("v1beta1.ValidatingWebhook", BETA_WEBHOOK),
+];
+
+const REPLICA_STATUS: Rules = &[
+    ("replicas", NotNegative),
+    ("fullyLabeledReplicas", NotNegative),
+    ("readyReplicas", NotNegative),
+    ("availableReplicas", NotNegative),
+    ("observedGeneration", NotNegative),
+    ("", Whole(statuses::replica_set)),
 ];
 
 const WEBHOOK: Rules = &[

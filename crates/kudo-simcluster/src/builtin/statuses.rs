@@ -11,8 +11,10 @@ use crate::schema;
 
 /// What is wrong with the status of an object of a built-in kind and with the way it has changed.
 pub(super) fn validate(gvk: Gvk<'_>, old: &Value, new: &Value, errors: &mut Vec<FieldError>) {
-    if let Some(ty) = schema::of(gvk.group, gvk.version, gvk.kind)
-        && let schema::Type::Object(object) = ty.get()
+    let Some(ty) = schema::of(gvk.group, gvk.version, gvk.kind) else {
+        return;
+    };
+    if let schema::Type::Object(object) = ty.get()
         && let (Some(field), Some(status)) = (object.fields.get("status"), new.get("status"))
     {
         check::check(&field.ty, status, "status", errors);
