@@ -1,4 +1,4 @@
-# The image of the manager: docker build -t kudo-manager:0.1.0 .
+# The image of the manager: docker build -t kudo-manager:v0.1.0 .
 FROM rust:1.95-bookworm AS build
 WORKDIR /src
 COPY . .

@@ -24,6 +24,8 @@ static OLD_VERSION: LazyLock<Regex> = LazyLock::new(|| {
 static POINTER: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\(0x[0-9a-f]+\)").unwrap());
 static REPLICA_SET: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r#"ReplicaSet "(\S+)-[a-z0-9]{5,10}""#).unwrap());
+static TOKEN_VOLUME: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"\bkube-api-access-[a-z0-9]{5}\b").unwrap());
 static AGE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^(\d+[smhd])+$").unwrap());
 
 /// Labels whose values controllers make up.
@@ -152,6 +154,7 @@ impl<'a> Normalizer<'a> {
         }
         let text = self.replaced(&UID, "uid", &text);
         let text = self.replaced(&ADDRESS, "address", &text);
+        let text = self.replaced(&TOKEN_VOLUME, "token-volume", &text);
         let text = REPLICA_SET.replace_all(&text, "ReplicaSet \"$1-<template>\"");
         let text = POINTER.replace_all(&text, "(<pointer>)");
         let text = OLD_VERSION.replace_all(&text, "<versions>");

@@ -97,6 +97,16 @@ impl Bed {
         Ok(answer.trim().to_owned())
     }
 
+    /// How many nodes the cluster has to which a node belongs; none if it says nothing.
+    pub(crate) async fn size(&self, node: usize) -> usize {
+        let told = self
+            .try_sql(node, "SHOW STATUS LIKE 'wsrep_cluster_size'")
+            .await;
+        let told = told.unwrap_or_default();
+        let size = told.split_whitespace().last().unwrap_or_default();
+        size.parse().unwrap_or_default()
+    }
+
     pub(crate) async fn sql(&self, node: usize, query: &str) -> String {
         let answer = self.try_sql(node, query).await;
         answer.unwrap_or_else(|error| panic!("node {node}, {query}: {error}"))

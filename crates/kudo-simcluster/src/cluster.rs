@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use kube::Client;
 use serde_json::{Value, json};
 
+use crate::admission::DEFAULT_ACCOUNT;
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::depth::{self, MayBeDeep};
@@ -293,6 +294,13 @@ impl Server {
         let _ = self.store.create(&shown.kind.storage, object);
     }
 
+    /// Puts the account of its pods into a new namespace, at once: a real server waits for a controller that
+    /// makes it.
+    pub(crate) fn open_namespace(&self, name: &str) {
+        let account = json!({ "metadata": { "name": DEFAULT_ACCOUNT, "namespace": name } });
+        self.seed("serviceaccounts", account);
+    }
+
     fn seed_roles(&self) {
         crate::rbac::seed(&|storage, object| self.seed(storage, object));
     }
@@ -308,6 +316,7 @@ impl Server {
                     "status": { "phase": "Active" },
                 }),
             );
+            self.open_namespace(name);
         }
         put(
             "services",

@@ -3,6 +3,7 @@
 pub(crate) mod beta;
 mod names;
 mod parts;
+mod stored;
 mod validate;
 
 use std::collections::BTreeSet;
@@ -11,11 +12,13 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::cluster::Server;
-use crate::kinds::{Kind, Registry, Scale, Shown, Strategy, Version, builtin};
+use crate::kinds::{
+    Kind, Registry, Scale, Shown, Strategy, Version, api_version, builtin, priority,
+};
 use crate::schema::TypeRef;
 use crate::store::Entry;
-use crate::structural::Structural;
 
+pub(crate) use stored::Stored;
 pub(crate) use validate::validate;
 
 pub(crate) const STORAGE: &str = "customresourcedefinitions.apiextensions.k8s.io";
@@ -34,8 +37,16 @@ fn is_beta(object: &Value) -> bool {
     object["apiVersion"] == "apiextensions.k8s.io/v1beta1"
 }
 
-/// Sets what the server itself says of a definition before it is stored.
-pub(crate) fn prepare(old: Option<&Value>, object: &mut Value) {
+/// What is written of a definition.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Prepared {
+    New,
+    Changed,
+    Status,
+}
+
+/// Sets what the server itself says of a definition before it is stored; one that is not new has its status.
+pub(crate) fn prepare(object: &mut Value, what: Prepared) {
     if is_beta(object) {
         beta::default_versions(object);
     }
@@ -61,20 +72,18 @@ pub(crate) fn prepare(old: Option<&Value>, object: &mut Value) {
         object["spec"]["conversion"] = json!({ "strategy": "None" });
     }
     let stored = spec["versions"].as_array().into_iter().flatten();
-    let stored: Vec<String> = stored
-        .filter(|version| version["storage"] == true)
-        .map(|v| text(&v["name"]))
-        .collect();
-    let mut versions = old.map_or_else(Vec::new, |old| texts(&old["status"]["storedVersions"]));
-    for version in stored {
-        if !versions.contains(&version) {
-            versions.push(version);
-        }
-    }
-    if old.is_none() {
+    let stored = stored.filter(|version| version["storage"] == true);
+    let stored = stored.map(|version| text(&version["name"]));
+    if what == Prepared::New {
         object["status"] = json!({
             "conditions": [], "acceptedNames": { "plural": "", "kind": "" },
         });
+    }
+    let mut versions = texts(&object["status"]["storedVersions"]);
+    // What a client says of the status counts, unless it is nothing.
+    if what != Prepared::Status || versions.is_empty() {
+        let unknown = stored.filter(|version| !versions.contains(version));
+        versions.extend(unknown.collect::<Vec<_>>());
     }
     object["status"]["storedVersions"] = versions.into();
 }
@@ -239,21 +248,16 @@ fn custom_kind(definition: &Value) -> Option<Kind> {
     }
     let spec = &definition["spec"];
     let names = &definition["status"]["acceptedNames"];
-    let group = text(&spec["group"]);
-    let mut versions: Vec<Version> = spec["versions"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter(|version| version["served"] == true)
-        .map(|version| custom_version(&group, version, spec["preserveUnknownFields"] == true))
+    let stored = Stored::new(definition);
+    let versions = spec["versions"].as_array().into_iter().flatten();
+    let served = versions.filter(|version| version["served"] == true);
+    let mut versions: Vec<Version> = served
+        .map(|version| custom_version(spec, version, &stored))
         .collect();
     if versions.is_empty() {
         return None;
     }
-    let stored = spec["versions"].as_array().into_iter().flatten();
-    let stored = stored.filter(|version| version["storage"] == true);
-    let stored: Vec<String> = stored.map(|version| text(&version["name"])).collect();
-    versions.sort_by_key(|version| !stored.contains(&version.version));
+    versions.sort_by_key(|version| version.api_version() != stored.api_version);
     let unique: BTreeSet<String> = texts(&names["categories"]).into_iter().collect();
     Some(Kind {
         storage: text(&definition["metadata"]["name"]).into(),
@@ -270,16 +274,11 @@ fn custom_kind(definition: &Value) -> Option<Kind> {
             custom: true,
             ..Strategy::default()
         },
+        stored: Some(stored),
     })
 }
 
-fn custom_version(group: &str, version: &Value, preserve: bool) -> Version {
-    let schema = &version["schema"]["openAPIV3Schema"];
-    let structural = if preserve {
-        Structural::compile(&beta::lenient(schema), "").ok()
-    } else {
-        Structural::compile(schema, "").ok()
-    };
+fn custom_version(spec: &Value, version: &Value, stored: &Stored) -> Version {
     let pointer = |path: &Value| {
         let path = path.as_str()?;
         Some(path.replace('.', "/"))
@@ -290,22 +289,33 @@ fn custom_version(group: &str, version: &Value, preserve: bool) -> Version {
         status: pointer(&scale["statusReplicasPath"]).unwrap_or_default(),
         selector: pointer(&scale["labelSelectorPath"]),
     });
-    let name = text(&version["name"]);
+    let (group, name) = (text(&spec["group"]), text(&version["name"]));
     let deprecated = (version["deprecated"] == true).then(|| {
-        let own = version["deprecationWarning"]
-            .as_str()
-            .map(ToOwned::to_owned);
-        own.unwrap_or_else(|| format!("{group}/{name} is deprecated"))
+        let own = version["deprecationWarning"].as_str();
+        own.map_or_else(|| deprecation(spec, &name), ToOwned::to_owned)
     });
     Version {
-        group: group.to_owned(),
+        structural: stored.schema(&api_version(&group, &name)).cloned(),
+        group,
         version: name,
         ty: TypeRef::any(),
-        structural: structural.map(Arc::new),
         status: version["subresources"]["status"].is_object(),
         scale,
         others: &[],
         columns: version.get("additionalPrinterColumns").cloned(),
         deprecated,
     }
+}
+
+/// What is said of a deprecated version that has nothing to say itself: which one to use, if there is a higher one.
+fn deprecation(spec: &Value, deprecated: &str) -> String {
+    let (group, kind) = (text(&spec["group"]), text(&spec["names"]["kind"]));
+    let versions = spec["versions"].as_array().into_iter().flatten();
+    let usable =
+        versions.filter(|version| version["served"] == true && version["deprecated"] != true);
+    let names = usable.map(|version| text(&version["name"]));
+    let higher = names.filter(|name| priority(name) > priority(deprecated));
+    let newest = higher.max_by_key(|name| priority(name));
+    let instead = newest.map_or_else(String::new, |name| format!("; use {group}/{name} {kind}"));
+    format!("{group}/{deprecated} {kind} is deprecated{instead}")
 }

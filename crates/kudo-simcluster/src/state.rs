@@ -236,7 +236,10 @@ fn write(to: &mut impl Write, version: u64, objects: &[Stored]) -> io::Result<()
         to.write_all(BEFORE_RESOURCE)?;
         to.write_all(resource.as_bytes())?;
         to.write_all(BEFORE_OBJECT)?;
-        to.write_all(entry.text())?;
+        to.write_all(b"{\"apiVersion\":")?;
+        serde_json::to_writer(&mut *to, entry.api_version())?;
+        to.write_all(b",")?;
+        to.write_all(entry.text().get(1..).unwrap_or_default())?;
         to.write_all(AFTER_OBJECT)?;
         to.write_all(b"\n")?;
     }

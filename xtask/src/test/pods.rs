@@ -1,7 +1,7 @@
 //! The stage `pods`: end-to-end tests on real pods.
 //!
 //! They run on the cluster that `KUDO_E2E_KUBECONFIG` names. Without it, the test bed beside the workspace is
-//! brought up with the release build of the manager and taken down again; where there is none, or the machine
+//! brought up with the manager that the other tests use and taken down again; where there is none, or the machine
 //! lacks what containers need, that is said aloud.
 
 use std::env;
@@ -14,7 +14,7 @@ use kudo_simcluster::control_plane::{cache_folder, project_cache};
 use crate::control_plane::{self, BuildError};
 use crate::output;
 use crate::process::{self, ProcessError};
-use crate::workspace::{build_for_tests, cargo, release_binaries, root};
+use crate::workspace::{build_for_tests, cargo, root};
 
 /// The cluster to test on.
 const KUBECONFIG: &str = "KUDO_E2E_KUBECONFIG";
@@ -63,7 +63,7 @@ pub(super) fn run() -> Result<(), PodsError> {
     }
     control_plane::ensure_built()?;
     let bed = Bed::up(scripts)?;
-    bed.load_manager(&release_binaries()?.kudo_manager)?;
+    bed.load_manager(&build_for_tests()?.join("kudo-manager"))?;
     let next = bed.load_next_mariadb()?;
     tests(&[
         (KUBECONFIG, &bed.kubeconfig),

@@ -6,7 +6,7 @@ use kube::Api;
 use kudo_api::OperatorVersion;
 use kudo_api::names::{CLEANUP_FINALIZER, INVENTORY_FINALIZER};
 use kudo_kube::Inventory;
-use kudo_kube::error::message;
+use kudo_kube::error::{Cause, cause, message};
 use serde_json::{Map, json};
 
 use super::observe::Observed;
@@ -127,6 +127,8 @@ impl Actor {
                 Ok(true)
             }
             Ok(None) => Ok(false),
+            // The kind itself may be gone.
+            Err(error) if cause(&error) == Cause::NotFound => Ok(false),
             Err(error) => Err(ReconcileError::Version {
                 version: key.name,
                 message: message(&error),

@@ -1,5 +1,6 @@
 //! Admission: what a server itself adds to objects, and webhooks that change or refuse them.
 
+mod accounts;
 mod answer;
 mod caller;
 mod plugins;
@@ -7,6 +8,7 @@ mod webhook;
 
 use serde_json::Value;
 
+pub(crate) use accounts::DEFAULT_ACCOUNT;
 pub(crate) use caller::Callers;
 pub(crate) use plugins::keep_up;
 pub(crate) use webhook::MUTATING;

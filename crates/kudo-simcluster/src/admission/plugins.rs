@@ -36,10 +36,10 @@ impl Server {
                 let name = metadata["name"].as_str().filter(|name| !name.is_empty());
                 let name = name.or(metadata["generateName"].as_str());
                 let name = name.unwrap_or_default().to_owned();
-                let spec = &mut object["spec"];
-                let ranked = self.rank(spec);
+                let given = self.give_account(object);
+                let ranked = given.and_then(|()| self.rank(&mut object["spec"]));
                 ranked.map_err(|problem| Refusal::forbidden(shown.named(), &name, &problem))?;
-                tolerate(spec);
+                tolerate(&mut object["spec"]);
             }
             "Namespace" => {
                 let name = object["metadata"]["name"].clone();

@@ -9,6 +9,9 @@ const CONTROLLERS: &str = "*,-nodelifecycle,-nodeipam,-route,-service,-cloud-nod
     -bootstrapsigner,-tokencleaner,-csrsigning,-csrapproving,-csrcleaner,-ttl,-attachdetach,\
     -persistentvolume-binder,-persistentvolume-expander";
 
+/// Pods get their account's token as those of newer servers do.
+const BOUND_TOKENS: &str = "--feature-gates=BoundServiceAccountTokenVolume=true";
+
 /// The cluster holds nothing worth a disk's patience, and its one member is its own quorum.
 pub(super) fn etcd_arguments(folder: &Path, client_port: u16, peer_port: u16) -> Vec<String> {
     vec![
@@ -53,7 +56,7 @@ pub(super) fn api_server_arguments(
         file("token-auth-file", &credentials.tokens),
         "--authorization-mode=RBAC".to_owned(),
         "--allow-privileged=true".to_owned(),
-        "--disable-admission-plugins=ServiceAccount".to_owned(),
+        BOUND_TOKENS.to_owned(),
         "--endpoint-reconciler-type=none".to_owned(),
     ]
 }
@@ -68,6 +71,7 @@ pub(super) fn controller_manager_arguments(
             "--service-account-private-key-file={}",
             credentials.service_account_key.display()
         ),
+        BOUND_TOKENS.to_owned(),
         "--leader-elect=false".to_owned(),
         "--port=0".to_owned(),
         "--secure-port=0".to_owned(),

@@ -7,6 +7,7 @@ use super::model::Namespace;
 use super::resources::Kind;
 use super::world::Key;
 use super::{Verdict, View};
+use crate::admission::DEFAULT_ACCOUNT;
 
 /// The ConfigMap of every namespace that holds the server's certificate authority.
 pub const ROOT_CERTIFICATE: &str = "kube-root-ca.crt";
@@ -31,8 +32,8 @@ pub(super) fn observe(view: &View<'_>, key: &Key) -> Verdict {
     };
     let account = create(
         Kind::ServiceAccount,
-        "default",
-        json!({ "metadata": { "name": "default" } }),
+        DEFAULT_ACCOUNT,
+        json!({ "metadata": { "name": DEFAULT_ACCOUNT } }),
     );
     let certificate = view.options.root_certificate.as_ref().and_then(|certificate| {
         let description = "Contains a CA bundle that can be used to verify the kube-apiserver when \

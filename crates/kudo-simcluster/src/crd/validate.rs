@@ -1,8 +1,10 @@
 //! What is wrong with a definition, as far as its own schema does not say.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
-use super::{beta, is_beta, names, parts, text};
+use super::{beta, is_beta, names, parts, text, texts};
 use crate::builtin::{label_1035, subdomain};
 use crate::field_error::{FieldError, shown};
 use crate::structural::Structural;
@@ -57,16 +59,7 @@ fn validate_v1(object: &Value, old: Option<&Value>, beta: bool) -> Vec<FieldErro
     check_names(&spec["names"], &mut errors);
     shared(&spec["versions"], &unknown, &mut errors);
     parts::conversion(&spec["conversion"], &mut errors);
-    let stored = object["status"]["storedVersions"].as_array();
-    if stored.is_none_or(Vec::is_empty) {
-        let detail = "must have at least one stored version";
-        let none = if beta { "[]string(nil)" } else { "[]string{}" };
-        errors.push(FieldError::invalid_shown(
-            "status.storedVersions",
-            none,
-            detail,
-        ));
-    }
+    stored_versions(object, beta, &mut errors);
     let is_approved = !text(&object["metadata"]["annotations"][APPROVED]).is_empty();
     let is_protected = [".k8s.io", ".kubernetes.io"]
         .iter()
@@ -93,6 +86,35 @@ fn validate_v1(object: &Value, old: Option<&Value>, beta: bool) -> Vec<FieldErro
         immutable(spec, old, &mut errors);
     }
     errors
+}
+
+/// The versions in which objects may be stored are known, and the one that is written is one of them.
+fn stored_versions(object: &Value, beta: bool, errors: &mut Vec<FieldError>) {
+    const FIELD: &str = "status.storedVersions";
+    let stored = texts(&object["status"]["storedVersions"]);
+    if stored.is_empty() {
+        let none = if beta { "[]string(nil)" } else { "[]string{}" };
+        let detail = "must have at least one stored version";
+        errors.push(FieldError::invalid_shown(FIELD, none, detail));
+        return;
+    }
+    let versions = object["spec"]["versions"].as_array().into_iter().flatten();
+    let mut names = BTreeSet::new();
+    for version in versions {
+        let name = text(&version["name"]);
+        if version["storage"] == true && !stored.contains(&name) {
+            let detail = format!("must have the storage version {name}");
+            errors.push(FieldError::invalid(FIELD, version, detail));
+        }
+        names.insert(name);
+    }
+    for (index, name) in stored.iter().enumerate() {
+        if !names.contains(name) {
+            let field = format!("{FIELD}[{index}]");
+            let detail = "must appear in spec.versions";
+            errors.push(FieldError::invalid(field, &name.as_str().into(), detail));
+        }
+    }
 }
 
 /// What is stored under a name keeps it.

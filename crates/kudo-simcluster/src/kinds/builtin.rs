@@ -374,6 +374,7 @@ fn kind(Row(plural, kind, short, categories, switches, versions): &Row) -> Kind 
             review: has('r'),
             custom: false,
         },
+        stored: None,
         versions,
     }
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::crd::Stored;
 use crate::http::status::Named;
 use crate::schema::TypeRef;
 use crate::structural::Structural;
@@ -33,9 +34,11 @@ pub(crate) struct Kind {
     pub(crate) short_names: Vec<String>,
     pub(crate) categories: Vec<String>,
     pub(crate) namespaced: bool,
-    /// The first is the one that is stored.
+    /// Those that are served; the first is the one that is stored, if that is among them.
     pub(crate) versions: Vec<Version>,
     pub(crate) strategy: Strategy,
+    /// How objects of a custom kind are stored; built-in ones are [converted](convert).
+    pub(crate) stored: Option<Stored>,
 }
 
 impl Kind {

@@ -8,7 +8,6 @@ use serde_json::Value;
 use super::Key;
 use crate::depth;
 use crate::kinds::{Shown, convert};
-use crate::structural::Structural;
 
 /// An object as it is stored: immutable, shared with the log and with whoever reads it.
 #[derive(Debug)]
@@ -19,6 +18,10 @@ pub(crate) struct Entry {
     /// Whether it has a deletion timestamp.
     pub(crate) is_deleting: bool,
     labels: Box<[(Box<str>, Box<str>)]>,
+    /// The `apiVersion` it was written in; empty where nobody said.
+    api_version: Box<str>,
+    /// The version in which an `apiVersion` was said: when it had the shape of its kind.
+    shaped: u64,
     /// A JSON object without `apiVersion` and `kind`.
     text: Bytes,
 }
@@ -29,19 +32,20 @@ pub(super) fn key(object: &Value) -> Key {
     (text("namespace").into(), text("name").into())
 }
 
-/// The schema whose defaults are set in what is read: that of the version that is stored.
-fn late_defaults(shown: &Shown) -> Option<&Structural> {
-    let stored = shown.kind.versions.first()?.structural.as_deref();
-    stored.filter(|structural| structural.has_defaults())
-}
-
 impl Entry {
-    /// Takes an object in its stored version and gives it its number.
-    pub(super) fn new(mut object: Value, version: u64) -> Self {
+    /// Takes an object in its stored version and gives it its number. One without `apiVersion` is as `before`
+    /// was written.
+    pub(super) fn new(mut object: Value, version: u64, before: Option<&Self>) -> Self {
+        let mut api_version = None;
         if let Some(members) = object.as_object_mut() {
-            members.remove("apiVersion");
+            api_version = members.remove("apiVersion");
             members.remove("kind");
         }
+        let (api_version, shaped) = match (api_version.as_ref().and_then(Value::as_str), before) {
+            (Some(said), _) => (said.into(), version),
+            (None, Some(before)) => (before.api_version.clone(), before.shaped),
+            (None, None) => (Box::default(), version),
+        };
         object["metadata"]["resourceVersion"] = version.to_string().into();
         let (namespace, name) = key(&object);
         let labels = object["metadata"]["labels"].as_object();
@@ -55,6 +59,8 @@ impl Entry {
             version,
             is_deleting: object["metadata"]["deletionTimestamp"].is_string(),
             labels: labels.collect(),
+            api_version,
+            shaped,
             text: object.to_string().into(),
         }
     }
@@ -66,6 +72,11 @@ impl Entry {
     pub(crate) fn label(&self, name: &str) -> Option<&str> {
         let found = self.labels.iter().find(|(known, _)| &**known == name);
         found.map(|(_, value)| &**value)
+    }
+
+    /// The `apiVersion` it was written in; empty where nobody said.
+    pub(crate) fn api_version(&self) -> &str {
+        &self.api_version
     }
 
     /// The text of [`Self::bare`].
@@ -86,16 +97,26 @@ impl Entry {
         }
         object["apiVersion"] = shown.api_version().into();
         object["kind"] = shown.kind.kind.as_str().into();
-        // A schema may have changed since the object was written.
-        if let Some(structural) = late_defaults(shown) {
-            structural.default(&mut object);
+        if let Some(stored) = &shown.kind.stored
+            && !self.is_as_shown(shown)
+        {
+            stored.read(&self.api_version, shown, &mut object);
         }
         object
     }
 
+    /// Whether a version shows the text as it is.
+    fn is_as_shown(&self, shown: &Shown) -> bool {
+        let Some(stored) = &shown.kind.stored else {
+            return !shown.converts();
+        };
+        // A schema may have changed since the object was written.
+        self.shaped > stored.since && *self.api_version == *shown.api_version()
+    }
+
     /// Writes the text of `object` behind what is there.
     pub(crate) fn write(&self, shown: &Shown, to: &mut Vec<u8>) {
-        if shown.converts() || late_defaults(shown).is_some() {
+        if !self.is_as_shown(shown) {
             to.extend_from_slice(self.object(shown).to_string().as_bytes());
             return;
         }

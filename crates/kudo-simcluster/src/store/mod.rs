@@ -201,7 +201,7 @@ impl Store {
             let own = object["metadata"]["resourceVersion"].as_str();
             let own = own.and_then(|own| own.parse().ok()).unwrap_or(version);
             let written = (*storage == *EVENTS).then(|| expiry::last_written(&object));
-            let entry = Arc::new(Entry::new(object, own));
+            let entry = Arc::new(Entry::new(object, own, None));
             if let Some(at) = written {
                 let at = at.unwrap_or_else(|| self.clock.now());
                 state.expiry.add(at, entry.key(), own);
@@ -228,7 +228,7 @@ impl Store {
             return Err(Refused::Exists);
         }
         let version = state.next();
-        let entry = Arc::new(Entry::new(object, version));
+        let entry = Arc::new(Entry::new(object, version, None));
         self.commit(&mut state, storage, None, &entry, false);
         Ok(entry)
     }
@@ -267,7 +267,7 @@ impl Store {
             return Err(Refused::Stale);
         }
         let version = state.next();
-        let entry = Arc::new(Entry::new(object, version));
+        let entry = Arc::new(Entry::new(object, version, Some(before)));
         self.commit(&mut state, storage, Some(before), &entry, deleted);
         Ok(entry)
     }
@@ -345,7 +345,7 @@ impl Store {
             let event = state.collection(&storage).objects.get(&key);
             if let Some(event) = event.filter(|event| event.version == version).cloned() {
                 let version = state.next();
-                let last = Arc::new(Entry::new(event.bare(), version));
+                let last = Arc::new(Entry::new(event.bare(), version, Some(&event)));
                 self.commit(state, &storage, Some(&event), &last, true);
             }
         }

@@ -91,7 +91,7 @@ impl Call {
             builtin::prepare_create(shown.gvk(), &mut object);
         }
         if shown.kind.is("CustomResourceDefinition") {
-            crd::prepare(None, &mut object);
+            crd::prepare(&mut object, crd::Prepared::New);
         }
         Self::validate_create(target, &object)?;
         self.assign(shown, &mut object)?;
@@ -104,13 +104,16 @@ impl Call {
                 let there = self.server.store.get(storage, target.namespace(), &name);
                 return match there {
                     Some(_) => Err(Refusal::already_exists(shown.named(), &name)),
-                    None => Ok(object),
+                    None => Ok(Self::as_if_written(shown, object)),
                 };
             }
             let stored = Self::to_stored(shown, object.clone());
             match self.server.store.create(target.storage(), stored) {
                 Ok(entry) => {
                     self.server.settle(shown, &entry, false);
+                    if shown.kind.is("Namespace") {
+                        self.server.open_namespace(&name);
+                    }
                     return Ok(entry.object(shown));
                 }
                 Err(Refused::Exists | Refused::Stale) if generated => {

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::options::WriteOptions;
 use super::{Target, body};
 use crate::admission::{Asked, Operation, keep_up};
+use crate::crd::Prepared;
 use crate::field_error::{FieldError, invalid_status};
 use crate::http::Call;
 use crate::http::status::Refusal;
@@ -135,7 +136,15 @@ impl Call {
         Self::default(shown, &mut object);
         Self::count_generation(target, &old, &mut object);
         if shown.kind.is("CustomResourceDefinition") {
-            crd::prepare(Some(&old), &mut object);
+            let of_status = target.path.subresource == "status";
+            crd::prepare(
+                &mut object,
+                if of_status {
+                    Prepared::Status
+                } else {
+                    Prepared::Changed
+                },
+            );
         }
         Self::validate_update(target, &old, &object)?;
         self.assign(shown, &mut object)?;
@@ -146,11 +155,13 @@ impl Call {
         if !applied {
             self.record(target, Some(&old), &mut object, options);
         }
-        if same(&old, &object) {
+        let is_current = (shown.kind.stored.as_ref())
+            .is_none_or(|stored| stored.api_version == before.api_version());
+        if is_current && same(&old, &object) {
             return Ok(old);
         }
         if options.dry_run {
-            return Ok(object);
+            return Ok(Self::as_if_written(shown, object));
         }
         let store = &self.server.store;
         let stale = |_: Refused| Failed::Stale;
@@ -184,10 +195,18 @@ impl Call {
         {
             errors.extend(super::scale::check_values(scale, object, of_status));
         }
-        if shown.kind.is("CustomResourceDefinition") {
+        if shown.kind.is("CustomResourceDefinition") && !of_status {
             errors.extend(crd::validate(object, Some(old)));
         }
         Self::refuse_invalid(shown, target.name(), &errors)
+    }
+
+    /// The answer to a write that is not to be kept.
+    pub(super) fn as_if_written(shown: &Shown, object: Value) -> Value {
+        match &shown.kind.stored {
+            Some(stored) => stored.as_if_written(shown, object),
+            None => object,
+        }
     }
 
     pub(super) fn to_stored(shown: &Shown, mut object: Value) -> Value {
@@ -195,6 +214,9 @@ impl Call {
             let group = &shown.version().group;
             convert::to_stored(&shown.kind.storage, group, &mut object);
             builtin::default(shown.stored().gvk(), &mut object);
+        }
+        if let Some(stored) = &shown.kind.stored {
+            stored.write(&mut object);
         }
         object
     }

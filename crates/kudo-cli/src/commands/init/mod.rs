@@ -49,7 +49,7 @@ Examples:
   # With cert-manager's certificate for the webhook, as upstream
   kubectl kudo init --webhook cert-manager
 
-  # Remove the definitions
+  # Remove the definitions, after all instances were uninstalled
   kubectl kudo init --crd-only --dry-run -o yaml | kubectl delete -f -
 
   # Replace an installation of another version

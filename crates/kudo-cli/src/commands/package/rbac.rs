@@ -30,7 +30,8 @@ Where the package binds roles, the manager may bind these alone, by their names.
 Examples:
   # For a manager that looks after the namespace `databases` with the least rights
   kubectl create serviceaccount kudo-least -n kudo-system
-  kubectl kudo package rbac ./operators/galera -n databases --service-account kudo-least | kubectl apply -f -
+  kubectl kudo package rbac ./operators/galera -n databases --service-account kudo-least \\
+    | kubectl apply -f -
   kubectl kudo init --namespaces databases --service-account kudo-least")]
 pub(crate) struct RbacArgs {
     /// The package: a directory or a .tgz file

@@ -25,6 +25,7 @@ Examples:
   kubectl kudo repo context local
 
   # Make one
+  mkdir packages
   kubectl kudo package create ./operators/galera -d packages
   kubectl kudo repo index packages --url https://example.org/packages")]
 pub(crate) enum RepoCommand {
