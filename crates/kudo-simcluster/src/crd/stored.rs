@@ -15,7 +15,7 @@ pub(crate) struct Stored {
     /// The `apiVersion` that is written.
     pub(crate) api_version: String,
     /// Version of the definition: what was written later has the shape that its schemas ask for.
-    pub(crate) since: u64,
+    since: u64,
     /// The schemas of all versions, served or not, by `apiVersion`.
     schemas: BTreeMap<String, Arc<Structural>>,
 }
@@ -56,9 +56,14 @@ impl Stored {
         object["apiVersion"] = self.api_version.as_str().into();
         if let Some(schema) = self.schema(&self.api_version) {
             schema.prune(object);
-            // As reading does.
-            schema.default(object);
         }
+    }
+
+    /// Whether an object that was written in some version, and had the shape of its schema at `shaped`, looks
+    /// in that version as it is stored.
+    pub(crate) fn is_as_written(&self, shaped: u64) -> bool {
+        // A schema may have changed since. What went through another version has no defaults of the stored one.
+        shaped > self.since && self.schemas.len() == 1
     }
 
     /// What would be shown of an object that a version shows if it were written.

@@ -106,12 +106,11 @@ impl Entry {
     }
 
     /// Whether a version shows the text as it is.
-    fn is_as_shown(&self, shown: &Shown) -> bool {
+    pub(crate) fn is_as_shown(&self, shown: &Shown) -> bool {
         let Some(stored) = &shown.kind.stored else {
             return !shown.converts();
         };
-        // A schema may have changed since the object was written.
-        self.shaped > stored.since && *self.api_version == *shown.api_version()
+        stored.is_as_written(self.shaped) && *self.api_version == *shown.api_version()
     }
 
     /// Writes the text of `object` behind what is there.

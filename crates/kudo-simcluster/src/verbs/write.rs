@@ -155,9 +155,7 @@ impl Call {
         if !applied {
             self.record(target, Some(&old), &mut object, options);
         }
-        let is_current = (shown.kind.stored.as_ref())
-            .is_none_or(|stored| stored.api_version == before.api_version());
-        if is_current && same(&old, &object) {
+        if Self::changes_nothing(shown, before, &old, &object) {
             return Ok(old);
         }
         if options.dry_run {
@@ -199,6 +197,25 @@ impl Call {
             errors.extend(crd::validate(object, Some(old)));
         }
         Self::refuse_invalid(shown, target.name(), &errors)
+    }
+
+    /// Whether what is stored would stay the same.
+    fn changes_nothing(shown: &Shown, before: &Entry, old: &Value, object: &Value) -> bool {
+        let Some(stored) = &shown.kind.stored else {
+            return same(old, object);
+        };
+        if stored.api_version != before.api_version() {
+            return false;
+        }
+        if before.is_as_shown(shown) {
+            return same(old, object);
+        }
+        let mut object = Self::to_stored(shown, object.clone());
+        if let Some(members) = object.as_object_mut() {
+            members.remove("apiVersion");
+            members.remove("kind");
+        }
+        same(&before.bare(), &object)
     }
 
     /// The answer to a write that is not to be kept.
