@@ -7,7 +7,7 @@ use super::credentials::Credentials;
 /// Controllers that need nodes, a cloud or a certificate authority are off.
 const CONTROLLERS: &str = "*,-nodelifecycle,-nodeipam,-route,-service,-cloud-node-lifecycle,\
     -bootstrapsigner,-tokencleaner,-csrsigning,-csrapproving,-csrcleaner,-ttl,-attachdetach,\
-    -persistentvolume-binder,-persistentvolume-expander";
+    -persistentvolume-expander";
 
 /// The cluster holds nothing worth a disk's patience, and its one member is its own quorum.
 pub(super) fn etcd_arguments(folder: &Path, client_port: u16, peer_port: u16) -> Vec<String> {
