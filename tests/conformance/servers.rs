@@ -6,6 +6,8 @@ use std::sync::OnceLock;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use k8s_openapi::api::storage::v1::StorageClass;
+use kube::api::{Api, ListParams};
 use kube::client::Body;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
@@ -83,7 +85,7 @@ impl Servers {
         let client = Client::try_from(config.clone()).unwrap();
         config.auth_info = kube::config::AuthInfo::default();
         let stranger = Client::try_from(config).unwrap();
-        spawn_kubelet(client.clone());
+        spawn_kubelet(client.clone()).await;
         Self {
             real: Server::new("the real server", client, stranger, Duration::from_mins(1)).await,
             embedded: start_embedded().await,
@@ -127,7 +129,7 @@ async fn start_embedded() -> Server {
         ..ControllerOptions::default()
     };
     tokio::spawn(controllers::run(client.clone(), options));
-    spawn_kubelet(client.clone());
+    spawn_kubelet(client.clone()).await;
     let stranger = client.clone();
     Server::new(
         "the embedded server",
@@ -138,11 +140,20 @@ async fn start_embedded() -> Server {
     .await
 }
 
-fn spawn_kubelet(client: Client) {
-    tokio::spawn(async {
+/// Simulates pods, and waits for the class of claims that name none.
+async fn spawn_kubelet(client: Client) {
+    let classes: Api<StorageClass> = Api::all(client.clone());
+    let kubelet = tokio::spawn(async {
         match simulate_pods(client, PodOptions::default()).await {
             Err(KubeletError::RealNodes { .. }) => {}
             ended => panic!("the simulated kubelet ended: {ended:?}"),
         }
     });
+    let is_there = || async {
+        let found = classes.list(&ListParams::default()).await;
+        found.is_ok_and(|classes| !classes.items.is_empty())
+    };
+    while !kubelet.is_finished() && !is_there().await {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }

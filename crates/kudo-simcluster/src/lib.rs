@@ -76,6 +76,7 @@ mod rbac;
 pub mod schema;
 mod selector;
 mod state;
+mod storage;
 mod store;
 pub mod structural;
 pub mod supervised;

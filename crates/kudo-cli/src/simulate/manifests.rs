@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use kudo_package::yaml;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::error::Error;
 
@@ -25,6 +25,14 @@ const LEFT_OUT: [&str; 10] = [
     "Node",
     "ValidatingAdmissionPolicyBinding",
     "ValidatingWebhookConfiguration",
+];
+/// What claims say of a binding, which is made anew.
+const BINDING: [&str; 5] = [
+    "pv.kubernetes.io/bind-completed",
+    "pv.kubernetes.io/bound-by-controller",
+    "volume.beta.kubernetes.io/storage-provisioner",
+    "volume.kubernetes.io/selected-node",
+    "volume.kubernetes.io/storage-provisioner",
 ];
 /// Owners whose dependents the embedded cluster's controllers make.
 const MAKERS: [&str; 7] = [
@@ -113,6 +121,7 @@ pub(super) fn read(paths: &[PathBuf]) -> Result<Loads, Error> {
         let text = read_text(path)?;
         loads.objects.extend(parse(path, &text)?);
     }
+    loads.objects.extend(missing_classes(&loads.objects));
     loads.objects = in_order(loads.objects);
     Ok(loads)
 }
@@ -180,7 +189,42 @@ fn is_left_out(object: &Value) -> bool {
     let (kind, name) = (text(object, "/kind"), text(object, "/metadata/name"));
     let ours = kind == "CustomResourceDefinition" && name.ends_with(".kudo.dev");
     let made = owners(object).any(|owner| MAKERS.contains(&text(owner, "/kind")));
-    ours || (made && kind != "PersistentVolumeClaim") || LEFT_OUT.contains(&kind)
+    let provisioned = kind == "PersistentVolume"
+        && object
+            .pointer("/metadata/annotations/pv.kubernetes.io~1provisioned-by")
+            .is_some();
+    ours || provisioned || (made && kind != "PersistentVolumeClaim") || LEFT_OUT.contains(&kind)
+}
+
+/// The storage classes that claims and templates of claims name, and that are not among the objects.
+fn missing_classes(loads: &[Load]) -> Vec<Load> {
+    let mut known: HashSet<String> = loads
+        .iter()
+        .filter(|load| load.text("/kind") == "StorageClass")
+        .map(|load| load.text("/metadata/name").to_owned())
+        .collect();
+    let named = loads.iter().flat_map(|load| {
+        let own = Some(&load.object).filter(|_| load.text("/kind") == "PersistentVolumeClaim");
+        let templates = load.object.pointer("/spec/volumeClaimTemplates");
+        let templates = templates.and_then(Value::as_array).into_iter().flatten();
+        let claims = own.into_iter().chain(templates);
+        claims.map(|claim| (load, text(claim, "/spec/storageClassName")))
+    });
+    let mut classes = Vec::new();
+    for (load, name) in named {
+        if !name.is_empty() && known.insert(name.to_owned()) {
+            classes.push(Load {
+                path: load.path.clone(),
+                object: json!({
+                    "apiVersion": "storage.k8s.io/v1",
+                    "kind": "StorageClass",
+                    "metadata": { "name": name },
+                    "provisioner": "simulate.kudo.dev",
+                }),
+            });
+        }
+    }
+    classes
 }
 
 /// Owners before what they own, definitions before everything, versions before instances.
@@ -243,7 +287,12 @@ fn cleanse(object: &mut Value) {
             remove(object, "/spec", &["clusterIP", "clusterIPs"]);
         }
         "Pod" => remove(object, "/spec", &["nodeName"]),
-        "PersistentVolumeClaim" => remove(object, "/spec", &["volumeName"]),
+        "PersistentVolumeClaim" => {
+            remove(object, "/spec", &["volumeName"]);
+            remove(object, "/metadata/annotations", &BINDING);
+        }
+        // It stays reserved for the claim that had it.
+        "PersistentVolume" => remove(object, "/spec/claimRef", &["uid", "resourceVersion"]),
         "Job" => {
             remove(object, "/spec", &["selector"]);
             let labels = ["controller-uid", "batch.kubernetes.io/controller-uid"];
@@ -283,7 +332,52 @@ fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+
+    const CLAIMS: &str = "\
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: data, annotations: {pv.kubernetes.io/bind-completed: 'yes', team: a}}
+spec: {storageClassName: fast, volumeName: pvc-1}
+---
+apiVersion: v1
+kind: PersistentVolume
+metadata: {name: pvc-1, annotations: {pv.kubernetes.io/provisioned-by: example.org}}
+---
+apiVersion: v1
+kind: PersistentVolume
+metadata: {name: disk}
+spec: {claimRef: {namespace: prod, name: other, uid: u, resourceVersion: '7'}}
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: db}
+spec: {volumeClaimTemplates: [{spec: {storageClassName: slow}}, {spec: {storageClassName: fast}}, {spec: {}}]}
+---
+apiVersion: storage.k8s.io/v1
+kind: StorageClass
+metadata: {name: slow}
+";
+
+    #[test]
+    fn claims_are_bound_anew_and_find_their_classes() {
+        let mut loads = parse(Path::new("dump.yaml"), CLAIMS).unwrap();
+        let classes = missing_classes(&loads);
+        let names: Vec<&str> = classes.iter().map(|c| c.text("/metadata/name")).collect();
+        assert_eq!(names, ["fast"]);
+        assert_eq!(
+            loads.len(),
+            4,
+            "a volume that a driver has made is left out"
+        );
+        for load in &mut loads {
+            cleanse(&mut load.object);
+        }
+        let claim = &loads[0].object;
+        assert_eq!(claim["metadata"]["annotations"], json!({ "team": "a" }));
+        assert_eq!(claim["spec"], json!({ "storageClassName": "fast" }));
+        let reserved = json!({ "namespace": "prod", "name": "other" });
+        assert_eq!(loads[1].object["spec"]["claimRef"], reserved);
+    }
 
     const DUMP: &str = "\
 apiVersion: v1

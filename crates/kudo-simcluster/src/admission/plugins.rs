@@ -264,6 +264,7 @@ impl Call {
         };
         let mut taken: BTreeSet<i64> = others.iter().flat_map(&ports_of).collect();
         let asked = ports_of(service);
+        let gives = service["spec"]["allocateLoadBalancerNodePorts"] != false;
         let mut errors = Vec::new();
         let ports = service["spec"]["ports"].as_array_mut();
         for (index, port) in ports.into_iter().flatten().enumerate() {
@@ -282,6 +283,9 @@ impl Call {
                 };
                 let field = format!("spec.ports[{index}].nodePort");
                 errors.push(FieldError::invalid(field, &wanted.into(), detail));
+                continue;
+            }
+            if !gives {
                 continue;
             }
             taken.extend(&asked);

@@ -118,6 +118,11 @@ const DEFAULTS: &[(&str, &str, &str)] = &[
     ("PersistentVolumeSpec", "volumeMode", "\"Filesystem\""),
     ("PodCondition", "lastProbeTime", "null"),
     ("PodCondition", "lastTransitionTime", "null"),
+    (
+        "PodFailurePolicyOnPodConditionsPattern",
+        "status",
+        "\"True\"",
+    ),
     ("PodSpec", "containers", "null"),
     ("PodSpec", "dnsPolicy", "\"ClusterFirst\""),
     ("PodSpec", "restartPolicy", "\"Always\""),
@@ -367,6 +372,9 @@ fn set_before(owner: &str, map: &mut Map<String, Value>) {
                 "TerminatingOrFailed"
             };
             put(map, "podReplacementPolicy", json!(policy));
+            if map.contains_key("backoffLimitPerIndex") {
+                put(map, "backoffLimit", json!(i32::MAX));
+            }
             put(map, "template", json!({}));
             if !map.contains_key("completions") && !map.contains_key("parallelism") {
                 put(map, "completions", json!(1));
@@ -438,6 +446,9 @@ fn set_after(object: &Object, map: &mut Map<String, Value>) {
         "ServiceSpec" => {
             if is(map, "type", "NodePort") || is(map, "type", "LoadBalancer") {
                 put(map, "externalTrafficPolicy", json!("Cluster"));
+            }
+            if is(map, "type", "LoadBalancer") {
+                put(map, "allocateLoadBalancerNodePorts", json!(true));
             }
             if is(map, "sessionAffinity", "ClientIP") {
                 let config = json!({ "clientIP": { "timeoutSeconds": 10800 } });

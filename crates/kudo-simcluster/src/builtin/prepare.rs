@@ -156,6 +156,10 @@ fn drop_what_the_type_lacks(old: &Value, new: &mut Value, before: &str, after: &
         let fields = ["externalTrafficPolicy", "healthCheckNodePort"];
         dropped.extend(fields.into_iter().filter(|field| same(field)));
     }
+    if before == "LoadBalancer" && after != "LoadBalancer" {
+        let fields = ["allocateLoadBalancerNodePorts"];
+        dropped.extend(fields.into_iter().filter(|field| same(field)));
+    }
     let leaves_addresses = before != "ExternalName" && after == "ExternalName";
     if leaves_addresses && same("clusterIP") && same("clusterIPs") {
         dropped.extend(ADDRESSES);

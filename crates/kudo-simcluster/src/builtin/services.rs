@@ -55,6 +55,11 @@ pub(super) fn service(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
             }
         }
     }
+    if kind != "LoadBalancer" && spec["allocateLoadBalancerNodePorts"].is_boolean() {
+        let field = join(path, "allocateLoadBalancerNodePorts");
+        let words = "may only be used when `type` is 'LoadBalancer'";
+        errors.push(FieldError::forbidden(field, words));
+    }
     let policy = &spec["externalTrafficPolicy"];
     if policy.is_string() && kind != "NodePort" && kind != "LoadBalancer" {
         let words = "ExternalTrafficPolicy can only be set on NodePort and LoadBalancer service";

@@ -289,6 +289,10 @@ fn claim(old: &Value, new: &Value, errors: &mut Vec<FieldError>) {
             // Binding is the one change of a claim's spec.
             spec["volumeName"] = Value::Null;
         }
+        if !is_bound && old["spec"]["storageClassName"].is_null() {
+            // But for a class that came after the claim.
+            spec["storageClassName"] = Value::Null;
+        }
         spec
     };
     if comparable(old) != comparable(new) {

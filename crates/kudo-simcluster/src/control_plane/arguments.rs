@@ -7,7 +7,7 @@ use super::credentials::Credentials;
 /// Controllers that need nodes, a cloud or a certificate authority are off.
 const CONTROLLERS: &str = "*,-nodelifecycle,-nodeipam,-route,-service,-cloud-node-lifecycle,\
     -bootstrapsigner,-tokencleaner,-csrsigning,-csrapproving,-csrcleaner,-ttl,-attachdetach,\
-    -persistentvolume-binder,-persistentvolume-expander";
+    -persistentvolume-expander";
 
 /// Pods get their account's token as those of newer servers do.
 const BOUND_TOKENS: &str = "--feature-gates=BoundServiceAccountTokenVolume=true";

@@ -30,7 +30,8 @@ pub(super) fn observe(view: &View<'_>, key: &Key) -> Verdict {
     };
     let jobs: Vec<JobRef<'_>> = view.world.controlled::<Job>(cron.uid()).collect();
     let mut actions = clean_up(&cron, &jobs);
-    let mut active = active(&cron, &jobs);
+    let mut due_name = None;
+    let mut replaces = false;
     let mut status = json!({});
     if let Some(success) = last_success(&cron, &jobs) {
         status["lastSuccessfulTime"] = success.into();
@@ -44,21 +45,32 @@ pub(super) fn observe(view: &View<'_>, key: &Key) -> Verdict {
             .next_after(view.now)
             .and_then(|next| until(next, view.now));
         if let Some(due) = due(&cron, &schedule, view.now) {
+            let (due, too_many) = due;
+            if too_many {
+                let message = "too many missed start times. Set or decrease \
+                               .spec.startingDeadlineSeconds or check clock skew";
+                let note = Note::about(&cron).warning("TooManyMissedTimes", message);
+                actions.push(Action::Tell(note));
+            }
             let policy = cron.body.spec.concurrency_policy.as_str();
-            if policy == "Forbid" && !active.is_empty() {
+            let name = job_name(&cron, due);
+            let mut running = own(&cron, &jobs, Some(&name));
+            if policy == "Forbid" && running.next().is_some() {
                 let message = "Not starting job because prior execution is running and \
                                concurrency policy is Forbid";
                 let note = Note::about(&cron).normal("JobAlreadyActive", message);
                 actions.push(Action::Tell(note));
             } else {
-                if policy == "Replace" {
-                    active.clear();
-                }
+                drop(running);
                 actions.extend(start(view, &cron, &jobs, due));
+                replaces = policy == "Replace";
+                due_name = Some(name);
                 status["lastScheduleTime"] = spelled(due).into();
             }
         }
     }
+    let active = active(&cron, &jobs, due_name.as_deref(), replaces);
+    actions.extend(unexpected(&cron, &jobs, due_name.as_deref()));
     let status = status_action(&cron, active, &status);
     let status = status.map(|write| news(&cron, &jobs).into_iter().fold(write, Action::noted));
     // The start is recorded only once the job is there: a name that is taken keeps it from starting twice.
@@ -109,8 +121,8 @@ fn until(next: Timestamp, now: Timestamp) -> Option<Duration> {
     Duration::try_from(next.duration_since(now)).ok()
 }
 
-/// The latest start that has been missed and is not too late.
-fn due(cron: &CronRef<'_>, schedule: &Schedule, now: Timestamp) -> Option<Timestamp> {
+/// The latest start that has been missed and is not too late, and whether too many were to count them.
+fn due(cron: &CronRef<'_>, schedule: &Schedule, now: Timestamp) -> Option<(Timestamp, bool)> {
     let last = text(&cron.body.status, "lastScheduleTime").parse().ok();
     let mut earliest = last.unwrap_or_else(|| cron.created());
     let deadline = cron.body.spec.starting_deadline_seconds;
@@ -125,7 +137,7 @@ fn due(cron: &CronRef<'_>, schedule: &Schedule, now: Timestamp) -> Option<Timest
                 due = Some(next);
                 time = next;
             }
-            _ => return due,
+            _ => return due.map(|due| (due, false)),
         }
     }
     // So many were missed that only the last matters: look for it from close by.
@@ -138,24 +150,29 @@ fn due(cron: &CronRef<'_>, schedule: &Schedule, now: Timestamp) -> Option<Timest
                 while let Some(later) = schedule.next_after(latest).filter(|t| *t <= now) {
                     latest = later;
                 }
-                return Some(latest);
+                return Some((latest, true));
             }
-            _ if from <= earliest => return due,
+            _ if from <= earliest => return due.map(|due| (due, true)),
             _ => step *= 4,
         }
     }
 }
 
+/// The name of the job that starts at a time.
+fn job_name(cron: &CronRef<'_>, at: Timestamp) -> String {
+    format!("{}-{}", cron.name(), at.as_second() / 60)
+}
+
 /// The writes that start a job, unless it is there.
 fn start(view: &View<'_>, cron: &CronRef<'_>, jobs: &[JobRef<'_>], due: Timestamp) -> Vec<Action> {
-    let name = format!("{}-{}", cron.name(), due.as_second() / 60);
+    let name = job_name(cron, due);
     if jobs.iter().any(|job| job.name() == name) {
         // Started already, and only the status is behind.
         return Vec::new();
     }
     let mut actions = Vec::new();
     if cron.body.spec.concurrency_policy == "Replace" {
-        let running = jobs.iter().filter(|job| !is_finished(&job.body.status));
+        let running = own(cron, jobs, None);
         actions.extend(running.map(|job| delete(cron, job)));
     }
     let template = &cron.body.spec.job_template;
@@ -194,9 +211,50 @@ fn delete(cron: &CronRef<'_>, job: &JobRef<'_>) -> Action {
     Action::delete(job).noted(note)
 }
 
-/// References to the jobs at work.
-fn active(cron: &CronRef<'_>, jobs: &[JobRef<'_>]) -> Vec<Value> {
+/// The jobs at work that the cron job knows as its own: those of its status, the one that it has started last
+/// and the one that it starts now.
+fn own<'a>(
+    cron: &CronRef<'a>,
+    jobs: &'a [JobRef<'a>],
+    due: Option<&'a str>,
+) -> impl Iterator<Item = &'a JobRef<'a>> {
+    let status = &cron.body.status;
+    let last = text(status, "lastScheduleTime").parse().ok();
+    let last = last.map(|last| job_name(cron, last));
+    let known = status["active"].as_array();
     let running = jobs.iter().filter(|job| !is_finished(&job.body.status));
+    running.filter(move |job| {
+        let mut known = known.into_iter().flatten();
+        last.as_deref() == Some(job.name())
+            || due == Some(job.name())
+            || known.any(|known| known["uid"] == job.uid())
+    })
+}
+
+/// What is told of jobs at work that somebody else has started in the name of the cron job. They are waited
+/// for by nobody, but count as its own once they have ended.
+fn unexpected(cron: &CronRef<'_>, jobs: &[JobRef<'_>], due: Option<&str>) -> Vec<Action> {
+    let expected: Vec<&str> = own(cron, jobs, due).map(|job| job.name()).collect();
+    let running = jobs.iter().filter(|job| !is_finished(&job.body.status));
+    let others = running.filter(|job| !expected.contains(&job.name()));
+    let notes = others.map(|job| {
+        let message = format!(
+            "Saw a job that the controller did not create or forgot: {}",
+            job.name()
+        );
+        Action::Tell(Note::about(cron).warning("UnexpectedJob", message))
+    });
+    notes.collect()
+}
+
+/// References to the jobs at work; of those to be replaced there are none.
+fn active(
+    cron: &CronRef<'_>,
+    jobs: &[JobRef<'_>],
+    due: Option<&str>,
+    replaces: bool,
+) -> Vec<Value> {
+    let running = own(cron, jobs, due).filter(|_| !replaces);
     let mut running: Vec<_> = running.collect();
     running.sort_by_key(|job| (job.created(), job.name()));
     running
@@ -225,7 +283,7 @@ fn news(cron: &CronRef<'_>, jobs: &[JobRef<'_>]) -> Vec<Note> {
         };
         let state = ["Complete", "Failed"];
         let state = state.iter().find(|state| holds(&job.body.status, state))?;
-        let message = format!("Saw completed job: {name}, status: {state}");
+        let message = format!("Saw completed job: {name}, condition: {state}");
         Some(Note::about(cron).normal("SawCompletedJob", message))
     });
     notes.collect()

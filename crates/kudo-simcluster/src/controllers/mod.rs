@@ -30,6 +30,7 @@ mod deployment;
 mod disruption;
 mod endpoint_slices;
 mod endpoints;
+mod ephemeral;
 mod garbage;
 mod job;
 mod model;
@@ -50,6 +51,7 @@ mod template;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod volumes;
 mod watches;
 mod world;
 
@@ -105,11 +107,15 @@ pub enum Controller {
     ClaimProtection,
     /// Rules of cluster roles that are made of others.
     RoleAggregation,
+    /// Volumes of claims.
+    Volumes,
+    /// Claims of pods that have templates of them.
+    EphemeralVolumes,
 }
 
 impl Controller {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Deployment,
         Self::ReplicaSet,
         Self::ReplicationController,
@@ -126,6 +132,8 @@ impl Controller {
         Self::NamespaceDefaults,
         Self::ClaimProtection,
         Self::RoleAggregation,
+        Self::Volumes,
+        Self::EphemeralVolumes,
     ];
 }
 

@@ -2,6 +2,7 @@
 //!
 //! What is only passed on, such as a pod template, stays a JSON value.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, Time};
@@ -10,6 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::resources::Kind;
+pub(super) use crate::storage::{Claim, StorageClass, Volume};
 
 /// Declares a struct of which every field may be absent.
 macro_rules! fields {
@@ -85,12 +87,24 @@ fields! {
         completions: Option<i32>,
         completion_mode: String,
         backoff_limit: Option<i32>,
+        backoff_limit_per_index: Option<i32>,
+        max_failed_indexes: Option<i32>,
+        pod_failure_policy: FailurePolicy,
         active_deadline_seconds: Option<i64>,
         ttl_seconds_after_finished: Option<i64>,
         selector: LabelSelector,
         suspend: bool,
         template: Value,
     }
+
+    /// What a job makes of pods that have failed.
+    FailurePolicy { rules: Vec<FailureRule>, }
+    FailureRule {
+        action: String,
+        on_exit_codes: Option<ExitCodes>,
+        on_pod_conditions: Vec<Condition>,
+    }
+    ExitCodes { container_name: Option<String>, operator: String, values: Vec<i32>, }
 
     CronJob { spec: CronJobSpec, status: Value, }
     CronJobSpec {
@@ -114,8 +128,13 @@ fields! {
         affinity: Option<Value>,
         volumes: Vec<PodVolume>,
     }
-    PodVolume { persistent_volume_claim: Option<ClaimSource>, }
+    PodVolume {
+        name: String,
+        persistent_volume_claim: Option<ClaimSource>,
+        ephemeral: Option<EphemeralSource>,
+    }
     ClaimSource { claim_name: String, }
+    EphemeralSource { volume_claim_template: Value, }
     Container { ports: Vec<ContainerPort>, }
     ContainerPort {
         name: String,
@@ -131,9 +150,9 @@ fields! {
         container_statuses: Vec<ContainerStatus>,
         init_container_statuses: Vec<ContainerStatus>,
     }
-    ContainerStatus { restart_count: i32, state: ContainerState, }
+    ContainerStatus { name: String, restart_count: i32, state: ContainerState, }
     ContainerState { terminated: Option<Terminated>, }
-    Terminated { finished_at: Option<Time>, }
+    Terminated { exit_code: i32, finished_at: Option<Time>, }
     Condition {
         #[serde(rename = "type")]
         kind: String,
@@ -141,7 +160,6 @@ fields! {
         last_transition_time: Option<Time>,
     }
 
-    Claim { status: Lifecycle, }
     Lifecycle { phase: String, conditions: Vec<Value>, }
 
     Service { spec: ServiceSpec, }
@@ -172,7 +190,12 @@ fields! {
     }
 
     Autoscaler { spec: AutoscalerSpec, status: Value, }
-    AutoscalerSpec { scale_target_ref: ScaleTarget, min_replicas: Option<i32>, max_replicas: i32, }
+    AutoscalerSpec {
+        scale_target_ref: ScaleTarget,
+        min_replicas: Option<i32>,
+        max_replicas: i32,
+        metrics: Vec<Value>,
+    }
     ScaleTarget { api_version: String, kind: String, name: String, }
 
     Namespace { spec: NamespaceSpec, status: Lifecycle, }
@@ -195,11 +218,20 @@ fields! {
 }
 
 impl PodSpec {
-    /// Names of the claims that the pod mounts.
-    pub(super) fn claims(&self) -> impl Iterator<Item = &String> {
-        let sources = self.volumes.iter();
-        let sources = sources.filter_map(|volume| volume.persistent_volume_claim.as_ref());
-        sources.map(|source| &source.claim_name)
+    /// Names of the claims that the pod of that name mounts.
+    pub(super) fn claims<'a>(&'a self, pod: &'a str) -> impl Iterator<Item = Cow<'a, str>> {
+        let volumes = self.volumes.iter();
+        volumes.filter_map(move |volume| volume.claim(pod))
+    }
+}
+
+impl PodVolume {
+    /// The name of the claim that it is, in the pod of that name.
+    pub(super) fn claim(&self, pod: &str) -> Option<Cow<'_, str>> {
+        let named = self.persistent_volume_claim.as_ref();
+        let named = named.map(|source| Cow::from(&source.claim_name));
+        let own = || format!("{pod}-{}", self.name).into();
+        named.or_else(|| self.ephemeral.as_ref().map(|_| own()))
     }
 }
 
@@ -258,7 +290,9 @@ contents!(
     Pod,
     ReplicaSet,
     Service,
-    StatefulSet
+    StatefulSet,
+    StorageClass,
+    Volume
 );
 
 /// The selector of a replication controller is a plain map of labels.

@@ -151,6 +151,8 @@ impl Controller {
             Self::Job => "job-controller",
             Self::CronJob => "cronjob-controller",
             Self::Autoscaler => "horizontal-pod-autoscaler",
+            Self::Volumes => "persistentvolume-controller",
+            Self::EphemeralVolumes => "ephemeral_volume",
             Self::GarbageCollector
             | Self::Namespace
             | Self::Endpoints

@@ -2,7 +2,7 @@
 
 use super::action::Action;
 use super::garbage::{has_finalizer, without_finalizer};
-use super::model::Pod;
+use super::model::{Pod, Volume};
 use super::resources::Kind;
 use super::world::{Entry, Key};
 use super::{Verdict, View};
@@ -12,7 +12,9 @@ const VOLUME: &str = "kubernetes.io/pv-protection";
 
 pub(super) fn observe(view: &View<'_>, key: &Key) -> Verdict {
     if key.namespace.is_empty() {
-        let volume = view.world.find(Kind::Volume, key);
+        let volume = view.world.get::<Volume>(key);
+        let free = volume.is_some_and(|volume| volume.body.status.phase != "Bound");
+        let volume = view.world.find(Kind::Volume, key).filter(|_| free);
         return Verdict::write(volume.and_then(|volume| released(volume, VOLUME)));
     }
     let claim = view.world.find(Kind::Claim, key);
@@ -20,7 +22,8 @@ pub(super) fn observe(view: &View<'_>, key: &Key) -> Verdict {
         let mut pods = view.world.all::<Pod>(Some(&key.namespace));
         // A pod without a node does not start with a claim that is being deleted.
         pods.any(|pod| {
-            !pod.body.spec.node_name.is_empty() && pod.body.spec.claims().any(|c| *c == *key.name)
+            let mut claims = pod.body.spec.claims(pod.name());
+            !pod.body.spec.node_name.is_empty() && claims.any(|claim| *claim == *key.name)
         })
     };
     let released = claim.and_then(|claim| released(claim, CLAIM));

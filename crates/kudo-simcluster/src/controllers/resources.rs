@@ -31,13 +31,14 @@ pub(super) enum Kind {
     Service,
     ServiceAccount,
     StatefulSet,
+    StorageClass,
     Volume,
     /// Anything else, custom resources too: only the metadata matters.
     Other,
 }
 
 impl Kind {
-    const NAMES: [(&'static str, &'static str, Self); 22] = [
+    const NAMES: [(&'static str, &'static str, Self); 23] = [
         ("autoscaling", "HorizontalPodAutoscaler", Self::Autoscaler),
         ("", "PersistentVolumeClaim", Self::Claim),
         ("", "PersistentVolume", Self::Volume),
@@ -68,6 +69,7 @@ impl Kind {
         ("", "Service", Self::Service),
         ("", "ServiceAccount", Self::ServiceAccount),
         ("apps", "StatefulSet", Self::StatefulSet),
+        ("storage.k8s.io", "StorageClass", Self::StorageClass),
     ];
 
     /// The kind of that group and name.
@@ -80,10 +82,7 @@ impl Kind {
 
     /// Whether the controllers read more than the metadata.
     pub(super) fn has_content(self) -> bool {
-        !matches!(
-            self,
-            Self::Other | Self::ConfigMap | Self::ServiceAccount | Self::Volume
-        )
+        !matches!(self, Self::Other | Self::ConfigMap | Self::ServiceAccount)
     }
 }
 

@@ -3,11 +3,11 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::core::SelectorExt;
 
-use super::Controller;
 use super::claiming::selector;
 use super::model::{self, Content};
 use super::resources::Kind;
 use super::world::{Entry, Key, Object, World, controller, typed};
+use super::{Controller, volumes};
 
 /// A piece of work: one object under one controller.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -93,6 +93,16 @@ pub(super) fn affected(world: &World, uid: &str) -> Vec<Item> {
         Kind::Deployment | Kind::StatefulSet => {
             scaled(world, &key, &mut items);
         }
+        Kind::Claim => {
+            items.push(Item::new(Controller::Volumes, key.clone()));
+            items.extend(bindings(volumes::of_claim(world, entry)));
+            items.extend(templating(world, &key));
+        }
+        Kind::Volume => {
+            items.push(Item::new(Controller::Volumes, key.clone()));
+            items.extend(bindings(volumes::of_volume(world, entry)));
+        }
+        Kind::StorageClass => items.extend(bindings(volumes::waiting(world))),
         _ => {}
     }
     if !key.namespace.is_empty() {
@@ -113,6 +123,20 @@ pub(super) fn bereaved(world: &World, uid: &str) -> Vec<Item> {
     dependents
         .filter_map(|entry| Some(Item::collect(entry.meta.uid.as_deref()?)))
         .collect()
+}
+
+/// The pods that might want a claim of that name by a template: `<pod>-<volume>`.
+fn templating(world: &World, claim: &Key) -> Vec<Item> {
+    let ends = claim.name.match_indices('-').map(|(end, _)| end);
+    let pods = ends.map(|end| Key::new(&claim.namespace, &claim.name[..end]));
+    let pods = pods.filter(|pod| world.find(Kind::Pod, pod).is_some());
+    pods.map(|pod| Item::new(Controller::EphemeralVolumes, pod))
+        .collect()
+}
+
+fn bindings(keys: Vec<Key>) -> impl Iterator<Item = Item> {
+    keys.into_iter()
+        .map(|key| Item::new(Controller::Volumes, key))
 }
 
 fn own_controller(kind: Kind) -> Option<Controller> {
@@ -157,11 +181,15 @@ fn pod(world: &World, entry: &Entry, key: &Key, items: &mut Vec<Item>) {
         None => adopters(world, entry, items),
     }
     if let Some(pod) = typed::<model::Pod>(entry) {
-        let claims = pod.body.spec.claims();
+        let claims = pod.body.spec.claims(pod.name());
         items.extend(claims.map(|claim| {
-            let claim = Key::new(&key.namespace, claim);
+            let claim = Key::new(&key.namespace, &claim);
             Item::new(Controller::ClaimProtection, claim)
         }));
+        let mut volumes = pod.body.spec.volumes.iter();
+        if volumes.any(|volume| volume.ephemeral.is_some()) {
+            items.push(Item::new(Controller::EphemeralVolumes, key.clone()));
+        }
     }
     let Some(labels) = &entry.meta.labels else {
         return;

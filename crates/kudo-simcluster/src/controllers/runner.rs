@@ -357,6 +357,8 @@ impl Controller {
             Self::NamespaceDefaults => super::namespace_defaults::observe(view, key),
             Self::ClaimProtection => super::protection::observe(view, key),
             Self::RoleAggregation => super::aggregation::observe(view, key),
+            Self::Volumes => super::volumes::observe(view, key),
+            Self::EphemeralVolumes => super::ephemeral::observe(view, key),
         }
     }
 }

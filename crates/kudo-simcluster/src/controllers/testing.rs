@@ -13,7 +13,7 @@ use super::{ControllerOptions, Verdict, View};
 /// When every test is: an hour past midnight.
 pub(super) const NOW: &str = "2026-01-01T01:00:00Z";
 
-const KINDS: [(&str, &str, &str, bool); 20] = [
+const KINDS: [(&str, &str, &str, bool); 22] = [
     ("apps/v1", "Deployment", "deployments", true),
     ("apps/v1", "ReplicaSet", "replicasets", true),
     ("apps/v1", "StatefulSet", "statefulsets", true),
@@ -40,6 +40,8 @@ const KINDS: [(&str, &str, &str, bool); 20] = [
         "persistentvolumeclaims",
         true,
     ),
+    ("v1", "PersistentVolume", "persistentvolumes", false),
+    ("storage.k8s.io/v1", "StorageClass", "storageclasses", false),
     (
         "v1",
         "ReplicationController",

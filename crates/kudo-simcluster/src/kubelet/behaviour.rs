@@ -24,7 +24,7 @@ pub enum Outcome {
     /// `succeed`: Succeeded; what a Job's pod does that asks for nothing and whose command is not one
     /// that fails (`false`, `exit 1`).
     Succeed,
-    /// `fail`: Failed with exit code 1; as a real kubelet would restart the containers unless the
+    /// `fail`: Failed with exit code 1, or that of `exit CODE`; as a real kubelet would restart the containers unless the
     /// restart policy is `Never`, any other policy makes it a crash loop.
     Fail,
     /// `never-ready`: Running, but never Ready.
@@ -85,8 +85,11 @@ impl Behaviour {
             meant(&options.never_ready).then_some(Outcome::NeverReady)
         };
         let (outcome, delay) = if is_job_pod(pod) {
-            let program = only_command(pod).and_then(|command| program(&command));
-            program.unwrap_or((Outcome::Succeed, options.delay))
+            match program_of(pod) {
+                Some((0, after)) => (Outcome::Succeed, after),
+                Some((_, after)) => (Outcome::Fail, after),
+                None => (Outcome::Succeed, options.delay),
+            }
         } else {
             (Outcome::Ready, options.delay)
         };
@@ -151,20 +154,27 @@ fn only_command(pod: &Pod) -> Option<Vec<&str>> {
     is_named.then_some(words)
 }
 
-/// What becomes of a Job's pod that runs nothing but `true`, `false`, `exit CODE` or `sleep SECONDS`,
+/// What the containers of a pod that fails end with: what its command says, or 1.
+pub(super) fn exit_code(pod: &Pod) -> u8 {
+    let said = program_of(pod).map(|(code, _)| code);
+    said.filter(|code| *code != 0).unwrap_or(1)
+}
+
+fn program_of(pod: &Pod) -> Option<(u8, Duration)> {
+    program(&only_command(pod)?)
+}
+
+/// What a Job's pod ends with that runs nothing but `true`, `false`, `exit CODE` or `sleep SECONDS`,
 /// and when: whoever writes that wants to see how such a Job ends.
-fn program(command: &[&str]) -> Option<(Outcome, Duration)> {
+fn program(command: &[&str]) -> Option<(u8, Duration)> {
     let (name, arguments) = command.split_first()?;
     let name = name.rsplit('/').next().unwrap_or(name);
     let after = |seconds: &str| seconds.parse().ok().map(Duration::from_secs);
     match (name, arguments) {
-        ("true" | "exit", []) | ("exit", ["0"]) => Some((Outcome::Succeed, Duration::ZERO)),
-        ("false", []) => Some((Outcome::Fail, Duration::ZERO)),
-        ("exit", [code]) => {
-            let code: u8 = code.parse().ok()?;
-            (code != 0).then_some((Outcome::Fail, Duration::ZERO))
-        }
-        ("sleep", [seconds]) => Some((Outcome::Succeed, after(seconds)?)),
+        ("true" | "exit", []) => Some((0, Duration::ZERO)),
+        ("false", []) => Some((1, Duration::ZERO)),
+        ("exit", [code]) => Some((code.parse().ok()?, Duration::ZERO)),
+        ("sleep", [seconds]) => Some((0, after(seconds)?)),
         ("sh" | "bash", ["-c", script]) => {
             let words: Vec<&str> = script.split_whitespace().collect();
             let is_shell = matches!(words.first(), Some(&("sh" | "bash")));

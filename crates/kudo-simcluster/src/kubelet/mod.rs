@@ -2,9 +2,12 @@
 //!
 //! It registers one [`NODE`] or more, binds every pod without a node to one (no scheduler runs) and moves
 //! the pod through the states a real kubelet would report: Running, then Ready, or Succeeded where
-//! a Job owns it. Deleted pods go after their termination delay. Claims are bound, as the volume
-//! controllers need a kubelet too. Nothing runs: only status is written, and the events that scheduler and
-//! kubelet tell of it.
+//! a Job owns it. Deleted pods go after their termination delay. Nothing runs: only status is written, and
+//! the events that scheduler and kubelet tell of it.
+//!
+//! It stands in for the drivers of storage, too: claims that ask for a volume get one, whatever their class.
+//! A class for claims that name none, [`STORAGE_CLASS`], is made unless there is one. Pods wait for their
+//! claims.
 //!
 //! # Asking for trouble
 //!
@@ -24,18 +27,18 @@
 //! The pipeline of one pod event: [`behaviour`](self) → `stage` (pure) → at most one request.
 
 mod behaviour;
-mod claim;
 mod news;
 mod node;
 mod pattern;
 mod schedule;
 mod stage;
 mod status;
+mod storage;
 
 use std::time::Duration;
 
 use futures::StreamExt;
-use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
+use k8s_openapi::api::core::v1::Pod;
 use kube::api::PatchParams;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client};
@@ -48,12 +51,15 @@ pub use node::NODE;
 pub(crate) use pattern::fits;
 pub use pattern::{PodPattern, PodPatternError};
 use schedule::Schedule;
+pub use storage::STORAGE_CLASS;
 
 use crate::controllers::Clock;
 use crate::events;
 
 /// Who writes, as managed fields have it.
 const MANAGER: &str = "kubelet";
+/// The driver that makes volumes.
+const DRIVER: &str = "simulate.kudo.dev";
 
 /// What the simulated kubelet does with pods that ask for nothing special.
 #[derive(Clone, Debug)]
@@ -96,6 +102,9 @@ pub enum KubeletError {
         /// The nodes' names.
         names: Vec<String>,
     },
+    /// The class of claims that name none could not be made.
+    #[error("cannot make the simulated storage class: {0}")]
+    StorageClass(#[source] Box<kube::Error>),
     /// The node could not be registered.
     #[error("cannot register the simulated node: {0}")]
     Node(#[source] Box<kube::Error>),
@@ -106,23 +115,22 @@ pub enum KubeletError {
 /// Watch errors and refused writes are retried with growing pauses and told through `tracing`.
 pub async fn simulate_pods(client: Client, options: PodOptions) -> Result<(), KubeletError> {
     node::register(&client, options.nodes).await?;
+    storage::register(&client).await?;
     let pods = watcher(Api::<Pod>::all(client.clone()), watcher::Config::default());
-    let claims = Api::<PersistentVolumeClaim>::all(client.clone());
-    let claims = watcher(claims, watcher::Config::default());
     let mut pods = std::pin::pin!(pods.default_backoff());
-    let mut claims = std::pin::pin!(claims.default_backoff());
+    let mut storage = storage::watch(&client);
     let (recorder, writer) = events::recorder(client.clone(), options.clock);
     let mut telling = std::pin::pin!(writer.run());
     let mut schedule = Schedule::new(client, options, recorder);
     loop {
         tokio::select! {
             biased;
-            Some(event) = pods.next() => match event {
-                Ok(event) => schedule.pod_event(&event),
+            Some((kind, event)) = storage.next() => match event {
+                Ok(event) => schedule.storage_event(kind, event),
                 Err(error) => watch_broke(&error),
             },
-            Some(event) = claims.next() => match event {
-                Ok(event) => schedule.claim_event(&event),
+            Some(event) = pods.next() => match event {
+                Ok(event) => schedule.pod_event(&event),
                 Err(error) => watch_broke(&error),
             },
             () = &mut telling => return Ok(()),

@@ -10,17 +10,33 @@ use crate::events::{Source, Told};
 /// What the scheduler tells of a pod that it has bound.
 pub(super) fn bound(pod: &Pod, node: &str) -> Told {
     let (name, namespace) = (pod.name_any(), pod.namespace().unwrap_or_default());
+    let message = format!("Successfully assigned {namespace}/{name} to {node}");
+    scheduled(pod, "Binding", false, "Scheduled", message)
+}
+
+/// What the scheduler tells of a pod that it cannot bind.
+pub(super) fn refused(pod: &Pod, why: &str) -> Told {
+    scheduled(pod, "Scheduling", true, "FailedScheduling", why.to_owned())
+}
+
+fn scheduled(
+    pod: &Pod,
+    action: &'static str,
+    warning: bool,
+    reason: &'static str,
+    message: String,
+) -> Told {
     Told {
         source: Source {
             program: "kube-scheduler",
             component: "default-scheduler",
             host: super::NODE.to_owned(),
-            action: Some("Binding"),
+            action: Some(action),
         },
         about: reference(pod, None),
-        warning: false,
-        reason: "Scheduled",
-        message: format!("Successfully assigned {namespace}/{name} to {node}"),
+        warning,
+        reason,
+        message,
     }
 }
 

@@ -5,8 +5,8 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
-use kube::api::{DeleteParams, Patch, PostParams, Preconditions};
+use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, Pod};
+use kube::api::{DeleteParams, DynamicObject, Patch, PostParams, Preconditions};
 use kube::runtime::watcher::Event;
 use kube::{Api, Client, ResourceExt};
 use serde_json::json;
@@ -16,14 +16,20 @@ use tokio::task::JoinSet;
 use super::behaviour::Behaviour;
 use super::node;
 use super::stage::{Step, next};
-use super::{MANAGER, Outcome, PodOptions, claim, news, patch_params, status};
+use super::storage::{Choice, Claims, Kind, Storage, Work};
+use super::{DRIVER, MANAGER, Outcome, PodOptions, news, patch_params, status};
 use crate::controllers::{Clock, spelled};
 use crate::events::{Recorder, Told};
+use crate::storage::{BOUND_BY_CONTROLLER, SELECTED_NODE};
 
 /// Requests at a time; more would only queue at the server.
 const IN_FLIGHT: usize = 32;
+/// Who binds pods, as managed fields have it.
+const SCHEDULER: &str = "kube-scheduler";
 const FIRST_RETRY: Duration = Duration::from_millis(50);
 const LAST_RETRY: Duration = Duration::from_secs(5);
+/// How long a pod may wait for its claims before it is said that it cannot be scheduled.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// What is planned for each pod, by uid. Dropping it abandons every step.
 pub(super) struct Schedule {
@@ -33,6 +39,9 @@ pub(super) struct Schedule {
     permits: Arc<Semaphore>,
     tasks: JoinSet<()>,
     planned: BTreeMap<String, Planned>,
+    storage: Storage,
+    /// Pods that wait for their claims, by uid.
+    waiting: BTreeMap<String, Pod>,
     seen_in_list: HashSet<String>,
     addresses: Addresses,
 }
@@ -55,6 +64,8 @@ impl Schedule {
             permits: Arc::new(Semaphore::new(IN_FLIGHT)),
             tasks: JoinSet::new(),
             planned: BTreeMap::new(),
+            storage: Storage::default(),
+            waiting: BTreeMap::new(),
             seen_in_list: HashSet::new(),
             addresses: Addresses::new(),
         }
@@ -73,47 +84,54 @@ impl Schedule {
                 let gone = |uid: &&String| !seen.contains(*uid);
                 let gone: Vec<String> = self.planned.keys().filter(gone).cloned().collect();
                 for uid in &gone {
-                    self.planned.remove(uid);
+                    self.forget(uid);
                 }
             }
             Event::Apply(pod) => self.plan(pod),
             Event::Delete(pod) => {
                 if let Some(uid) = pod.uid() {
-                    self.planned.remove(&uid);
+                    self.forget(&uid);
                 }
             }
         }
     }
 
-    pub(super) fn claim_event(&mut self, event: &Event<PersistentVolumeClaim>) {
-        let (Event::Apply(claim) | Event::InitApply(claim)) = event else {
-            return;
-        };
-        let Some(patch) = claim::binding(claim) else {
-            return;
-        };
-        let namespace = claim.namespace().unwrap_or_default();
-        let claims: Api<PersistentVolumeClaim> = Api::namespaced(self.client.clone(), &namespace);
-        let (name, permits) = (claim.name_any(), Arc::clone(&self.permits));
-        self.tasks.spawn(async move {
-            let (_go_on, called_off) = oneshot::channel();
-            persist(
-                &permits,
-                "PersistentVolumeClaim",
-                &name,
-                called_off,
-                || async {
-                    let params = patch_params("kube-controller-manager");
-                    let patch = Patch::Merge(&patch);
-                    match claims.patch_status(&name, &params, &patch).await {
-                        // Another claim of this name: its own event comes.
-                        Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
-                        other => other.map(drop),
-                    }
-                },
-            )
-            .await;
-        });
+    fn forget(&mut self, uid: &str) {
+        self.planned.remove(uid);
+        self.waiting.remove(uid);
+    }
+
+    pub(super) fn storage_event(&mut self, kind: Kind, event: Event<DynamicObject>) {
+        while self.tasks.try_join_next().is_some() {}
+        if let Some(work) = self.storage.take(kind, event) {
+            let driver = Driver {
+                client: self.client.clone(),
+                permits: Arc::clone(&self.permits),
+                recorder: self.recorder.clone(),
+            };
+            self.tasks.spawn(driver.does(work));
+        }
+        let waiting: Vec<Pod> = self.waiting.values().cloned().collect();
+        for pod in &waiting {
+            self.plan(pod);
+        }
+    }
+
+    /// What is to be done about a pod that is to be bound, whose claims may have something to say.
+    fn with_claims(&mut self, uid: &str, pod: &Pod) -> Option<(Duration, Step)> {
+        let nodes = self.options.nodes.max(1);
+        let claims = self.storage.claims_of(pod, nodes);
+        if claims == Claims::Bound {
+            self.waiting.remove(uid);
+        } else {
+            self.waiting.insert(uid.to_owned(), pod.clone());
+        }
+        match claims {
+            Claims::Bound => Some((Duration::ZERO, Step::Bind)),
+            Claims::Awaited => None,
+            Claims::Refused(why) => Some((PATIENCE, Step::Refuse(why))),
+            Claims::Chosen(choice) => Some((Duration::ZERO, Step::Choose(choice))),
+        }
     }
 
     /// The node a pod is on or asks for, or the one with the fewest pods.
@@ -144,15 +162,22 @@ impl Schedule {
             };
             self.planned.insert(uid.clone(), planned);
         }
+        let behaviour = Behaviour::of(pod, &self.options);
+        let next = match next(pod, &behaviour) {
+            Some((_, Step::Bind)) => self.with_claims(&uid, pod),
+            other => {
+                self.waiting.remove(&uid);
+                other
+            }
+        };
+        let (delay, step) = next.unzip();
         let Some(planned) = self.planned.get_mut(&uid) else {
             return;
         };
-        let behaviour = Behaviour::of(pod, &self.options);
-        let (delay, step) = next(pod, &behaviour).unzip();
         if planned.step == step {
             return;
         }
-        planned.step = step;
+        planned.step.clone_from(&step);
         planned.go_on = None;
         let (Some(delay), Some(step), Some(node)) = (delay, step, planned.node.clone()) else {
             return;
@@ -214,7 +239,7 @@ impl Act {
             () = tokio::time::sleep(delay) => {}
         }
         persist(&self.permits, "Pod", &name, called_off, || {
-            self.request(&name, step)
+            self.request(&name, &step)
         })
         .await;
     }
@@ -223,7 +248,7 @@ impl Act {
         news.into_iter().for_each(|told| self.recorder.tell(told));
     }
 
-    async fn request(&self, name: &str, step: Step) -> kube::Result<()> {
+    async fn request(&self, name: &str, step: &Step) -> kube::Result<()> {
         let namespace = self.pod.namespace().unwrap_or_default();
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), &namespace);
         match step {
@@ -239,7 +264,17 @@ impl Act {
                 self.tell([news::bound(&self.pod, &self.node)]);
                 Ok(())
             }
+            Step::Refuse(why) => {
+                let patch = status::unschedulable(&self.pod, why, &spelled(self.clock.now()));
+                let params = patch_params(SCHEDULER);
+                pods.patch_status(name, &params, &Patch::Strategic(&patch))
+                    .await?;
+                self.tell([news::refused(&self.pod, why)]);
+                Ok(())
+            }
+            Step::Choose(choice) => self.choose(&namespace, choice).await,
             Step::Report(stage) => {
+                let stage = *stage;
                 let now = spelled(self.clock.now());
                 let patch = status::patch(&self.pod, stage, &self.address.to_string(), &now);
                 let params = patch_params(MANAGER);
@@ -258,6 +293,86 @@ impl Act {
                     .preconditions(preconditions);
                 pods.delete(name, &params).await.map(drop)
             }
+        }
+    }
+}
+
+impl Act {
+    /// Gives a claim of the pod a volume, or has one made.
+    async fn choose(&self, namespace: &str, choice: &Choice) -> kube::Result<()> {
+        let params = patch_params(SCHEDULER);
+        match choice {
+            Choice::Volume {
+                volume,
+                version,
+                claim,
+            } => {
+                let volumes: Api<PersistentVolume> = Api::all(self.client.clone());
+                let annotations = json!({ BOUND_BY_CONTROLLER: "yes" });
+                let patch = json!({
+                    "metadata": { "resourceVersion": version, "annotations": annotations },
+                    "spec": { "claimRef": claim },
+                });
+                let patch = Patch::Merge(&patch);
+                volumes.patch(volume, &params, &patch).await.map(drop)
+            }
+            Choice::New { claim, uid } => {
+                let claims: Api<PersistentVolumeClaim> =
+                    Api::namespaced(self.client.clone(), namespace);
+                let annotations = json!({ SELECTED_NODE: self.node });
+                let patch = json!({ "metadata": { "uid": uid, "annotations": annotations } });
+                let patch = Patch::Merge(&patch);
+                claims.patch(claim, &params, &patch).await.map(drop)
+            }
+        }
+    }
+}
+
+/// The driver at work.
+struct Driver {
+    client: Client,
+    permits: Arc<Semaphore>,
+    recorder: Recorder,
+}
+
+impl Driver {
+    async fn does(self, work: Work) {
+        let (_go_on, called_off) = oneshot::channel();
+        let name = match &work {
+            Work::Create(volume, _) => volume["metadata"]["name"].as_str().unwrap_or_default(),
+            Work::Delete(name, _) => name,
+        };
+        persist(&self.permits, "PersistentVolume", name, called_off, || {
+            self.request(&work)
+        })
+        .await;
+    }
+
+    async fn request(&self, work: &Work) -> kube::Result<()> {
+        let volumes: Api<PersistentVolume> = Api::all(self.client.clone());
+        let done = match work {
+            Work::Create(volume, told) => {
+                let volume = serde_json::from_value(volume.as_ref().clone());
+                let volume = volume.map_err(kube::Error::SerdeError)?;
+                let params = PostParams {
+                    field_manager: Some(DRIVER.to_owned()),
+                    ..PostParams::default()
+                };
+                let created = volumes.create(&params, &volume).await;
+                created.map(|_| self.recorder.tell(told.as_ref().clone()))
+            }
+            Work::Delete(name, uid) => {
+                let params = DeleteParams::default().preconditions(Preconditions {
+                    uid: Some(uid.clone()),
+                    resource_version: None,
+                });
+                volumes.delete(name, &params).await.map(drop)
+            }
+        };
+        match done {
+            // Done before, or of another volume by now.
+            Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
+            done => done,
         }
     }
 }

@@ -6,6 +6,7 @@ use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 
 use super::behaviour::{Behaviour, Outcome};
 use super::node::is_simulated;
+use super::storage::Choice;
 
 /// What a pod's status says of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,10 +22,14 @@ pub(super) enum Stage {
 }
 
 /// One request about a pod.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     /// Bind it to a node.
     Bind,
+    /// Say that it cannot be scheduled, for that reason.
+    Refuse(String),
+    /// Have a volume for a claim of its.
+    Choose(Choice),
     /// Report that stage.
     Report(Stage),
     /// Remove it for good.

@@ -3,6 +3,7 @@
 use k8s_openapi::api::core::v1::{Container, Pod};
 use serde_json::{Value, json};
 
+use super::behaviour::exit_code;
 use super::stage::Stage;
 
 /// How often a crashing container has been restarted: beyond a Job's usual limit of 6.
@@ -50,7 +51,9 @@ pub(super) fn patch(pod: &Pod, stage: Stage, pod_ip: &str, now: &str) -> Value {
         ),
         Stage::Failed => (
             "Failed",
-            Report::Ended { code: 1 },
+            Report::Ended {
+                code: exit_code(pod),
+            },
             Report::Ended { code: 0 },
         ),
     };
@@ -85,6 +88,15 @@ pub(super) fn patch(pod: &Pod, stage: Stage, pod_ip: &str, now: &str) -> Value {
         status["podIPs"] = json!([{ "ip": pod_ip }]);
     }
     json!({ "metadata": { "uid": pod.metadata.uid }, "status": status })
+}
+
+/// A strategic merge patch that says why the pod has no node.
+pub(super) fn unschedulable(pod: &Pod, why: &str, now: &str) -> Value {
+    let condition = json!({
+        "type": "PodScheduled", "status": "False", "lastTransitionTime": now,
+        "reason": "Unschedulable", "message": why,
+    });
+    json!({ "metadata": { "uid": pod.metadata.uid }, "status": { "conditions": [condition] } })
 }
 
 fn conditions(stage: Stage, now: &str) -> Value {

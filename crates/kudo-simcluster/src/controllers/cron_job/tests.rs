@@ -146,7 +146,10 @@ fn jobs_at_work_are_let_be_waited_for_or_replaced() {
         ),
     ] {
         let scene = Scene::new()
-            .with(cron(json!({ "concurrencyPolicy": policy }), json!({})))
+            .with(cron(
+                json!({ "concurrencyPolicy": policy }),
+                json!({ "active": [{ "name": "old", "uid": "uid-old" }] }),
+            ))
             .with(job("old", None, "2026-01-01T00:50:00Z"));
         let verdict = scene.observe(observe, "tick");
         assert_eq!(deeds(&verdict), expected, "{policy}");
@@ -231,7 +234,7 @@ fn what_becomes_of_jobs_is_told() {
             "complete",
             json!({ "suspend": true }),
             vec![job("old", Some("Complete"), started)],
-            vec!["Normal SawCompletedJob: Saw completed job: old, status: Complete"],
+            vec!["Normal SawCompletedJob: Saw completed job: old, condition: Complete"],
         ),
         (
             "failed and too many",
@@ -239,7 +242,7 @@ fn what_becomes_of_jobs_is_told() {
             vec![job("old", Some("Failed"), started)],
             vec![
                 deleted,
-                "Normal SawCompletedJob: Saw completed job: old, status: Failed",
+                "Normal SawCompletedJob: Saw completed job: old, condition: Failed",
             ],
         ),
         (
@@ -251,5 +254,43 @@ fn what_becomes_of_jobs_is_told() {
     ] {
         let scene = Scene::new().with(cron(spec, state())).with_all(jobs);
         assert_eq!(events(&scene.observe(observe, "tick")), expected, "{what}");
+    }
+}
+
+#[test]
+fn a_job_that_somebody_else_has_started_is_not_waited_for() {
+    let told =
+        "Warning UnexpectedJob: Saw a job that the controller did not create or forgot: by-hand";
+    for (policy, expected) in [
+        ("Allow", vec!["create Job tick-29453820"]),
+        ("Forbid", vec!["create Job tick-29453820"]),
+        ("Replace", vec!["create Job tick-29453820"]),
+    ] {
+        let scene = Scene::new()
+            .with(cron(json!({ "concurrencyPolicy": policy }), json!({})))
+            .with(job("by-hand", None, "2026-01-01T00:50:00Z"));
+        let verdict = scene.observe(observe, "tick");
+        assert_eq!(deeds(&verdict), expected, "{policy}");
+        assert!(events(&verdict).contains(&told.to_owned()), "{policy}");
+        assert_eq!(status(&verdict)["active"], Value::Null, "{policy}");
+    }
+}
+
+#[test]
+fn too_many_missed_starts_are_told() {
+    let told = "Warning TooManyMissedTimes: too many missed start times. Set or decrease \
+                .spec.startingDeadlineSeconds or check clock skew";
+    for (since, expected) in [
+        ("2025-06-01T00:00:00Z", true),
+        ("2025-12-31T23:00:00Z", false),
+    ] {
+        let state = json!({ "lastScheduleTime": since });
+        let scene = Scene::new().with(cron(json!({}), state));
+        let verdict = scene.observe(observe, "tick");
+        assert_eq!(
+            events(&verdict).contains(&told.to_owned()),
+            expected,
+            "{since}"
+        );
     }
 }

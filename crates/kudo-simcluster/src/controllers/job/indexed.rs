@@ -1,21 +1,29 @@
 //! Jobs whose pods have numbers, each of which must succeed once.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::JobRef;
+use super::policy::{self, Failure};
+use super::{JobRef, pause};
 use crate::controllers::action::Action;
+use crate::controllers::clock::left;
 use crate::controllers::conditions::text;
 use crate::controllers::template::{create_pod, set_annotation, set_label};
 use crate::controllers::world::PodRef;
 
 const INDEX: &str = "batch.kubernetes.io/job-completion-index";
+/// How often the index of a pod failed before it, counted and not.
+const FAILURES: &str = "batch.kubernetes.io/job-index-failure-count";
+const IGNORED: &str = "batch.kubernetes.io/job-index-ignored-failure-count";
 const VARIABLE: &str = "JOB_COMPLETION_INDEX";
 
 /// The indexes that have succeeded, out of so many.
 pub(super) struct Indexes {
     completed: BTreeSet<i64>,
+    failed: BTreeSet<i64>,
     wanted: i64,
 }
 
@@ -26,7 +34,17 @@ impl Indexes {
         let succeeded = pods.iter().filter(|pod| pod.phase() == "Succeeded");
         completed.extend(succeeded.filter_map(index_of));
         completed.retain(|index| (0..wanted).contains(index));
-        Self { completed, wanted }
+        let mut failed = parse(text(&job.body.status, "failedIndexes"));
+        if let Some(limit) = job.body.spec.backoff_limit_per_index {
+            let pods = pods.iter().filter(|pod| fails_index(job, pod, limit));
+            failed.extend(pods.filter_map(index_of));
+            failed.retain(|index| (0..wanted).contains(index) && !completed.contains(index));
+        }
+        Self {
+            completed,
+            failed,
+            wanted,
+        }
     }
 
     pub(super) fn completed_count(&self) -> i64 {
@@ -38,11 +56,80 @@ impl Indexes {
         spell(&self.completed)
     }
 
-    /// The indexes that have neither succeeded nor a pod at work.
+    pub(super) fn failed_count(&self) -> i64 {
+        i64::try_from(self.failed.len()).unwrap_or(i64::MAX)
+    }
+
+    /// The indexes that have failed too often, as the status spells them.
+    pub(super) fn failed(&self) -> String {
+        spell(&self.failed)
+    }
+
+    /// The indexes that have neither ended nor a pod at work.
     pub(super) fn free(&self, active: &[PodRef<'_>]) -> impl Iterator<Item = i64> {
         let taken: BTreeSet<i64> = active.iter().filter_map(index_of).collect();
-        (0..self.wanted).filter(move |i| !self.completed.contains(i) && !taken.contains(i))
+        let ended = |index: &i64| self.completed.contains(index) || self.failed.contains(index);
+        (0..self.wanted).filter(move |index| !ended(index) && !taken.contains(index))
     }
+}
+
+/// Whether the failure of a pod is the last that its index may have.
+fn fails_index(job: &JobRef<'_>, pod: &PodRef<'_>, limit: i32) -> bool {
+    pod.phase() == "Failed"
+        && match policy::judge(job, pod) {
+            Failure::FailsIndex => true,
+            Failure::Ignored => false,
+            Failure::Counts | Failure::FailsJob(_) => noted(pod, FAILURES) >= i64::from(limit),
+        }
+}
+
+/// How often an index has failed, and when for the last time.
+pub(super) struct Failures {
+    counted: i64,
+    ignored: i64,
+    last: Option<Timestamp>,
+}
+
+impl Failures {
+    /// What the last failed pod of an index says of it.
+    pub(super) fn of(job: &JobRef<'_>, pods: &[PodRef<'_>], index: i64) -> Self {
+        let failed = pods.iter().filter(|pod| pod.phase() == "Failed");
+        let failed = failed.filter(|pod| index_of(pod) == Some(index));
+        let ended = |pod: &PodRef<'_>| pod.finished_at().unwrap_or_else(|| pod.created());
+        let Some(pod) = failed.max_by_key(|pod| (ended(pod), pod.created())) else {
+            return Self {
+                counted: 0,
+                ignored: 0,
+                last: None,
+            };
+        };
+        let ignored = policy::judge(job, pod) == Failure::Ignored;
+        Self {
+            counted: noted(pod, FAILURES) + i64::from(!ignored),
+            ignored: noted(pod, IGNORED) + i64::from(ignored),
+            last: Some(ended(pod)),
+        }
+    }
+
+    /// What is left of the pause that the next pod has to keep.
+    pub(super) fn pause_left(&self, now: Timestamp) -> Option<Duration> {
+        let before = u32::try_from(self.counted + self.ignored - 1).unwrap_or(0);
+        left(self.last?, pause(before), now)
+    }
+
+    /// The next pod of the index, which says how many came before it.
+    pub(super) fn noted_in(&self, mut pod: Value) -> Value {
+        set_annotation(&mut pod, FAILURES, &self.counted.to_string());
+        if self.ignored > 0 {
+            set_annotation(&mut pod, IGNORED, &self.ignored.to_string());
+        }
+        pod
+    }
+}
+
+fn noted(pod: &PodRef<'_>, annotation: &str) -> i64 {
+    let count = pod.annotation(annotation);
+    count.and_then(|count| count.parse().ok()).unwrap_or(0)
 }
 
 fn index_of(pod: &PodRef<'_>) -> Option<i64> {

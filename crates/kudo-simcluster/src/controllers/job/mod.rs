@@ -3,6 +3,7 @@
 //! The counters of the status never go back, so pods may be removed once they have been counted.
 
 mod indexed;
+mod policy;
 #[cfg(test)]
 mod tests;
 
@@ -22,6 +23,7 @@ use super::template::{create_pod, pod};
 use super::world::{Key, Object, PodRef};
 use super::{Action, Verdict, View};
 use indexed::Indexes;
+use policy::Failure;
 
 const FIRST_BACK_OFF: Duration = Duration::from_secs(10);
 const LAST_BACK_OFF: Duration = Duration::from_mins(10);
@@ -82,7 +84,7 @@ enum End {
     Complete,
     Failed {
         reason: &'static str,
-        message: &'static str,
+        message: String,
     },
 }
 
@@ -95,6 +97,8 @@ struct Sync<'a> {
     indexes: Option<Indexes>,
     succeeded: i64,
     failed: i64,
+    /// Why the policy for failures ends the job.
+    forbidden: Option<String>,
 }
 
 impl<'a> Sync<'a> {
@@ -107,7 +111,16 @@ impl<'a> Sync<'a> {
             Some(indexes) => indexes.completed_count(),
             None => ended("Succeeded").max(count(status, "succeeded")),
         };
-        let failed = ended("Failed").max(count(status, "failed"));
+        let failures = pods.iter().filter(|pod| pod.phase() == "Failed");
+        let failures: Vec<Failure> = failures.map(|pod| policy::judge(&job, pod)).collect();
+        let counted = failures
+            .iter()
+            .filter(|failure| **failure != Failure::Ignored);
+        let failed = len(counted).max(count(status, "failed"));
+        let forbidden = failures.into_iter().find_map(|failure| match failure {
+            Failure::FailsJob(why) => Some(why),
+            _ => None,
+        });
         let active: Vec<_> = pods.iter().copied().filter(PodRef::is_active).collect();
         Self {
             view,
@@ -117,6 +130,7 @@ impl<'a> Sync<'a> {
             indexes,
             succeeded,
             failed,
+            forbidden,
         }
     }
 
@@ -146,6 +160,12 @@ impl<'a> Sync<'a> {
             verdict
                 .actions
                 .extend(surplus[..count].iter().map(|pod| delete(&self.job, pod)));
+        } else if self.active.len() < wanted
+            && let Some(indexes) = self.with_limits_of_their_own()
+        {
+            let (creates, wait) = self.create_indexes(indexes, wanted - self.active.len());
+            verdict = verdict.again_after(wait);
+            verdict.actions.extend(creates);
         } else if self.active.len() < wanted {
             match self.back_off() {
                 Some(wait) => verdict = verdict.again_after(Some(wait)),
@@ -172,18 +192,32 @@ impl<'a> Sync<'a> {
 
     fn end(&self) -> Option<End> {
         let spec = &self.job.body.spec;
+        let failed = |reason, message: &str| {
+            let message = message.to_owned();
+            Some(End::Failed { reason, message })
+        };
+        if let Some(why) = &self.forbidden {
+            return failed("PodFailurePolicy", why);
+        }
         let limit = i64::from(spec.backoff_limit.unwrap_or(6));
         if self.failed > limit || self.restarts_exceed(limit) {
-            return Some(End::Failed {
-                reason: "BackoffLimitExceeded",
-                message: "Job has reached the specified backoff limit",
-            });
+            let message = "Job has reached the specified backoff limit";
+            return failed("BackoffLimitExceeded", message);
         }
         if self.is_past_deadline() {
-            return Some(End::Failed {
-                reason: "DeadlineExceeded",
-                message: "Job was active longer than specified deadline",
-            });
+            let message = "Job was active longer than specified deadline";
+            return failed("DeadlineExceeded", message);
+        }
+        if let Some(indexes) = self.with_limits_of_their_own() {
+            let (bad, most) = (indexes.failed_count(), spec.max_failed_indexes);
+            if most.is_some_and(|most| bad > i64::from(most)) {
+                let message = "Job has exceeded the specified maximal number of failed indexes";
+                return failed("MaxFailedIndexesExceeded", message);
+            }
+            let wanted = i64::from(spec.completions.unwrap_or(0));
+            if bad > 0 && bad + self.succeeded >= wanted {
+                return failed("FailedIndexes", "Job has failed indexes");
+            }
         }
         let complete = match spec.completions {
             Some(completions) => self.succeeded >= i64::from(completions),
@@ -243,11 +277,34 @@ impl<'a> Sync<'a> {
             .filter(|at| success.is_none_or(|success| *at > success))
             .collect();
         let last = failures.iter().max()?;
-        let doublings = u32::try_from(failures.len() - 1)
-            .unwrap_or(u32::MAX)
-            .min(16);
-        let pause = FIRST_BACK_OFF.saturating_mul(2_u32.saturating_pow(doublings));
-        left(*last, pause.min(LAST_BACK_OFF), self.view.now)
+        let doublings = u32::try_from(failures.len() - 1).unwrap_or(u32::MAX);
+        left(*last, pause(doublings), self.view.now)
+    }
+
+    /// The indexes, if each of them may fail so often.
+    fn with_limits_of_their_own(&self) -> Option<&Indexes> {
+        self.job.body.spec.backoff_limit_per_index?;
+        self.indexes.as_ref()
+    }
+
+    /// Creates the pods of that many indexes, but for those that pause after a failure of their own; and how
+    /// long the shortest of these pauses is.
+    fn create_indexes(&self, indexes: &Indexes, count: usize) -> (Vec<Action>, Option<Duration>) {
+        let job = &self.job;
+        let owner =
+            self.view.world.resources()[job.resource].controller_reference(job.name(), job.uid());
+        let (mut creates, mut shortest) = (Vec::new(), None::<Duration>);
+        for index in indexes.free(&self.active) {
+            let failures = indexed::Failures::of(job, &self.pods, index);
+            if let Some(wait) = failures.pause_left(self.view.now) {
+                shortest = Some(shortest.map_or(wait, |shortest| shortest.min(wait)));
+            } else if creates.len() < count {
+                let pod = failures.noted_in(pod(&job.body.spec.template, &owner));
+                let create = indexed::create(job, pod, index);
+                creates.push(create.noted(Note::pod_created(job)));
+            }
+        }
+        (creates, shortest)
     }
 
     fn create(&self, count: usize) -> Vec<Action> {
@@ -338,6 +395,9 @@ impl<'a> Sync<'a> {
         if let Some(indexes) = &self.indexes {
             new = new.with("completedIndexes", json!(indexes.completed()));
         }
+        if let Some(indexes) = self.with_limits_of_their_own() {
+            new = new.with("failedIndexes", json!(indexes.failed()));
+        }
         let write = Action::status(job, old, &new.done());
         write.map(|write| match end {
             Some(_) => write,
@@ -359,7 +419,7 @@ impl<'a> Sync<'a> {
                 });
                 too_many.into_iter().chain([completed]).collect()
             }
-            Some(End::Failed { reason, message }) => vec![note().warning(reason, *message)],
+            Some(End::Failed { reason, message }) => vec![note().warning(reason, message.as_str())],
             None if spec.suspend == conditions::holds(&job.body.status, "Suspended") => Vec::new(),
             None if spec.suspend => vec![note().normal("Suspended", "Job suspended")],
             None => vec![note().normal("Resumed", "Job resumed")],
@@ -370,6 +430,12 @@ impl<'a> Sync<'a> {
 fn delete(job: &JobRef<'_>, pod: &PodRef<'_>) -> Action {
     let note = Note::pod_deleted(job, pod.name());
     Action::delete(pod).noted(note)
+}
+
+/// The pause after a failure that so many came before.
+fn pause(before: u32) -> Duration {
+    let pause = FIRST_BACK_OFF.saturating_mul(2_u32.saturating_pow(before.min(16)));
+    pause.min(LAST_BACK_OFF)
 }
 
 fn at_least_none(number: i64) -> usize {

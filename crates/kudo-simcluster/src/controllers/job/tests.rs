@@ -352,3 +352,191 @@ fn a_job_tells_of_its_pods_and_its_end() {
         assert_eq!(events(&scene.observe(observe, "work")), expected, "{what}");
     }
 }
+
+/// A failed pod with an exit code, and of an index that failed so often before it.
+fn failed(name: &str, code: i32, index: Option<(i32, i32)>) -> Value {
+    let mut pod = pod(
+        &owner("Job", "work"),
+        name,
+        &json!({ "job-name": "work" }),
+        "failed",
+    );
+    pod["status"]["containerStatuses"] = json!([{
+        "name": "main", "restartCount": 0,
+        "state": { "terminated": { "exitCode": code, "finishedAt": "2026-01-01T00:30:00Z" } },
+    }]);
+    if let Some((index, before)) = index {
+        pod["metadata"]["annotations"] = json!({
+            "batch.kubernetes.io/job-completion-index": index.to_string(),
+            "batch.kubernetes.io/job-index-failure-count": before.to_string(),
+        });
+    }
+    pod
+}
+
+fn codes(action: &str, operator: &str, values: &[i32]) -> Value {
+    json!({ "action": action, "onExitCodes": { "operator": operator, "values": values } })
+}
+
+#[test]
+fn a_policy_says_what_a_failure_means() {
+    let disrupted = json!({
+        "action": "FailJob", "onPodConditions": [{ "type": "DisruptionTarget", "status": "True" }],
+    });
+    let other = json!({
+        "action": "FailJob",
+        "onExitCodes": { "containerName": "side", "operator": "In", "values": [42] },
+    });
+    for (what, rules, code, expected) in [
+        (
+            "the job fails",
+            json!([codes("FailJob", "In", &[42])]),
+            42,
+            (
+                Some(
+                    "Container main for pod ns/work-0 failed with exit code 42 matching FailJob rule at index 0",
+                ),
+                Some(1),
+            ),
+        ),
+        (
+            "a later rule",
+            json!([
+                codes("Count", "In", &[1]),
+                codes("FailJob", "NotIn", &[1, 2])
+            ]),
+            42,
+            (
+                Some(
+                    "Container main for pod ns/work-0 failed with exit code 42 matching FailJob rule at index 1",
+                ),
+                Some(1),
+            ),
+        ),
+        (
+            "the first rule that fits",
+            json!([codes("Count", "In", &[42]), codes("FailJob", "In", &[42])]),
+            42,
+            (None, Some(1)),
+        ),
+        (
+            "ignored",
+            json!([codes("Ignore", "In", &[42])]),
+            42,
+            (None, None),
+        ),
+        ("of another container", json!([other]), 42, (None, Some(1))),
+        (
+            "no rule fits",
+            json!([codes("Ignore", "In", &[42])]),
+            1,
+            (None, Some(1)),
+        ),
+        (
+            "a condition",
+            json!([disrupted]),
+            1,
+            (
+                Some(
+                    "Pod ns/work-0 has condition DisruptionTarget matching FailJob rule at index 0",
+                ),
+                Some(1),
+            ),
+        ),
+    ] {
+        let mut pod = failed("work-0", code, None);
+        if what == "a condition" {
+            pod["status"]["conditions"] = json!([{ "type": "DisruptionTarget", "status": "True" }]);
+        }
+        let spec = json!({ "podFailurePolicy": { "rules": rules } });
+        let scene = Scene::new()
+            .with(job(spec, json!({ "startTime": STARTED })))
+            .with(pod);
+        let written = status(&scene.observe(observe, "work"));
+        let message = written["conditions"][1]["message"].as_str();
+        assert_eq!((message, written["failed"].as_i64()), expected, "{what}");
+        if message.is_some() {
+            assert_eq!(written["conditions"][0]["type"], "FailureTarget", "{what}");
+            assert_eq!(
+                written["conditions"][1]["reason"], "PodFailurePolicy",
+                "{what}"
+            );
+        }
+    }
+}
+
+#[test]
+fn indexes_fail_one_by_one() {
+    let spec = |more: Value| {
+        let mut spec = json!({
+            "completionMode": "Indexed", "completions": 3, "parallelism": 3,
+            "backoffLimit": i32::MAX, "backoffLimitPerIndex": 1,
+        });
+        let fields = spec.as_object_mut().unwrap();
+        fields.extend(more.as_object().unwrap().clone());
+        spec
+    };
+    let state = || json!({ "startTime": STARTED });
+    let scene = Scene::new()
+        .with(job(spec(json!({})), state()))
+        .with(failed("work-0-a", 1, Some((0, 1))))
+        .with(failed("work-1-a", 1, Some((1, 0))));
+    let verdict = scene.observe(observe, "work");
+    assert_eq!(
+        deeds(&verdict),
+        ["create Pod work-1-", "create Pod work-2-"]
+    );
+    assert_eq!(status(&verdict)["failedIndexes"], "0");
+    let noted = |pod: &Value| {
+        let annotations = &pod["metadata"]["annotations"];
+        annotations["batch.kubernetes.io/job-index-failure-count"].clone()
+    };
+    let counts: Vec<Value> = created(&verdict).into_iter().map(noted).collect();
+    assert_eq!(counts, ["1", "0"]);
+
+    for (what, more, state, pods, reason) in [
+        (
+            "all have ended",
+            json!({}),
+            json!({ "startTime": STARTED, "failedIndexes": "0", "completedIndexes": "1,2" }),
+            vec![],
+            "FailedIndexes",
+        ),
+        (
+            "too many",
+            json!({ "maxFailedIndexes": 1 }),
+            json!({ "startTime": STARTED, "failedIndexes": "0" }),
+            vec![failed("work-1-a", 1, Some((1, 1)))],
+            "MaxFailedIndexesExceeded",
+        ),
+        (
+            "for good at once",
+            json!({
+                "maxFailedIndexes": 0,
+                "podFailurePolicy": { "rules": [codes("FailIndex", "In", &[42])] },
+            }),
+            state(),
+            vec![failed("work-1-a", 42, Some((1, 0)))],
+            "MaxFailedIndexesExceeded",
+        ),
+    ] {
+        let scene = Scene::new().with(job(spec(more), state)).with_all(pods);
+        let written = status(&scene.observe(observe, "work"));
+        assert_eq!(written["conditions"][1]["reason"], reason, "{what}");
+    }
+}
+
+#[test]
+fn an_index_pauses_by_itself() {
+    let spec = json!({
+        "completionMode": "Indexed", "completions": 2, "parallelism": 2,
+        "backoffLimit": i32::MAX, "backoffLimitPerIndex": 5,
+    });
+    let failed = ended_at(failed("work-0-a", 1, Some((0, 1))), "2026-01-01T00:59:50Z");
+    let scene = Scene::new()
+        .with(job(spec, json!({ "startTime": STARTED })))
+        .with(failed);
+    let verdict = scene.observe(observe, "work");
+    assert_eq!(deeds(&verdict), ["create Pod work-1-"]);
+    assert_eq!(verdict.again.map(|again| again.as_secs()), Some(10));
+}
