@@ -306,6 +306,7 @@ fn custom_version(group: &str, version: &Value, preserve: bool) -> Version {
         scale,
         others: &[],
         columns: version.get("additionalPrinterColumns").cloned(),
+        selectable: parts::selectable(version).collect(),
         deprecated,
     }
 }
