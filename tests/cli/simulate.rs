@@ -139,6 +139,30 @@ fn a_plan_whose_pod_fails_fails() {
 }
 
 #[test]
+fn patterns_that_fit_no_pod_are_told() {
+    let _stable = stable();
+    // The pods of a job that has failed are gone by then, but have been there.
+    let outcome = run(
+        "plan trigger --name check --instance db --simulate --simulate-from web \
+         --fail-pod db-check-* --fail-pod db-chekc-* --never-ready other/*",
+    )
+    .expect_code(3);
+    let is_told = |text: &str| {
+        outcome
+            .stderr
+            .contains(&format!("Warning: no pod fits {text}"))
+    };
+    assert!(is_told("--fail-pod db-chekc-*"), "{outcome}");
+    assert!(is_told("--never-ready other/*"), "{outcome}");
+    assert!(!is_told("--fail-pod db-check-*"), "{outcome}");
+    let outcome = run("install ./web --simulate --fail-pod nobody").expect_code(0);
+    let told = outcome
+        .stderr
+        .contains("Warning: no pod fits --fail-pod nobody");
+    assert!(told, "{outcome}");
+}
+
+#[test]
 fn a_pod_that_is_never_ready_times_out_at_once() {
     let _stable = stable();
     let outcome = run("install ./web --simulate --never-ready */web-instance-1").expect_code(4);

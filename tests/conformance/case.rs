@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::hooks::Hook;
+use crate::versions::Version;
 
 /// A file of the corpus.
 #[derive(Clone, Debug)]
@@ -41,6 +42,8 @@ pub(crate) struct Script {
 pub(crate) struct Step {
     /// Method and path.
     pub(crate) request: Option<String>,
+    /// The same request to a server that does not serve that version of the API as yet.
+    pub(crate) older: Option<Older>,
     /// The path of a watch; without `name` its events are read at once.
     pub(crate) watch: Option<String>,
     /// Names a watch that goes on while later steps are done.
@@ -85,6 +88,25 @@ pub(crate) struct Step {
     pub(crate) ignore: BTreeMap<String, String>,
     /// What newer servers answer.
     pub(crate) differs: Option<Differs>,
+}
+
+impl Step {
+    /// Method and path for a server of some version.
+    pub(crate) fn request_of(&self, version: Version) -> &str {
+        let older = self.older.as_ref();
+        let older = older.filter(|older| version < Version::parse(&older.than));
+        let own = self.request.as_deref().unwrap_or_default();
+        older.map_or(own, |older| &older.request)
+    }
+}
+
+/// What is asked of older servers in place of the request.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Older {
+    /// The first version that serves the step's own request.
+    pub(crate) than: String,
+    pub(crate) request: String,
 }
 
 /// A body that is not made from YAML.

@@ -239,7 +239,7 @@ impl<'a> Player<'a> {
     }
 
     async fn request(&mut self, step: &Step) -> Result<Seen, String> {
-        let line = self.fill(step.request.as_deref().unwrap_or_default())?;
+        let line = self.fill(step.request_of(self.server.version))?;
         let (method, path) = line.split_once(' ').ok_or("no path after the method")?;
         let (request, body) = self.build(step, method, path)?;
         let (code, content_type, warnings, response) = self.send(request).await?;

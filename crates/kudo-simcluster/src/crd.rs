@@ -303,6 +303,7 @@ fn custom_version(spec: &Value, version: &Value, stored: &Stored) -> Version {
         scale,
         others: &[],
         columns: version.get("additionalPrinterColumns").cloned(),
+        selectable: parts::selectable(version).collect(),
         deprecated,
     }
 }

@@ -90,6 +90,17 @@ impl FieldError {
         Self::shown(Fault::Invalid, field, value.into(), detail)
     }
 
+    /// The value is not allowed; it is not shown.
+    pub fn invalid_unshown(field: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self::plain(Fault::Invalid, field, detail)
+    }
+
+    /// There are more items than may be.
+    pub fn too_many(field: impl Into<String>, count: usize, most: usize) -> Self {
+        let detail = format!("must have at most {most} items");
+        Self::shown(Fault::TooMany, field, count.to_string(), detail)
+    }
+
     /// The value is none of those that are supported, which are told in the given order.
     pub fn not_supported(field: impl Into<String>, value: &Value, supported: &[&str]) -> Self {
         Self::not_supported_shown(field, shown(value), supported)

@@ -237,7 +237,11 @@ fn check_value(key: &str, value: &str) -> Result<(), String> {
 
 /// A field selector.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Fields(Vec<(String, bool, String)>);
+pub(crate) struct Fields {
+    terms: Vec<(String, bool, String)>,
+    /// Of custom resources: what is not there is nothing.
+    custom: bool,
+}
 
 impl Fields {
     /// Reads `a=b,c!=d`; the fields must be ones that the kind can be selected by.
@@ -258,16 +262,22 @@ impl Fields {
                      \"metadata.namespace\""
                 ));
             }
-            if !is_identity(field) && (custom || !fields_of(kind).contains(&field)) {
+            let is_known = if custom {
+                let known = &shown.version().selectable;
+                known.iter().any(|known| known == field)
+            } else {
+                fields_of(kind).contains(&field)
+            };
+            if !is_identity(field) && !is_known {
                 return Err(format!("field label not supported: {field}"));
             }
             terms.push((field.to_owned(), is, value));
         }
-        Ok(Self(terms))
+        Ok(Self { terms, custom })
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.terms.is_empty()
     }
 
     /// The one name that a selector, as it is written, asks for; none if it can't be a name.
@@ -281,16 +291,17 @@ impl Fields {
 
     /// Whether the fit shows from namespace and name alone.
     pub(crate) fn needs_object(&self) -> bool {
-        self.0
+        self.terms
             .iter()
             .any(|(field, ..)| !field.starts_with("metadata."))
     }
 
     pub(crate) fn fits(&self, namespace: &str, name: &str, object: &Value) -> bool {
-        self.0.iter().all(|(field, is, wanted)| {
+        self.terms.iter().all(|(field, is, wanted)| {
             let value = match field.as_str() {
                 "metadata.name" => name.to_owned(),
                 "metadata.namespace" => namespace.to_owned(),
+                other if self.custom => plain_text(object, other),
                 other => text(object, other),
             };
             (value == *wanted) == *is
@@ -363,8 +374,7 @@ fn text(object: &Value, field: &str) -> String {
     } else {
         field
     };
-    let value = field.split('.').fold(object, |value, part| &value[part]);
-    match value {
+    match at(object, field) {
         Value::Null if field == "spec.unschedulable" || field == "spec.hostNetwork" => {
             "false".to_owned()
         }
@@ -379,10 +389,21 @@ fn text(object: &Value, field: &str) -> String {
             }
             "0".to_owned()
         }
+        _ => plain_text(object, field),
+    }
+}
+
+/// What is in a field, as a selector writes it.
+fn plain_text(object: &Value, field: &str) -> String {
+    match at(object, field) {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
         other => other.to_string(),
     }
+}
+
+fn at<'a>(object: &'a Value, field: &str) -> &'a Value {
+    field.split('.').fold(object, |value, part| &value[part])
 }
 
 fn is_identity(field: &str) -> bool {

@@ -8,6 +8,13 @@ use crate::kinds::Shown;
 mod age;
 mod cells;
 mod columns;
+mod events;
+mod json_path;
+mod network;
+mod nodes;
+mod pods;
+mod storage;
+mod workloads;
 
 pub(crate) use age::age;
 

@@ -9,6 +9,7 @@ mod credentials;
 mod embedded;
 mod journal;
 mod manifests;
+mod patterns;
 mod summary;
 
 use std::path::PathBuf;
@@ -24,6 +25,7 @@ use crate::error::Error;
 use crate::output::Output;
 pub(crate) use credentials::Credentials;
 pub(crate) use embedded::{Embedded, Pods};
+use patterns::Unmatched;
 
 /// Whether to simulate, and how the simulated cluster is.
 #[derive(Clone, Debug, Default, Args)]
@@ -109,6 +111,7 @@ async fn simulated(
     }
     embedded.load(&loads.objects).await?;
     let works = manager(embedded.journal.keep(embedded.client()));
+    let unmatched = Unmatched::watch(simulate, embedded.client());
     embedded.work(simulate.pods(), None, works);
     cli.global.simulated = Some(embedded.session.clone());
     for package in &loads.packages {
@@ -127,6 +130,7 @@ async fn simulated(
         Err(Error::PlanFailed { .. } | Error::TimedOut { .. }) => {}
         Err(_) => return outcome,
     }
+    unmatched.tell(output).await;
     summary::print(&embedded, simulate.diff, output).await?;
     outcome
 }

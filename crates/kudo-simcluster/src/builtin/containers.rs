@@ -47,7 +47,7 @@ pub(super) fn http_headers(action: &Value, path: &str, errors: &mut Vec<FieldErr
 
 /// A probe has one handler.
 pub(super) fn handler(probe: &Value, path: &str, errors: &mut Vec<FieldError>) {
-    let handlers: Vec<&str> = ["exec", "httpGet", "tcpSocket", "grpc"]
+    let handlers: Vec<&str> = ["exec", "httpGet", "tcpSocket", "grpc", "sleep"]
         .into_iter()
         .filter(|key| !probe[*key].is_null())
         .collect();
@@ -58,6 +58,26 @@ pub(super) fn handler(probe: &Value, path: &str, errors: &mut Vec<FieldError>) {
     for key in handlers.iter().skip(1) {
         let words = "may not specify more than 1 handler type";
         errors.push(FieldError::forbidden(join(path, key), words));
+    }
+}
+
+/// A container sleeps no longer than its pod has time to end.
+pub(super) fn sleeps(pod: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    let grace = pod["terminationGracePeriodSeconds"].as_i64();
+    let Some(grace) = grace else { return };
+    for key in ["containers", "initContainers"] {
+        for (index, container) in list(&pod[key]).enumerate() {
+            for hook in ["postStart", "preStop"] {
+                let seconds = &container["lifecycle"][hook]["sleep"]["seconds"];
+                if seconds.as_i64().is_some_and(|s| s < 0 || s > grace) {
+                    let field = join(path, &format!("{key}[{index}].lifecycle.{hook}.sleep"));
+                    let words = format!(
+                        "must be non-negative and less than terminationGracePeriodSeconds ({grace})"
+                    );
+                    errors.push(FieldError::invalid(field, seconds, words));
+                }
+            }
+        }
     }
 }
 
@@ -141,7 +161,7 @@ fn within_limit(
 }
 
 /// A resource without a domain must be one that containers have.
-fn unknown_resource(name: &str, field: &str, errors: &mut Vec<FieldError>) {
+pub(super) fn unknown_resource(name: &str, field: &str, errors: &mut Vec<FieldError>) {
     if is_extended(name) {
         let faults = names::qualified(name);
         let is_ill_formed = !faults.is_empty();

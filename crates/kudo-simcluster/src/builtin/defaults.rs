@@ -1,5 +1,7 @@
 //! Defaults of built-in kinds: a table by type and field, and the few that depend on other fields.
 
+mod autoscaler;
+
 use serde_json::{Map, Value, json};
 
 use super::check::is_nothing;
@@ -89,12 +91,16 @@ const DEFAULTS: &[(&str, &str, &str)] = &[
     ("JobSpec", "backoffLimit", "6"),
     ("JobSpec", "completionMode", "\"NonIndexed\""),
     ("JobSpec", "suspend", "false"),
+    ("MatchResources", "matchPolicy", "\"Equivalent\""),
+    ("MatchResources", "namespaceSelector", "{}"),
+    ("MatchResources", "objectSelector", "{}"),
     ("MutatingWebhook", "failurePolicy", "\"Fail\""),
     ("MutatingWebhook", "matchPolicy", "\"Equivalent\""),
     ("MutatingWebhook", "namespaceSelector", "{}"),
     ("MutatingWebhook", "objectSelector", "{}"),
     ("MutatingWebhook", "reinvocationPolicy", "\"Never\""),
     ("MutatingWebhook", "timeoutSeconds", "10"),
+    ("NamedRuleWithOperations", "scope", "\"*\""),
     ("NamespaceCondition", "lastTransitionTime", "null"),
     ("NamespaceStatus", "phase", "\"Active\""),
     ("NetworkPolicyPort", "protocol", "\"TCP\""),
@@ -180,6 +186,7 @@ const DEFAULTS: &[(&str, &str, &str)] = &[
     ("StorageClass", "reclaimPolicy", "\"Delete\""),
     ("StorageClass", "volumeBindingMode", "\"Immediate\""),
     ("Sysctl", "value", "\"\""),
+    ("ValidatingAdmissionPolicySpec", "failurePolicy", "\"Fail\""),
     ("ValidatingWebhook", "failurePolicy", "\"Fail\""),
     ("ValidatingWebhook", "matchPolicy", "\"Equivalent\""),
     ("ValidatingWebhook", "namespaceSelector", "{}"),
@@ -352,6 +359,8 @@ fn set_before(owner: &str, map: &mut Map<String, Value>) {
         | "Ingress"
         | "NetworkPolicy"
         | "HorizontalPodAutoscaler"
+        | "ValidatingAdmissionPolicy"
+        | "ValidatingAdmissionPolicyBinding"
         | "PodTemplateSpec"
         | "JobTemplateSpec" => put(map, "spec", json!({})),
         "DeploymentSpec" | "StatefulSetSpec" | "DaemonSetSpec" => put(map, "template", json!({})),
@@ -460,6 +469,7 @@ fn set_after(object: &Object, map: &mut Map<String, Value>) {
         {
             put(map, "targetCPUUtilizationPercentage", json!(80));
         }
+        "HorizontalPodAutoscalerSpec" => autoscaler::set(map),
         "Pod" => ask_for_limits(map),
         "PodSpec" if map.get("hostNetwork") == Some(&Value::Bool(true)) => host_ports(map),
         _ => {}

@@ -10,6 +10,7 @@ mod check;
 mod containers;
 mod data;
 mod defaults;
+mod jobs;
 mod metadata;
 mod names;
 mod network;
@@ -18,6 +19,7 @@ mod prepare;
 mod quotas;
 mod roles;
 mod rules;
+mod scaling;
 mod schedules;
 mod scheduling;
 mod security;
@@ -157,7 +159,7 @@ fn validate_object(gvk: Gvk<'_>, object: &Value, errors: &mut Vec<FieldError>) {
         return;
     };
     match (gvk.group, gvk.kind) {
-        ("batch", "Job") => workloads::job(object, errors),
+        ("batch", "Job") => jobs::job(object, errors),
         ("batch", "CronJob") => long_name(object, errors),
         _ => {}
     }

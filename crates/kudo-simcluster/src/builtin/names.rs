@@ -11,7 +11,6 @@ const WILDCARD: &str = r"\*\.[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*
 const NAME_PART: &str = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]";
 const LABEL_VALUE: &str = "(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?";
 const CONFIG_KEY: &str = "[-._a-zA-Z0-9]+";
-const ENV_NAME: &str = "[-._a-zA-Z][-._a-zA-Z0-9]*";
 
 /// A form that a text must have.
 struct Form {
@@ -99,12 +98,6 @@ form!(
     &["MyValue", "my_value", "12345"]
 );
 form!(
-    /// The name of an environment variable.
-    env_name, ENV_NAME, usize::MAX,
-    "a valid environment variable name must consist of alphabetic characters, digits, '_', '-', or '.', and must not start with a digit",
-    &["my.env-name", "MY_ENV.NAME", "MyEnvName1"]
-);
-form!(
     /// The name of a header of HTTP.
     http_header, "[-A-Za-z0-9]+", usize::MAX,
     "a valid HTTP header must consist of alphanumeric characters or '-'",
@@ -117,6 +110,17 @@ form!(
     "a valid config key must consist of alphanumeric characters, '-', '_' or '.'",
     &["key.name", "KEY_NAME", "key-name"]
 );
+
+/// The name of an environment variable.
+pub(super) fn env_name(text: &str) -> Vec<String> {
+    let is_fit = |c: char| (' '..='~').contains(&c) && c != '=';
+    if text.chars().all(is_fit) {
+        return Vec::new();
+    }
+    let words = "a valid environment variable name must consist only of printable ASCII characters \
+                 other than '='";
+    vec![words.to_owned()]
+}
 
 /// The key of a config map or a secret.
 pub(super) fn config_key(text: &str) -> Vec<String> {

@@ -295,9 +295,31 @@ pub(super) fn peer(peer: &Value, path: &str, errors: &mut Vec<FieldError>) {
     }
 }
 
-pub(super) fn policy_port(port: &Value, path: &str, errors: &mut Vec<FieldError>) {
-    if !port["port"].is_null() {
-        port_or_name(&port["port"], &join(path, "port"), errors);
+pub(super) fn policy_port(policy: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    let (first, last) = (&policy["port"], &policy["endPort"]);
+    let field = join(path, "endPort");
+    if first.is_number() {
+        port_or_name(first, &join(path, "port"), errors);
+        if !last.is_null() && last.as_i64() < first.as_i64() {
+            // Servers show the first port of the range there.
+            let words = "must be greater than or equal to `port`";
+            errors.push(FieldError::invalid(&*field, first, words));
+        }
+        if !last.is_null() {
+            super::check::port(last, &field, errors);
+        }
+        return;
+    }
+    if !last.is_null() {
+        let words = if first.is_null() {
+            "may not be specified when `port` is not specified"
+        } else {
+            "may not be specified when `port` is non-numeric"
+        };
+        errors.push(FieldError::invalid(field, last, words));
+    }
+    if !first.is_null() {
+        port_or_name(first, &join(path, "port"), errors);
     }
 }
 

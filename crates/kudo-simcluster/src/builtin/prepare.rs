@@ -226,6 +226,14 @@ fn count_template(old: &Value, new: &mut Value) {
 fn pod(object: &mut Value) {
     let class = service_class(&object["spec"]);
     object["status"] = json!({ "phase": "Pending", "qosClass": class });
+    let gates = object["spec"]["schedulingGates"].as_array();
+    if gates.is_some_and(|gates| !gates.is_empty()) {
+        object["status"]["conditions"] = json!([{
+            "type": "PodScheduled", "status": "False", "lastProbeTime": null,
+            "lastTransitionTime": null, "reason": "SchedulingGated",
+            "message": "Scheduling is blocked due to non-empty scheduling gates",
+        }]);
+    }
 }
 
 /// The quality of service class of a pod.

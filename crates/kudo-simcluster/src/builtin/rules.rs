@@ -8,12 +8,17 @@ use super::check::Rule::{
 };
 use super::check::Rules;
 use super::{
-    containers, data, names, network, pods, quotas, roles, schedules, scheduling, security,
-    selectors, services, statuses, storage, variables, volumes, webhooks, workloads,
+    containers, data, jobs, names, network, pods, quotas, roles, scaling, schedules, scheduling,
+    security, selectors, services, statuses, storage, variables, volumes, webhooks, workloads,
 };
 
 const PROTOCOLS: &[&str] = &["SCTP", "TCP", "UDP"];
-const ACCESS_MODES: &[&str] = &["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce"];
+const ACCESS_MODES: &[&str] = &[
+    "ReadOnlyMany",
+    "ReadWriteMany",
+    "ReadWriteOnce",
+    "ReadWriteOncePod",
+];
 
 /// The rules of each type that has any.
 pub(super) const RULES: &[(&str, Rules)] = &[
@@ -72,8 +77,9 @@ pub(super) const RULES: &[(&str, Rules)] = &[
         &[
             ("schedule", Required("")),
             ("", Whole(schedules::schedule)),
-            ("", Whole(workloads::job_template)),
+            ("", Whole(jobs::template)),
             ("startingDeadlineSeconds", NotNegative),
+            ("", Whole(schedules::time_zone)),
             ("concurrencyPolicy", OneOf(&["Allow", "Forbid", "Replace"])),
             ("successfulJobsHistoryLimit", NotNegative),
             ("failedJobsHistoryLimit", NotNegative),
@@ -197,8 +203,10 @@ pub(super) const RULES: &[(&str, Rules)] = &[
     (
         "HorizontalPodAutoscalerSpec",
         &[
-            ("", Whole(workloads::scaling_bounds)),
+            ("", Whole(scaling::bounds)),
             ("scaleTargetRef", Whole(pods::nothing)),
+            ("metrics", Whole(pods::nothing)),
+            ("behavior", Whole(pods::nothing)),
         ],
     ),
     (
@@ -206,6 +214,26 @@ pub(super) const RULES: &[(&str, Rules)] = &[
         &[
             ("currentReplicas", NotNegative),
             ("desiredReplicas", NotNegative),
+        ],
+    ),
+    ("HPAScalingPolicy", &[("", Whole(scaling::policy))]),
+    ("HPAScalingRules", &[("", Whole(scaling::rules))]),
+    (
+        "HorizontalPodAutoscalerBehavior",
+        &[
+            ("scaleUp", Whole(pods::nothing)),
+            ("scaleDown", Whole(pods::nothing)),
+        ],
+    ),
+    (
+        "MetricSpec",
+        &[
+            ("", Whole(scaling::metric)),
+            ("object", Closed),
+            ("external", Closed),
+            ("pods", Closed),
+            ("resource", Closed),
+            ("containerResource", Closed),
         ],
     ),
     (
@@ -224,8 +252,16 @@ pub(super) const RULES: &[(&str, Rules)] = &[
             ("activeDeadlineSeconds", NotNegative),
             ("backoffLimit", NotNegative),
             ("ttlSecondsAfterFinished", NotNegative),
+            ("backoffLimitPerIndex", NotNegative),
+            ("maxFailedIndexes", NotNegative),
+            ("", Whole(jobs::completion_mode)),
+            ("", Whole(jobs::failure_policy)),
+            ("podFailurePolicy", Closed),
+            ("", Whole(jobs::success_policy)),
+            ("successPolicy", Closed),
+            ("", Whole(jobs::replacement)),
             ("template", Whole(pods::nothing)),
-            ("", Whole(workloads::job_restarts)),
+            ("", Whole(jobs::restarts)),
         ],
     ),
     (
@@ -288,6 +324,7 @@ pub(super) const RULES: &[(&str, Rules)] = &[
                 Required("at least 1 access mode is required"),
             ),
             ("accessModes", OneOf(ACCESS_MODES)),
+            ("", Whole(storage::alone)),
             ("", Whole(storage::claim_selector)),
             ("", Whole(storage::claim_size)),
             ("storageClassName", Named(names::subdomain)),
@@ -317,6 +354,7 @@ pub(super) const RULES: &[(&str, Rules)] = &[
         &[
             ("accessModes", Required("")),
             ("accessModes", OneOf(ACCESS_MODES)),
+            ("", Whole(storage::alone)),
             ("capacity", Required("")),
             ("", Whole(storage::capacity)),
             (
@@ -345,6 +383,7 @@ pub(super) const RULES: &[(&str, Rules)] = &[
             ("containers", Required("")),
             ("containers", Whole(pods::nothing)),
             ("", Whole(pods::container_names)),
+            ("", Whole(containers::sleeps)),
             ("", Whole(pods::host_ports)),
             ("initContainers", Whole(pods::nothing)),
             ("", Whole(pods::init_container_names)),
@@ -442,6 +481,7 @@ pub(super) const RULES: &[(&str, Rules)] = &[
     ),
     ("EmptyDirVolumeSource", &[("", Whole(volumes::empty_dir))]),
     ("SeccompProfile", &[("", Whole(security::seccomp))]),
+    ("AppArmorProfile", &[("", Whole(security::app_armor))]),
     ("SecurityContext", &[("", Whole(security::of_container))]),
     ("ServicePort", &[]),
     ("ServiceSpec", &[("", Whole(services::service))]),
@@ -492,6 +532,22 @@ pub(super) const RULES: &[(&str, Rules)] = &[
         ],
     ),
     ("TCPSocketAction", &[("", Whole(containers::probe_port))]),
+    (
+        "ValidatingAdmissionPolicySpec",
+        &[
+            ("failurePolicy", OneOf(&["Fail", "Ignore"])),
+            ("matchConstraints", Required("")),
+            ("", Whole(webhooks::policy)),
+        ],
+    ),
+    (
+        "ValidatingAdmissionPolicyBindingSpec",
+        &[
+            ("policyName", Required("")),
+            ("policyName", Named(names::subdomain)),
+            ("", Whole(webhooks::policy_actions)),
+        ],
+    ),
     ("ValidatingWebhook", WEBHOOK),
     (
         "ValidatingWebhookConfiguration",

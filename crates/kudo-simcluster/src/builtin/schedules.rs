@@ -55,6 +55,46 @@ pub(super) fn schedule(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
     }
 }
 
+/// The place by whose clock the schedule is read.
+pub(super) fn time_zone(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    let Some(zone) = spec["timeZone"].as_str() else {
+        return;
+    };
+    let mut fault = |words: String| {
+        let field = join(path, "timeZone");
+        errors.push(FieldError::invalid(field, &spec["timeZone"], words));
+    };
+    let unknown = format!("unknown time zone {zone}");
+    if zone.is_empty() {
+        fault("timeZone must be nil or non-empty string".to_owned());
+        return;
+    }
+    if !zone.split('/').all(is_part_of_zone) {
+        fault(unknown);
+        return;
+    }
+    if zone.eq_ignore_ascii_case("Local") {
+        let words = "timeZone must be an explicit time zone as defined in \
+                     https://www.iana.org/time-zones";
+        fault(words.to_owned());
+    }
+    if zone != "Local" && !is_zone(zone) {
+        fault(unknown);
+    }
+}
+
+fn is_part_of_zone(part: &str) -> bool {
+    let is_fit = |c: char| c.is_ascii_alphanumeric() || ".-_+".contains(c);
+    let is_place = part != "." && part != ".." && !part.starts_with('-');
+    is_place && (1..=14).contains(&part.len()) && part.chars().all(is_fit)
+}
+
+/// Whether there is a time zone of that name, in these very letters.
+fn is_zone(name: &str) -> bool {
+    let zone = jiff::tz::TimeZone::get(name);
+    zone.is_ok_and(|zone| zone.iana_name() == Some(name))
+}
+
 fn read(text: &str) -> Result<(), String> {
     let mut plain = text;
     if ["TZ=", "CRON_TZ="]
@@ -63,7 +103,7 @@ fn read(text: &str) -> Result<(), String> {
     {
         let (zone, rest) = text.split_once(' ').unwrap_or((text, ""));
         let zone = zone.split_once('=').map_or("", |(_, zone)| zone);
-        if !zone.is_empty() && jiff::tz::TimeZone::get(zone).is_err() {
+        if !zone.is_empty() && !is_zone(zone) {
             return Err(format!(
                 "provided bad location {zone}: unknown time zone {zone}"
             ));

@@ -90,6 +90,39 @@ pub(super) fn seccomp(profile: &Value, path: &str, errors: &mut Vec<FieldError>)
     }
 }
 
+pub(super) fn app_armor(profile: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    let kind = &profile["type"];
+    let file = &profile["localhostProfile"];
+    let field = join(path, "localhostProfile");
+    match kind.as_str().unwrap_or_default() {
+        "" => errors.push(FieldError::required(
+            join(path, "type"),
+            "type is required when appArmorProfile is set",
+        )),
+        "Localhost" => match file.as_str().unwrap_or_default() {
+            "" => {
+                let words = "must be set when AppArmor type is Localhost";
+                errors.push(FieldError::required(field, words));
+            }
+            name if name.trim() != name => {
+                let words = "must not be padded with whitespace";
+                errors.push(FieldError::invalid(field, file, words));
+            }
+            _ => {}
+        },
+        known if PROFILES.contains(&known) => {
+            if !file.is_null() {
+                let words = "can only be set when AppArmor type is Localhost";
+                errors.push(FieldError::invalid(field, file, words));
+            }
+        }
+        _ => {
+            let field = join(path, "type");
+            errors.push(FieldError::not_supported(field, kind, PROFILES));
+        }
+    }
+}
+
 pub(super) fn of_container(context: &Value, path: &str, errors: &mut Vec<FieldError>) {
     for key in ["runAsUser", "runAsGroup"] {
         id(&context[key], join(path, key), errors);

@@ -69,6 +69,9 @@ pub(super) fn service(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
         let field = join(path, "externalTrafficPolicy");
         one_of(policy, &field, &["Cluster", "Local"], errors);
     }
+    let field = join(path, "internalTrafficPolicy");
+    let policy = &spec["internalTrafficPolicy"];
+    one_of(policy, &field, &["Cluster", "Local"], errors);
 }
 
 /// How long one server keeps a client.

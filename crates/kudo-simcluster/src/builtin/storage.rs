@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::check::join;
+use super::check::{join, list};
 use super::{containers, selectors};
 use crate::field_error::FieldError;
 
@@ -14,6 +14,18 @@ pub(crate) fn is_default_class(class: &Value) -> bool {
     ];
     let annotations = &class["metadata"]["annotations"];
     MARKS.iter().any(|mark| annotations[*mark] == "true")
+}
+
+/// A volume for one pod is for nobody else.
+pub(super) fn alone(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    let is_for_one = |mode: &Value| mode == "ReadWriteOncePod";
+    let others = ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce"];
+    let is_for_more = |mode: &Value| others.iter().any(|known| mode == known);
+    let modes = &spec["accessModes"];
+    if list(modes).any(is_for_one) && list(modes).any(is_for_more) {
+        let words = "may not use ReadWriteOncePod with other access modes";
+        errors.push(FieldError::forbidden(join(path, "accessModes"), words));
+    }
 }
 
 pub(super) fn claim_selector(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {

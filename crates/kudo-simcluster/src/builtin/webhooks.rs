@@ -1,4 +1,4 @@
-//! Checks of the registrations of admission webhooks.
+//! Checks of the registrations of admission webhooks, and of admission policies.
 
 use serde_json::Value;
 
@@ -26,6 +26,52 @@ pub(super) fn webhook_name(hook: &Value, path: &str, errors: &mut Vec<FieldError
     if faults.is_empty() && text.split('.').count() < 3 {
         let words = "should be a domain with at least three segments separated by dots";
         errors.push(FieldError::invalid(field, &hook["name"], words));
+    }
+}
+
+/// A policy is about something, and says something of it.
+pub(super) fn policy(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    let constraints = &spec["matchConstraints"];
+    if !constraints.is_null() && is_nothing(&constraints["resourceRules"]) {
+        let field = join(path, "matchConstraints.resourceRules");
+        errors.push(FieldError::required(field, ""));
+    }
+    let parts = ["validations", "auditAnnotations"];
+    if parts.iter().all(|part| is_nothing(&spec[*part])) {
+        for part in parts {
+            let words = "validations or auditAnnotations must contain at least one item";
+            errors.push(FieldError::required(join(path, part), words));
+        }
+    }
+}
+
+/// What is done about an object that a policy is not content with: each thing once, and it is told once.
+pub(super) fn policy_actions(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    let field = join(path, "validationActions");
+    let actions: Vec<&Value> = list(&spec["validationActions"]).collect();
+    let known = ["Audit", "Deny", "Warn"];
+    for (index, action) in actions.iter().enumerate() {
+        if !known.iter().any(|known| *action == known) {
+            let field = format!("{field}[{index}]");
+            errors.push(FieldError::not_supported(field, action, &known));
+        }
+        if actions[..index].contains(action) {
+            errors.push(FieldError::duplicate(format!("{field}[{index}]"), action));
+        }
+    }
+    let has = |name: &str| actions.iter().any(|action| *action == name);
+    if has("Deny") && has("Warn") {
+        let words = "must not contain both Deny and Warn (repeating the same validation failure \
+                     information in the API response and headers serves no purpose)";
+        errors.push(FieldError::invalid(
+            &*field,
+            &spec["validationActions"],
+            words,
+        ));
+    }
+    if actions.is_empty() {
+        let words = "at least one validation action is required";
+        errors.push(FieldError::required(field, words));
     }
 }
 

@@ -1,33 +1,13 @@
-//! Checks of what runs pods: templates, strategies, schedules, budgets and scaling.
+//! Checks of what runs pods for ever: templates, strategies and budgets.
 
 use serde_json::Value;
 
 use super::check::{join, not_negative};
 use super::{metadata, selectors};
-use crate::field_error::{Fault, FieldError};
+use crate::field_error::FieldError;
 
 pub(super) fn template_metadata(template: &Value, path: &str, errors: &mut Vec<FieldError>) {
     metadata::validate_parts(&template["metadata"], &join(path, "metadata"), errors);
-}
-
-/// A cron job's jobs select their pods themselves.
-pub(super) fn job_template(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
-    let job = &spec["jobTemplate"]["spec"];
-    let path = join(path, "jobTemplate.spec");
-    if job["manualSelector"] == true {
-        let field = join(&path, "manualSelector");
-        let supported = ["nil", "false"];
-        errors.push(FieldError::not_supported(field, &true.into(), &supported));
-    }
-    if !job["selector"].is_null() {
-        let words = "`selector` will be auto-generated";
-        let shown = selectors::go(&job["selector"]);
-        errors.push(FieldError::invalid_shown(
-            join(&path, "selector"),
-            shown,
-            words,
-        ));
-    }
 }
 
 pub(super) fn progress_deadline(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
@@ -215,43 +195,11 @@ pub(super) fn disruption(spec: &Value, path: &str, errors: &mut Vec<FieldError>)
     }
     let selector = join(path, "selector");
     selectors::validate(&spec["selector"], &selector, errors);
-}
-
-pub(super) fn scaling_bounds(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
-    let (least, most) = (&spec["minReplicas"], &spec["maxReplicas"]);
-    if least.as_i64().is_some_and(|least| least < 1) {
-        let field = join(path, "minReplicas");
-        errors.push(FieldError::invalid(
-            field,
-            least,
-            "must be greater than or equal to 1",
-        ));
-    }
-    let field = join(path, "maxReplicas");
-    let shown = Value::from(most.as_i64().unwrap_or_default());
-    if shown.as_i64().is_some_and(|most| most < 1) {
-        errors.push(FieldError::invalid(
-            field.clone(),
-            &shown,
-            "must be greater than 0",
-        ));
-    }
-    if let (Some(least), Some(most)) = (least.as_i64(), shown.as_i64())
-        && most < least
-    {
-        let words = "must be greater than or equal to `minReplicas`";
-        errors.push(FieldError::invalid(field, &shown, words));
-    }
-    if spec["scaleTargetRef"].is_null() {
-        for key in ["scaleTargetRef.kind", "scaleTargetRef.name"] {
-            errors.push(FieldError::required(join(path, key), ""));
-        }
-    }
-    // What the older version has a field for is a metric among others.
-    let share = &spec["targetCPUUtilizationPercentage"];
-    if share.as_i64().is_some_and(|share| share < 1) {
-        let field = join(path, "metrics[0].resource.target.averageUtilization");
-        errors.push(FieldError::invalid(field, share, "must be greater than 0"));
+    let policy = &spec["unhealthyPodEvictionPolicy"];
+    let known = ["AlwaysAllow", "IfHealthyBudget"];
+    if policy.is_string() && !known.iter().any(|known| policy == known) {
+        let field = join(path, "unhealthyPodEvictionPolicy");
+        errors.push(FieldError::not_supported(field, policy, &known));
     }
 }
 
@@ -269,35 +217,6 @@ pub(super) fn lease_transitions(spec: &Value, path: &str, errors: &mut Vec<Field
         let words = "must to greater or equal than 0";
         let field = join(path, "leaseTransitions");
         errors.push(FieldError::invalid(field, transitions, words));
-    }
-}
-
-/// A job selects its pods itself, or by hand with a selector that fits.
-pub(super) fn job(object: &Value, errors: &mut Vec<FieldError>) {
-    let spec = &object["spec"];
-    let by_hand = spec["manualSelector"] == true;
-    let selector = &spec["selector"];
-    if selector.is_null() {
-        errors.push(FieldError::required("spec.selector", ""));
-    }
-    let uid = object["metadata"]["uid"].as_str().unwrap_or_default();
-    let own = serde_json::json!({ "matchLabels": { "controller-uid": uid } });
-    if !by_hand && !selector.is_null() && *selector != own {
-        let words = "`selector` not auto-generated";
-        errors.push(FieldError::invalid_shown(
-            "spec.selector",
-            selectors::go(selector),
-            words,
-        ));
-    }
-    let labels = &spec["template"]["metadata"]["labels"];
-    if selector.is_null() || !selectors::matches(selector, labels) {
-        errors.push(FieldError {
-            fault: Fault::Invalid,
-            field: "spec.template.metadata.labels".to_owned(),
-            value: Some(selectors::go_labels(labels)),
-            detail: "`selector` does not match template `labels`".to_owned(),
-        });
     }
 }
 
@@ -330,19 +249,4 @@ pub(super) fn always_in_stateful_set(spec: &Value, path: &str, errors: &mut Vec<
 
 pub(super) fn always_in_daemon_set(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
     runs_for_ever(spec, path, "DaemonSet", errors);
-}
-
-/// Pods of jobs are not.
-pub(super) fn job_restarts(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
-    let policy = &spec["template"]["spec"]["restartPolicy"];
-    let field = join(path, "template.spec.restartPolicy");
-    match policy.as_str() {
-        Some("OnFailure" | "Never") => {}
-        // What is no policy at all has been told already.
-        Some(other) if other != "Always" => {}
-        _ => {
-            let words = "valid values: \"OnFailure\", \"Never\"";
-            errors.push(FieldError::required(field, words));
-        }
-    }
 }

@@ -1,6 +1,8 @@
 //! What is wrong with the parts of a definition beside its schemas and names: columns, subresources,
 //! warnings, conversion.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::text;
@@ -61,6 +63,65 @@ pub(super) fn columns(columns: &Value, path: &str, errors: &mut Vec<FieldError>)
         }
         json_path(&column["jsonPath"], &field("JSONPath"), None, errors);
     }
+}
+
+/// Fields that objects can be selected by, as selectors name them.
+pub(super) fn selectable(version: &Value) -> impl Iterator<Item = String> {
+    let fields = list(&version["selectableFields"]).iter();
+    fields.map(|field| text(&field["jsonPath"]).trim_start_matches('.').to_owned())
+}
+
+/// Fields that objects can be selected by; `path` is where the version is.
+pub(super) fn selectable_fields(version: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    const MOST: usize = 8;
+    let path = format!("{path}.selectableFields");
+    let mut seen = BTreeSet::new();
+    for (index, field) in list(&version["selectableFields"]).iter().enumerate() {
+        let place = format!("{path}[{index}].jsonPath");
+        let json_path = text(&field["jsonPath"]);
+        if json_path.is_empty() {
+            errors.push(FieldError::required(place, ""));
+            continue;
+        }
+        let schema = &version["schema"]["openAPIV3Schema"];
+        let found = match leads_to(&json_path, schema) {
+            Ok(found) => found,
+            Err(problem) => {
+                let words = format!("is an invalid path: {problem}");
+                errors.push(FieldError::invalid(place, &field["jsonPath"], words));
+                continue;
+            }
+        };
+        let mut refuse = |words: &str| {
+            errors.push(FieldError::invalid(&*place, &field["jsonPath"], words));
+        };
+        if json_path == ".metadata" || json_path.starts_with(".metadata.") {
+            refuse("must not point to fields in metadata");
+        }
+        if !["string", "boolean", "integer"].contains(&&*text(&found["type"])) {
+            refuse(
+                "must point to a field of type string, boolean or integer. Enum string fields and \
+                 strings with formats are allowed.",
+            );
+        }
+        if !seen.insert(json_path) {
+            errors.push(FieldError::duplicate(place, &field["jsonPath"]));
+        }
+    }
+    if seen.len() > MOST {
+        errors.push(FieldError::too_many(path, seen.len(), MOST));
+    }
+}
+
+/// The schema of the field that a path without lists leads to.
+fn leads_to<'a>(path: &str, schema: &'a Value) -> Result<&'a Value, &'static str> {
+    let names = path.strip_prefix('.');
+    let names = names.filter(|names| !names.contains(['[', ']']));
+    let names = names.ok_or("does not refer to a valid field")?;
+    names.split('.').try_fold(schema, |schema, name| {
+        let found = schema["properties"].get(name);
+        found.ok_or("does not refer to a valid field")
+    })
 }
 
 /// Where the scale subresource finds its values; `path` is where the subresources are.

@@ -252,6 +252,7 @@ fn versions(versions: &Value, unknown: &Unknown, errors: &mut Vec<FieldError>) {
             let field = format!("{path}.additionalPrinterColumns");
             parts::columns(&version["additionalPrinterColumns"], &field, errors);
         }
+        parts::selectable_fields(version, &path, errors);
     }
     let mut refuse = |detail: &str| {
         let list: Vec<String> = versions.iter().map(version_text).collect();

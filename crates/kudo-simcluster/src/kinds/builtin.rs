@@ -233,6 +233,22 @@ const TABLE: &[Row] = &[
         "admissionregistration.k8s.io/v1 admissionregistration.k8s.io/v1beta1",
     ),
     Row(
+        "validatingadmissionpolicies",
+        "ValidatingAdmissionPolicy",
+        "",
+        "api-extensions",
+        "sgv",
+        "admissionregistration.k8s.io/v1",
+    ),
+    Row(
+        "validatingadmissionpolicybindings",
+        "ValidatingAdmissionPolicyBinding",
+        "",
+        "api-extensions",
+        "gv",
+        "admissionregistration.k8s.io/v1",
+    ),
+    Row(
         "apiservices",
         "APIService",
         "",
@@ -395,6 +411,7 @@ fn version(api_version: &str, plural: &str, kind: &str, switches: &str) -> Versi
         }),
         others: others(plural),
         columns: None,
+        selectable: Vec::new(),
         deprecated: deprecated.map(|(old, since, new)| {
             format!("{old} {kind} is deprecated in {since}; use {new} {kind}")
         }),

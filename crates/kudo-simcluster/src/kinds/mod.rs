@@ -87,6 +87,8 @@ pub(crate) struct Version {
     pub(crate) others: &'static [(&'static str, &'static str, &'static str, &'static str)],
     /// Columns of a custom resource's table, as its definition has them.
     pub(crate) columns: Option<Value>,
+    /// Fields that a custom resource can be selected by, beside its name and namespace.
+    pub(crate) selectable: Vec<String>,
     /// A warning with every answer.
     pub(crate) deprecated: Option<String>,
 }

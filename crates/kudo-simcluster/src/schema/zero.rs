@@ -21,6 +21,7 @@ const KEPT_TEXTS: &[&str] = &[
     "managedBy",
     "runtimeClassName",
     "storageClassName",
+    "timeZone",
     "volumeAttributesClassName",
 ];
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::age::age;
-use super::cells;
+use super::{cells, events, json_path, network, nodes, pods, storage, workloads};
 use crate::kinds::Shown;
 
 /// One column.
@@ -66,7 +66,7 @@ pub(super) fn of(shown: &Shown) -> Vec<Column> {
     let made = |name: &str, kind: &str, priority: i64, source: Source| Column {
         name: name.to_owned(),
         kind: kind.to_owned(),
-        format: if name == "Name" {
+        format: if ["Name", "Attacher"].contains(&name) {
             "name".to_owned()
         } else {
             String::new()
@@ -78,7 +78,7 @@ pub(super) fn of(shown: &Shown) -> Vec<Column> {
     let mut columns = Vec::new();
     if shown.kind.kind != "Event" {
         let name = match shown.kind.kind.as_str() {
-            "StorageClass" => Source::Made(cells::class_name),
+            "StorageClass" => Source::Made(storage::class_name),
             _ => Source::Pointer("/metadata/name"),
         };
         columns.push(made("Name", "string", 0, name));
@@ -88,7 +88,7 @@ pub(super) fn of(shown: &Shown) -> Vec<Column> {
         rows.into_iter()
             .map(|(name, kind, priority, source)| made(name, kind, priority, source)),
     );
-    let timeless = ["Event", "ComponentStatus"].contains(&shown.kind.kind.as_str());
+    let timeless = ["Event", "ComponentStatus", "PodTemplate"].contains(&shown.kind.kind.as_str());
     if !timeless && !columns.iter().any(|column| column.name == "Age") {
         // What `-o wide` adds comes behind the age.
         let wide = columns
@@ -120,6 +120,7 @@ fn built_in(kind: &str) -> Vec<Row> {
     use Source::{Count, Made, Pointer};
     let text = |name, pointer| (name, "string", 0, Pointer(pointer));
     let number = |name, pointer| (name, "integer", 0, Pointer(pointer));
+    let truth = |name, pointer| (name, "boolean", 0, Pointer(pointer));
     let made = |name, cell: Cell| (name, "string", 0, Made(cell));
     // What `-o wide` adds.
     let wide = |name, cell: Cell| (name, "string", 1, Made(cell));
@@ -127,34 +128,30 @@ fn built_in(kind: &str) -> Vec<Row> {
     let count = |name, pointer| (name, "string", 0, Count(pointer));
     match kind {
         "Pod" => vec![
-            made("Ready", cells::pod_ready),
-            made("Status", cells::pod_status),
-            made("Restarts", cells::pod_restarts),
+            made("Ready", pods::ready),
+            made("Status", pods::status),
+            made("Restarts", pods::restarts),
             wide("IP", |pod, _| cells::or_none(&pod["status"]["podIP"])),
             wide("Node", |pod, _| cells::or_none(&pod["spec"]["nodeName"])),
             wide("Nominated Node", |pod, _| {
                 cells::or_none(&pod["status"]["nominatedNodeName"])
             }),
-            wide("Readiness Gates", cells::readiness_gates),
+            wide("Readiness Gates", pods::readiness_gates),
         ],
         "Namespace" => vec![text("Status", "/status/phase")],
         "Node" => vec![
-            made("Status", cells::node_status),
-            made("Roles", cells::node_roles),
+            made("Status", nodes::status),
+            made("Roles", nodes::roles),
             ("Age", "string", 0, Source::Age),
             text("Version", "/status/nodeInfo/kubeletVersion"),
-            wide("Internal-IP", |node, _| {
-                cells::node_address(node, "InternalIP")
-            }),
-            wide("External-IP", |node, _| {
-                cells::node_address(node, "ExternalIP")
-            }),
-            wide("OS-Image", |node, _| cells::node_info(node, "osImage")),
+            wide("Internal-IP", |node, _| nodes::address(node, "InternalIP")),
+            wide("External-IP", |node, _| nodes::address(node, "ExternalIP")),
+            wide("OS-Image", |node, _| nodes::info(node, "osImage")),
             wide("Kernel-Version", |node, _| {
-                cells::node_info(node, "kernelVersion")
+                nodes::info(node, "kernelVersion")
             }),
             wide("Container-Runtime", |node, _| {
-                cells::node_info(node, "containerRuntimeVersion")
+                nodes::info(node, "containerRuntimeVersion")
             }),
         ],
         "ConfigMap" => vec![made("Data", cells::data)],
@@ -167,28 +164,28 @@ fn built_in(kind: &str) -> Vec<Row> {
             made("Cluster-IP", |service, _| {
                 cells::or_none(&service["spec"]["clusterIP"])
             }),
-            made("External-IP", cells::external_ip),
-            made("Port(s)", cells::service_ports),
+            made("External-IP", network::external_ip),
+            made("Port(s)", network::service_ports),
             wide("Selector", |service, _| {
                 cells::labels(&service["spec"]["selector"])
             }),
         ],
-        "Endpoints" => vec![made("Endpoints", cells::endpoints)],
+        "Endpoints" => vec![made("Endpoints", network::endpoints)],
         "Event" => vec![
-            made("Last Seen", cells::event_last),
+            made("Last Seen", events::last),
             text("Type", "/type"),
             text("Reason", "/reason"),
-            made("Object", cells::event_object),
-            wide("Subobject", cells::event_part),
-            wide("Source", cells::event_source),
-            made("Message", cells::event_message),
-            wide("First Seen", cells::event_first),
-            wide("Count", cells::event_count),
+            made("Object", events::object),
+            wide("Subobject", events::part),
+            wide("Source", events::source),
+            made("Message", events::message),
+            wide("First Seen", events::first),
+            wide("Count", events::count),
             ("Name", "string", 1, Pointer("/metadata/name")),
         ],
         "HorizontalPodAutoscaler" => vec![
-            made("Reference", cells::scale_target),
-            made("Targets", cells::metrics),
+            made("Reference", workloads::scale_target),
+            made("Targets", workloads::metrics),
             made(
                 "MinPods",
                 |scaler, _| match &scaler["spec"]["minReplicas"] {
@@ -200,7 +197,6 @@ fn built_in(kind: &str) -> Vec<Row> {
             count("Replicas", "/status/currentReplicas"),
         ],
         "ResourceQuota" => vec![
-            ("Age", "string", 0, Source::Age),
             made("Request", |quota, _| cells::quota(quota, false)),
             made("Limit", |quota, _| cells::quota(quota, true)),
         ],
@@ -209,26 +205,28 @@ fn built_in(kind: &str) -> Vec<Row> {
             text("Volume", "/spec/volumeName"),
             text("Capacity", "/status/capacity/storage"),
             made("Access Modes", |claim, _| {
-                cells::modes(&claim["status"]["accessModes"])
+                storage::modes(&claim["status"]["accessModes"])
             }),
             text("StorageClass", "/spec/storageClassName"),
+            made("VolumeAttributesClass", storage::attributes_class),
             ("VolumeMode", "string", 1, Pointer("/spec/volumeMode")),
         ],
         "PersistentVolume" => vec![
             text("Capacity", "/spec/capacity/storage"),
             made("Access Modes", |volume, _| {
-                cells::modes(&volume["spec"]["accessModes"])
+                storage::modes(&volume["spec"]["accessModes"])
             }),
             text("Reclaim Policy", "/spec/persistentVolumeReclaimPolicy"),
             made("Status", cells::phase),
-            made("Claim", cells::claim),
+            made("Claim", storage::claim),
             text("StorageClass", "/spec/storageClassName"),
+            made("VolumeAttributesClass", storage::attributes_class),
             text("Reason", "/status/reason"),
             ("VolumeMode", "string", 1, Pointer("/spec/volumeMode")),
         ],
         "Deployment" => with_images(
             vec![
-                made("Ready", |object, _| cells::ready(object)),
+                made("Ready", |object, _| workloads::ready(object)),
                 count("Up-to-date", "/status/updatedReplicas"),
                 count("Available", "/status/availableReplicas"),
             ],
@@ -242,7 +240,10 @@ fn built_in(kind: &str) -> Vec<Row> {
             ],
             true,
         ),
-        "StatefulSet" => with_images(vec![made("Ready", |object, _| cells::ready(object))], false),
+        "StatefulSet" => with_images(
+            vec![made("Ready", |object, _| workloads::ready(object))],
+            false,
+        ),
         "DaemonSet" => with_images(
             vec![
                 number("Desired", "/status/desiredNumberScheduled"),
@@ -258,8 +259,9 @@ fn built_in(kind: &str) -> Vec<Row> {
         ),
         "Job" => with_images(
             vec![
-                made("Completions", cells::completions),
-                made("Duration", cells::job_duration),
+                made("Status", workloads::job_status),
+                made("Completions", workloads::completions),
+                made("Duration", workloads::job_duration),
             ],
             true,
         ),
@@ -296,10 +298,10 @@ fn built_in(kind: &str) -> Vec<Row> {
                 }
             }),
             wide("Containers", |job, _| {
-                cells::containers(&job["spec"]["jobTemplate"], "name")
+                workloads::containers(&job["spec"]["jobTemplate"]["spec"]["template"], "name")
             }),
             wide("Images", |job, _| {
-                cells::containers(&job["spec"]["jobTemplate"], "image")
+                workloads::containers(&job["spec"]["jobTemplate"]["spec"]["template"], "image")
             }),
             wide("Selector", |job, _| {
                 let selector = &job["spec"]["jobTemplate"]["spec"]["selector"];
@@ -319,8 +321,8 @@ fn built_in(kind: &str) -> Vec<Row> {
             made("Class", |ingress, _| {
                 cells::or_none(&ingress["spec"]["ingressClassName"])
             }),
-            made("Hosts", cells::hosts),
-            made("Address", cells::balancers),
+            made("Hosts", network::hosts),
+            made("Address", network::balancers),
             made("Ports", |ingress, _| {
                 if ingress["spec"]["tls"].is_null() {
                     "80".into()
@@ -351,15 +353,15 @@ fn built_in(kind: &str) -> Vec<Row> {
         ],
         "EndpointSlice" => vec![
             text("AddressType", "/addressType"),
-            made("Ports", cells::slice_ports),
-            made("Endpoints", cells::slice_addresses),
+            made("Ports", network::slice_ports),
+            made("Endpoints", network::slice_addresses),
         ],
         "IngressClass" => vec![
             text("Controller", "/spec/controller"),
-            made("Parameters", cells::class_parameters),
+            made("Parameters", network::class_parameters),
         ],
         "ControllerRevision" => vec![
-            made("Controller", cells::revision_controller),
+            made("Controller", workloads::revision_controller),
             ("Revision", "string", 0, Pointer("/revision")),
         ],
         "RuntimeClass" => vec![text("Handler", "/handler")],
@@ -370,9 +372,66 @@ fn built_in(kind: &str) -> Vec<Row> {
             0,
             Made(|object, _| object["webhooks"].as_array().map_or(0, Vec::len).into()),
         )],
+        "ValidatingAdmissionPolicy" => vec![
+            (
+                "Validations",
+                "integer",
+                0,
+                Made(|policy, _| cells::list(&policy["spec"]["validations"]).len().into()),
+            ),
+            made("ParamKind", cells::kind_of_parameters),
+        ],
+        "ValidatingAdmissionPolicyBinding" => vec![
+            text("PolicyName", "/spec/policyName"),
+            made("ParamRef", cells::parameters),
+        ],
         "PriorityClass" => vec![
             number("Value", "/value"),
-            ("Global-Default", "boolean", 0, Pointer("/globalDefault")),
+            truth("Global-Default", "/globalDefault"),
+            ("Age", "string", 0, Source::Age),
+            text("PreemptionPolicy", "/preemptionPolicy"),
+        ],
+        "CSIDriver" => vec![
+            truth("AttachRequired", "/spec/attachRequired"),
+            truth("PodInfoOnMount", "/spec/podInfoOnMount"),
+            truth("StorageCapacity", "/spec/storageCapacity"),
+            made("TokenRequests", storage::token_requests),
+            truth("RequiresRepublish", "/spec/requiresRepublish"),
+            made("Modes", storage::lifecycle_modes),
+        ],
+        "CSINode" => vec![(
+            "Drivers",
+            "integer",
+            0,
+            Made(|node, _| cells::list(&node["spec"]["drivers"]).len().into()),
+        )],
+        "VolumeAttachment" => vec![
+            text("Attacher", "/spec/attacher"),
+            text("PV", "/spec/source/persistentVolumeName"),
+            text("Node", "/spec/nodeName"),
+            truth("Attached", "/status/attached"),
+        ],
+        "PodTemplate" => vec![
+            made("Containers", |pods, _| {
+                workloads::containers(&pods["template"], "name")
+            }),
+            made("Images", |pods, _| {
+                workloads::containers(&pods["template"], "image")
+            }),
+            made("Pod Labels", |pods, _| {
+                cells::labels(&pods["template"]["metadata"]["labels"])
+            }),
+        ],
+        "APIService" => vec![
+            made("Service", cells::service_of_group),
+            made("Available", cells::is_available),
+        ],
+        "CertificateSigningRequest" => vec![
+            ("Age", "string", 0, Source::Age),
+            text("SignerName", "/spec/signerName"),
+            text("Requestor", "/spec/username"),
+            made("RequestedDuration", cells::requested_duration),
+            made("Condition", cells::request_status),
         ],
         "NetworkPolicy" => vec![made("Pod-Selector", |policy, _| {
             let text = crate::verbs::selector_text(&policy["spec"]["podSelector"]);
@@ -391,13 +450,13 @@ fn with_images(mut rows: Vec<Row>, selector: bool) -> Vec<Row> {
         "Containers",
         "string",
         1,
-        Source::Made(|object, _| cells::containers(object, "name")),
+        Source::Made(|object, _| workloads::containers(&object["spec"]["template"], "name")),
     ));
     rows.push((
         "Images",
         "string",
         1,
-        Source::Made(|object, _| cells::containers(object, "image")),
+        Source::Made(|object, _| workloads::containers(&object["spec"]["template"], "image")),
     ));
     if selector {
         rows.push((
@@ -457,7 +516,7 @@ fn custom(shown: &Shown) -> Vec<Column> {
 
 /// What a simple `JSONPath` finds: fields, indices and `[?(@.a=="b")]`.
 fn custom_cell(object: &Value, path: &str, kind: &str, now: Timestamp) -> Value {
-    let Some(value) = cells::find(object, path).filter(|value| !value.is_null()) else {
+    let Some(value) = json_path::find(object, path).filter(|value| !value.is_null()) else {
         return Value::Null;
     };
     match (kind, value) {

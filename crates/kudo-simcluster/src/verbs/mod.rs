@@ -151,7 +151,12 @@ impl Call {
                 self.exec(target, upgrade).await
             }
             ("portforward" | "proxy", _) if other("portforward") => Err(self.no_port(target)),
-            ("approval", &Method::PUT) if other("approval") => self.update(target).await,
+            ("approval", method) if other("approval") => match *method {
+                Method::GET => self.get(target),
+                Method::PUT => self.update(target).await,
+                Method::PATCH => self.patch(target).await,
+                _ => Err(Refusal::method_not_allowed()),
+            },
             (name, _) if other(name) => Err(Refusal::method_not_allowed()),
             _ if target.shown.kind.strategy.custom => Err(target.not_found()),
             _ => Err(Refusal::no_such_resource()),

@@ -1,0 +1,299 @@
+//! Checks of jobs, and of what a cron job makes them of.
+
+use serde_json::Value;
+
+use super::check::{join, list};
+use super::{names, selectors};
+use crate::field_error::{Fault, FieldError};
+
+const MODES: &[&str] = &["NonIndexed", "Indexed"];
+const MOST_AT_ONCE: i64 = 100_000;
+/// From more completions than this on, jobs that count failures by index are kept smaller.
+const MANY_COMPLETIONS: i64 = 100_000;
+const MOST_AT_ONCE_OF_MANY: i64 = 10_000;
+
+/// A job selects its pods itself, or by hand with a selector that fits.
+pub(super) fn job(object: &Value, errors: &mut Vec<FieldError>) {
+    let spec = &object["spec"];
+    let by_hand = spec["manualSelector"] == true;
+    let selector = &spec["selector"];
+    if selector.is_null() {
+        errors.push(FieldError::required("spec.selector", ""));
+    }
+    let uid = object["metadata"]["uid"].as_str().unwrap_or_default();
+    let own = serde_json::json!({ "matchLabels": { "controller-uid": uid } });
+    if !by_hand && !selector.is_null() && *selector != own {
+        let words = "`selector` not auto-generated";
+        errors.push(FieldError::invalid_shown(
+            "spec.selector",
+            selectors::go(selector),
+            words,
+        ));
+    }
+    let labels = &spec["template"]["metadata"]["labels"];
+    if selector.is_null() || !selectors::matches(selector, labels) {
+        errors.push(FieldError {
+            fault: Fault::Invalid,
+            field: "spec.template.metadata.labels".to_owned(),
+            value: Some(selectors::go_labels(labels)),
+            detail: "`selector` does not match template `labels`".to_owned(),
+        });
+    }
+}
+
+/// A cron job's jobs select their pods themselves.
+pub(super) fn template(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    let job = &spec["jobTemplate"]["spec"];
+    let path = join(path, "jobTemplate.spec");
+    if job["manualSelector"] == true {
+        let field = join(&path, "manualSelector");
+        let supported = ["nil", "false"];
+        errors.push(FieldError::not_supported(field, &true.into(), &supported));
+    }
+    if !job["selector"].is_null() {
+        let words = "`selector` will be auto-generated";
+        let shown = selectors::go(&job["selector"]);
+        errors.push(FieldError::invalid_shown(
+            join(&path, "selector"),
+            shown,
+            words,
+        ));
+    }
+}
+
+/// Pods of jobs are not.
+pub(super) fn restarts(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    let policy = &spec["template"]["spec"]["restartPolicy"];
+    let field = join(path, "template.spec.restartPolicy");
+    match policy.as_str() {
+        Some("OnFailure") if !spec["podFailurePolicy"].is_null() => {
+            let words = "only \"Never\" is supported when podFailurePolicy is specified";
+            errors.push(FieldError::invalid(field, policy, words));
+        }
+        Some("OnFailure" | "Never") => {}
+        // What is no policy at all has been told already.
+        Some(other) if other != "Always" => {}
+        _ => {
+            let words = "valid values: \"OnFailure\", \"Never\"";
+            errors.push(FieldError::required(field, words));
+        }
+    }
+}
+
+/// How the pods of a job are told apart, and what only jobs with numbered ones may say.
+pub(super) fn completion_mode(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    let number = |field: &str| spec[field].as_i64();
+    let per_index = number("backoffLimitPerIndex");
+    if number("maxFailedIndexes").is_some() && per_index.is_none() {
+        let field = join(path, "backoffLimitPerIndex");
+        errors.push(FieldError::required(
+            field,
+            "when maxFailedIndexes is specified",
+        ));
+    }
+    let mode = &spec["completionMode"];
+    if mode.is_string() && !MODES.iter().any(|known| mode == known) {
+        let field = join(path, "completionMode");
+        errors.push(FieldError::not_supported(field, mode, MODES));
+    }
+    if mode == "Indexed" {
+        indexed(spec, path, errors);
+    } else if mode.is_null() || mode == "NonIndexed" {
+        for key in ["backoffLimitPerIndex", "maxFailedIndexes"] {
+            if number(key).is_some() {
+                let words = "requires indexed completion mode";
+                errors.push(FieldError::invalid(join(path, key), &spec[key], words));
+            }
+        }
+    }
+}
+
+fn indexed(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    let number = |field: &str| spec[field].as_i64();
+    let mut at_most = |key: &str, most: Option<i64>, words: &str| {
+        if most.is_some_and(|most| number(key) > Some(most)) {
+            errors.push(FieldError::invalid(join(path, key), &spec[key], words));
+        }
+    };
+    at_most(
+        "parallelism",
+        Some(MOST_AT_ONCE),
+        "must be less than or equal to 100000 when completion mode is Indexed",
+    );
+    at_most(
+        "maxFailedIndexes",
+        number("completions"),
+        "must be less than or equal to completions",
+    );
+    at_most(
+        "maxFailedIndexes",
+        Some(MOST_AT_ONCE),
+        "must be less than or equal to 100000",
+    );
+    let is_large = number("completions") > Some(MANY_COMPLETIONS);
+    if is_large && number("backoffLimitPerIndex").is_some() {
+        let words = "must be less than or equal to 10000 when completions are above 100000 and used \
+                     with backoff limit per index";
+        at_most("parallelism", Some(MOST_AT_ONCE_OF_MANY), words);
+        at_most("maxFailedIndexes", Some(MOST_AT_ONCE_OF_MANY), words);
+        if number("maxFailedIndexes").is_none() {
+            let words = "must be specified when completions is above 100000";
+            errors.push(FieldError::required(join(path, "maxFailedIndexes"), words));
+        }
+    }
+    if number("completions").is_none() {
+        let words = "when completion mode is Indexed";
+        errors.push(FieldError::required(join(path, "completions"), words));
+    }
+}
+
+/// When a job has succeeded although not all of its pods have.
+pub(super) fn success_policy(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    let policy = &spec["successPolicy"];
+    let path = join(path, "successPolicy");
+    if policy.is_null() {
+        return;
+    }
+    if spec["completionMode"] != "Indexed" {
+        let words = "requires indexed completion mode";
+        errors.push(FieldError::invalid_shown(path, policy.to_string(), words));
+        return;
+    }
+    let path = join(&path, "rules");
+    if list(&policy["rules"]).next().is_none() {
+        let words = "at least one rules must be specified when the successPolicy is specified";
+        errors.push(FieldError::required(&*path, words));
+    }
+    at_most_items(&policy["rules"], MOST_RULES, &path, errors);
+    for (index, rule) in list(&policy["rules"]).enumerate() {
+        if rule["succeededCount"].is_null() && rule["succeededIndexes"].is_null() {
+            let words = "at least one of succeededCount or succeededIndexes must be specified";
+            errors.push(FieldError::required(format!("{path}[{index}]"), words));
+        }
+    }
+}
+
+/// When failed pods are replaced; with a policy about failures they must have failed.
+pub(super) fn replacement(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    let policy = &spec["podReplacementPolicy"];
+    let known: &[&str] = if spec["podFailurePolicy"].is_null() {
+        &["Failed", "TerminatingOrFailed"]
+    } else {
+        &["Failed"]
+    };
+    if policy.is_string() && !known.iter().any(|known| policy == known) {
+        let field = join(path, "podReplacementPolicy");
+        errors.push(FieldError::not_supported(field, policy, known));
+    }
+}
+
+const ACTIONS: &[&str] = &["Count", "FailIndex", "FailJob", "Ignore"];
+const OPERATORS: &[&str] = &["In", "NotIn"];
+const STATUSES: &[&str] = &["False", "True", "Unknown"];
+const MOST_RULES: usize = 20;
+const MOST_CODES: usize = 255;
+
+/// What is done about pods that fail.
+pub(super) fn failure_policy(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    let rules = &spec["podFailurePolicy"]["rules"];
+    let path = join(path, "podFailurePolicy.rules");
+    at_most_items(rules, MOST_RULES, &path, errors);
+    for (index, rule) in list(rules).enumerate() {
+        failure_rule(spec, rule, &format!("{path}[{index}]"), errors);
+    }
+}
+
+fn failure_rule(spec: &Value, rule: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    let action = join(path, "action");
+    if rule["action"] == "FailIndex" {
+        if spec["backoffLimitPerIndex"].is_null() {
+            let words = "requires the backoffLimitPerIndex to be set";
+            errors.push(FieldError::invalid(action, &rule["action"], words));
+        }
+    } else {
+        one_of(&rule["action"], ACTIONS, action, errors);
+    }
+    let (codes, conditions) = (&rule["onExitCodes"], &rule["onPodConditions"]);
+    if !codes.is_null() {
+        exit_codes(spec, codes, &join(path, "onExitCodes"), errors);
+    }
+    pod_conditions(conditions, &join(path, "onPodConditions"), errors);
+    let words = match (codes.is_null(), list(conditions).next().is_none()) {
+        (false, false) => "specifying both OnExitCodes and OnPodConditions is not supported",
+        (true, true) => "specifying one of OnExitCodes and OnPodConditions is required",
+        _ => return,
+    };
+    errors.push(FieldError::invalid_unshown(path, words));
+}
+
+fn exit_codes(spec: &Value, codes: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    one_of(
+        &codes["operator"],
+        OPERATORS,
+        join(path, "operator"),
+        errors,
+    );
+    let pod = &spec["template"]["spec"];
+    let mut containers = list(&pod["containers"]).chain(list(&pod["initContainers"]));
+    let name = &codes["containerName"];
+    if !name.is_null() && !containers.any(|container| container["name"] == *name) {
+        let words = "must be one of the container or initContainer names in the pod template";
+        let field = join(path, "containerName");
+        errors.push(FieldError::invalid(field, name, words));
+    }
+    let path = join(path, "values");
+    let values: Vec<i64> = list(&codes["values"]).filter_map(Value::as_i64).collect();
+    let shown = codes["values"].to_string();
+    if values.is_empty() {
+        let words = "at least one value is required";
+        errors.push(FieldError::invalid_shown(path.as_str(), &*shown, words));
+    }
+    at_most_items(&codes["values"], MOST_CODES, &path, errors);
+    for (index, value) in values.iter().enumerate() {
+        let field = format!("{path}[{index}]");
+        if *value == 0 && codes["operator"] == "In" {
+            let words = "must not be 0 for the In operator";
+            errors.push(FieldError::invalid(field.as_str(), &0.into(), words));
+        }
+        if values[..index].contains(value) {
+            errors.push(FieldError::duplicate(field, &(*value).into()));
+        }
+    }
+    if !values.is_sorted() {
+        errors.push(FieldError::invalid_shown(path, shown, "must be ordered"));
+    }
+}
+
+fn pod_conditions(conditions: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    at_most_items(conditions, MOST_RULES, path, errors);
+    for (index, condition) in list(conditions).enumerate() {
+        let name = &condition["type"];
+        for fault in names::qualified(name.as_str().unwrap_or_default()) {
+            let field = format!("{path}[{index}].type");
+            let shown = name.as_str().unwrap_or_default().into();
+            errors.push(FieldError::invalid(field, &shown, fault));
+        }
+        let field = format!("{path}[{index}].status");
+        one_of(&condition["status"], STATUSES, field, errors);
+    }
+}
+
+/// A text that must be there and be one of those.
+fn one_of(value: &Value, known: &[&str], field: String, errors: &mut Vec<FieldError>) {
+    match value.as_str().unwrap_or_default() {
+        "" => {
+            let quoted: Vec<String> = known.iter().map(|word| format!("{word:?}")).collect();
+            let words = format!("valid values: [{}]", quoted.join(" "));
+            errors.push(FieldError::required(field, words));
+        }
+        text if known.contains(&text) => {}
+        _ => errors.push(FieldError::not_supported(field, value, known)),
+    }
+}
+
+fn at_most_items(items: &Value, most: usize, field: &str, errors: &mut Vec<FieldError>) {
+    let count = list(items).count();
+    if count > most {
+        errors.push(FieldError::too_many(field, count, most));
+    }
+}
