@@ -208,7 +208,7 @@ fn missing_classes(loads: &[Load]) -> Vec<Load> {
         let templates = load.object.pointer("/spec/volumeClaimTemplates");
         let templates = templates.and_then(Value::as_array).into_iter().flatten();
         let claims = own.into_iter().chain(templates);
-        claims.map(|claim| (load, text(claim, "/spec/storageClassName")))
+        claims.map(move |claim| (load, text(claim, "/spec/storageClassName")))
     });
     let mut classes = Vec::new();
     for (load, name) in named {

@@ -129,7 +129,11 @@ impl Schedule {
         match claims {
             Claims::Bound => Some((Duration::ZERO, Step::Bind)),
             Claims::Awaited => None,
-            Claims::Refused(why) => Some((PATIENCE, Step::Refuse(why))),
+            Claims::Refused(why) if status::is_unschedulable(pod, &why) => None,
+            Claims::Refused(why) => {
+                let version = pod.resource_version();
+                Some((PATIENCE, Step::Refuse { why, version }))
+            }
             Claims::Chosen(choice) => Some((Duration::ZERO, Step::Choose(choice))),
         }
     }
@@ -264,7 +268,7 @@ impl Act {
                 self.tell([news::bound(&self.pod, &self.node)]);
                 Ok(())
             }
-            Step::Refuse(why) => {
+            Step::Refuse { why, .. } => {
                 let patch = status::unschedulable(&self.pod, why, &spelled(self.clock.now()));
                 let params = patch_params(SCHEDULER);
                 pods.patch_status(name, &params, &Patch::Strategic(&patch))

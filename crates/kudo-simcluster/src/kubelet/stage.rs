@@ -26,8 +26,11 @@ pub(super) enum Stage {
 pub(super) enum Step {
     /// Bind it to a node.
     Bind,
-    /// Say that it cannot be scheduled, for that reason.
-    Refuse(String),
+    /// Say that it cannot be scheduled, as it was seen: it might have been meanwhile.
+    Refuse {
+        why: String,
+        version: Option<String>,
+    },
     /// Have a volume for a claim of its.
     Choose(Choice),
     /// Report that stage.

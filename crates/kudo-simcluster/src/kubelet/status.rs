@@ -90,13 +90,26 @@ pub(super) fn patch(pod: &Pod, stage: Stage, pod_ip: &str, now: &str) -> Value {
     json!({ "metadata": { "uid": pod.metadata.uid }, "status": status })
 }
 
-/// A strategic merge patch that says why the pod has no node.
+/// A strategic merge patch that says why the pod, as it was seen, has no node.
 pub(super) fn unschedulable(pod: &Pod, why: &str, now: &str) -> Value {
     let condition = json!({
         "type": "PodScheduled", "status": "False", "lastTransitionTime": now,
         "reason": "Unschedulable", "message": why,
     });
-    json!({ "metadata": { "uid": pod.metadata.uid }, "status": { "conditions": [condition] } })
+    let (uid, version) = (&pod.metadata.uid, &pod.metadata.resource_version);
+    json!({
+        "metadata": { "uid": uid, "resourceVersion": version },
+        "status": { "conditions": [condition] },
+    })
+}
+
+/// Whether the pod says so already.
+pub(super) fn is_unschedulable(pod: &Pod, why: &str) -> bool {
+    let conditions = pod.status.iter().flat_map(|status| &status.conditions);
+    conditions.flatten().any(|condition| {
+        let said = condition.message.as_deref();
+        condition.type_ == "PodScheduled" && condition.status == "False" && said == Some(why)
+    })
 }
 
 fn conditions(stage: Stage, now: &str) -> Value {

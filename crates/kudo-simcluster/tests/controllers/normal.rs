@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::compare::{KINDS, api};
 
 /// What newer controllers write and those of 1.20 do not, and what no two runs have in common.
-const FIELDS: [&str; 10] = [
+const FIELDS: [&str; 11] = [
     "managedFields",
     "resourceVersion",
     "selfLink",
@@ -20,6 +20,7 @@ const FIELDS: [&str; 10] = [
     "endpoints.kubernetes.io/last-change-trigger-time",
     "containerID",
     "kubernetes.io/description",
+    "volume.kubernetes.io/storage-provisioner",
 ];
 
 /// All objects of a namespace, one field a line.
