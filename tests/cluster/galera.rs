@@ -101,6 +101,16 @@ async fn galera_is_deployed_scaled_and_removed() {
             .await;
     }
 
+    // Backups are kept in a claim of the user's own.
+    namespace
+        .apply(&json!({
+            "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": { "name": "db-backup" },
+            "spec": {
+                "accessModes": ["ReadWriteOnce"],
+                "resources": { "requests": { "storage": "1Gi" } },
+            },
+        }))
+        .await;
     for plan in ["update", "upgrade", "backup", "restore", "recover"] {
         let trigger = json!({ "spec": { "planExecution": { "planName": plan } } });
         namespace.change("db", trigger).await;
