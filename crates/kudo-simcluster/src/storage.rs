@@ -296,6 +296,11 @@ pub(crate) fn storage(amounts: &Amounts) -> Option<Quantity> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(
+        clippy::needless_pass_by_value,
+        reason = "documents read best where they are passed"
+    )]
+
     use super::*;
 
     fn parsed<T: serde::de::DeserializeOwned>(object: &Value) -> (ObjectMeta, T) {

@@ -12,6 +12,7 @@ use kudo_api::Instance;
 use kudo_api::names::{PHASE_ANNOTATION, PLAN_ANNOTATION, PLAN_UID_ANNOTATION, STEP_ANNOTATION};
 use kudo_kube::health::{Health, health, needs_content};
 use kudo_package::yaml;
+use kudo_simcluster::kubelet::STORAGE_CLASS;
 use serde_json::Value;
 use similar::TextDiff;
 
@@ -35,6 +36,8 @@ const BOOKKEEPING: [&str; 9] = [
     "Operator",
     "OperatorVersion",
 ];
+/// Where a volume names the driver that has made it.
+const PROVISIONED_BY: &str = "/metadata/annotations/pv.kubernetes.io~1provisioned-by";
 /// Characters of a state.
 const WIDTH: usize = 72;
 /// Fields that say nothing about what a step changed.
@@ -135,7 +138,7 @@ async fn objects(embedded: &Embedded) -> Result<Vec<Value>, Error> {
     Ok(objects)
 }
 
-/// Whether every cluster has it from the start.
+/// Whether every cluster has it from the start, or makes it by itself.
 fn is_everywhere(object: &Value) -> bool {
     let (kind, name) = (text(object, "/kind"), text(object, "/metadata/name"));
     match kind {
@@ -143,6 +146,9 @@ fn is_everywhere(object: &Value) -> bool {
         "ServiceAccount" => name == "default",
         "ConfigMap" => name == "kube-root-ca.crt",
         "Service" => name == "kubernetes" && text(object, "/metadata/namespace") == "default",
+        "StorageClass" => name == STORAGE_CLASS,
+        // What a driver has made goes with its claim, which is shown.
+        "PersistentVolume" => !text(object, PROVISIONED_BY).is_empty(),
         "PriorityClass" | "ClusterRole" | "ClusterRoleBinding" | "FlowSchema" => {
             name.starts_with("system")
                 || name == "cluster-admin"

@@ -234,7 +234,7 @@ fn own<'a>(
 /// What is told of jobs at work that somebody else has started in the name of the cron job. They are waited
 /// for by nobody, but count as its own once they have ended.
 fn unexpected(cron: &CronRef<'_>, jobs: &[JobRef<'_>], due: Option<&str>) -> Vec<Action> {
-    let expected: Vec<&str> = own(cron, jobs, due).map(|job| job.name()).collect();
+    let expected: Vec<&str> = own(cron, jobs, due).map(JobRef::name).collect();
     let running = jobs.iter().filter(|job| !is_finished(&job.body.status));
     let others = running.filter(|job| !expected.contains(&job.name()));
     let notes = others.map(|job| {

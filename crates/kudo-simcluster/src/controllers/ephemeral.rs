@@ -90,7 +90,7 @@ mod tests {
         })
     }
 
-    fn claim(owners: Value) -> Value {
+    fn claim(owners: &Value) -> Value {
         json!({
             "apiVersion": "v1", "kind": "PersistentVolumeClaim",
             "metadata": { "name": "web-scratch", "ownerReferences": owners },
@@ -110,13 +110,13 @@ mod tests {
         assert_eq!(created(&verdict), [&expected]);
         let scene = Scene::new()
             .with(pod())
-            .with(claim(json!([owner("Pod", "web")])));
+            .with(claim(&json!([owner("Pod", "web")])));
         assert!(scene.observe(observe, "web").actions.is_empty());
     }
 
     #[test]
     fn a_claim_of_somebody_else_is_left_alone() {
-        let scene = Scene::new().with(pod()).with(claim(json!([])));
+        let scene = Scene::new().with(pod()).with(claim(&json!([])));
         let verdict = scene.observe(observe, "web");
         assert!(created(&verdict).is_empty());
         assert_eq!(

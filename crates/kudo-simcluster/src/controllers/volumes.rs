@@ -3,6 +3,8 @@
 //! A binding is made in steps, each a write of its own: the volume names the claim, says that it is bound,
 //! then the claim names the volume and says so. Each makes whoever has to do the next one look again.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::action::Action;
@@ -203,7 +205,7 @@ fn claim_status(claim: &ClaimRef<'_>, phase: &str, volume: Option<&Volume>) -> O
     let old = &claim.body.status;
     let modes = volume.map(|volume| &volume.spec.access_modes);
     let capacity = volume.map(|volume| &volume.spec.capacity);
-    let none = Default::default();
+    let none = BTreeMap::default();
     // A claim that has been made larger keeps what it has got.
     let same_size = capacity.map_or(old.capacity.is_empty(), |capacity| {
         storage(capacity) == storage(&old.capacity)

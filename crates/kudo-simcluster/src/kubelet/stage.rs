@@ -148,14 +148,18 @@ mod tests {
     const DELAY: Duration = Duration::from_secs(2);
     const TERMINATION: Duration = Duration::from_secs(3);
 
-    fn check(pod: &Value, outcome: Outcome, delay: Duration, expected: Option<(Duration, Step)>) {
+    fn check(pod: &Value, outcome: Outcome, delay: Duration, expected: Option<&(Duration, Step)>) {
         let parsed: Pod = serde_json::from_value(pod.clone()).unwrap();
         let behaviour = Behaviour {
             outcome,
             delay,
             termination_delay: TERMINATION,
         };
-        assert_eq!(next(&parsed, &behaviour), expected, "{outcome:?} of {pod}");
+        assert_eq!(
+            next(&parsed, &behaviour).as_ref(),
+            expected,
+            "{outcome:?} of {pod}"
+        );
     }
 
     fn bound(status: &Value) -> Value {
@@ -248,11 +252,11 @@ mod tests {
                 None,
             ),
         ] {
-            check(&pod, outcome, delay, expected);
+            check(&pod, outcome, delay, expected.as_ref());
         }
         let mut never = pending();
         never["spec"]["restartPolicy"] = "Never".into();
-        check(&never, Outcome::Fail, now, report(now, Failed));
+        check(&never, Outcome::Fail, now, report(now, Failed).as_ref());
     }
 
     #[test]
@@ -270,14 +274,14 @@ mod tests {
                 &pod,
                 Outcome::Ready,
                 DELAY,
-                Some((TERMINATION, Step::Remove)),
+                Some(&(TERMINATION, Step::Remove)),
             );
             pod["metadata"]["deletionGracePeriodSeconds"] = 0.into();
             check(
                 &pod,
                 Outcome::Ready,
                 DELAY,
-                Some((TERMINATION, Step::Remove)),
+                Some(&(TERMINATION, Step::Remove)),
             );
             pod["metadata"]["finalizers"] = json!(["example.com/hold"]);
             check(&pod, Outcome::Ready, DELAY, None);
