@@ -16,6 +16,8 @@ pub(crate) fn normal(value: &mut Value, namespace: &str) {
                 "clusterIP",
                 "clusterIPs",
                 "nodePort",
+                // A driver names what it makes after the claim's uid.
+                "volumeName",
                 "kudo.dev/last-plan-execution-uid",
                 "deployment.kubernetes.io/revision",
             ] {

@@ -107,6 +107,12 @@ fn names(objects: &[Value]) -> Vec<(String, String)> {
                     names.insert(name.clone(), format!("{prefix}*"));
                 }
                 names.insert(text(&object["status"]["podIP"]), "<address>".to_owned());
+                let volumes = object["spec"]["volumes"].as_array().into_iter().flatten();
+                for volume in volumes.map(|volume| text(&volume["name"])) {
+                    if volume.starts_with("kube-api-access-") {
+                        names.insert(volume, "<token>".to_owned());
+                    }
+                }
             }
             _ => {}
         }
