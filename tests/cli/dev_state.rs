@@ -178,13 +178,13 @@ async fn a_crash_leaves_a_moment_as_it_was() {
 async fn an_instance_goes_on_after_a_restart() {
     let environment = TestEnvironment::new();
     let state = environment.work().join("cluster.state");
-    let shown = "Its objects are kept in $ROOT/work/cluster.state";
+    let shown = "Its objects are kept in $ROOT/here/cluster.state";
     let start = ["dev", "--detach", "--state", "cluster.state"];
     let started = environment.run(&start).expect_code(0);
     assert!(
         started
             .stdout
-            .contains("its objects are kept in $ROOT/work/cluster.state"),
+            .contains("its objects are kept in $ROOT/here/cluster.state"),
         "{started}"
     );
     let status = environment.run(&["dev", "status"]).expect_code(0);
@@ -273,10 +273,10 @@ fn a_file_that_is_no_state_is_refused_with_advice_and_left_alone() {
             &["dev", "--detach", "--state", "state"],
         ] {
             let told = environment.run(arguments).expect_code(1);
-            let wanted = format!("Error: $ROOT/work/state, {expected}");
+            let wanted = format!("Error: $ROOT/here/state, {expected}");
             assert!(told.stderr.starts_with(&wanted), "{told}");
             let advice =
-                "Hint: begin with an empty cluster: mv $ROOT/work/state $ROOT/work/state.spoilt";
+                "Hint: begin with an empty cluster: mv $ROOT/here/state $ROOT/here/state.spoilt";
             assert!(told.stderr.contains(advice), "{told}");
             assert_eq!(std::fs::read(&path).unwrap(), bytes, "{expected}");
         }
@@ -291,12 +291,12 @@ fn files_that_cannot_be_read_or_written_are_told_of_at_the_start() {
     for (path, expected, advice) in [
         (
             "folder",
-            "Error: cannot read $ROOT/work/folder: it is no regular file",
+            "Error: cannot read $ROOT/here/folder: it is no regular file",
             "one that is not there yet is made",
         ),
         (
             "none/state",
-            "Error: cannot write $ROOT/work/none/state: No such file",
+            "Error: cannot write $ROOT/here/none/state: No such file",
             "--state names a file in a folder that exists",
         ),
         (
@@ -319,7 +319,7 @@ fn two_clusters_cannot_be_kept_in_one_file() {
     for path in ["state", "link"] {
         let other = ["dev", "--home", "other", "--state", path];
         let told = environment.run(&other).expect_code(6);
-        let expected = "Error: $ROOT/work/state is the state of an embedded cluster that runs\n\
+        let expected = "Error: $ROOT/here/state is the state of an embedded cluster that runs\n\
                         Hint: end that one, or name another file with --state\n";
         assert_eq!(told.stderr, expected);
     }

@@ -34,7 +34,7 @@ impl TestEnvironment {
     /// An environment with no cluster: its kubeconfig does not exist.
     pub(crate) fn new() -> Self {
         let root = tempfile::tempdir().unwrap();
-        for folder in ["home", "work"] {
+        for folder in ["home", "here"] {
             std::fs::create_dir(root.path().join(folder)).unwrap();
         }
         Self {
@@ -59,7 +59,7 @@ impl TestEnvironment {
 
     /// The working directory.
     pub(crate) fn work(&self) -> PathBuf {
-        self.root.path().join("work")
+        self.root.path().join("here")
     }
 
     /// The home directory.
