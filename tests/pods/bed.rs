@@ -30,7 +30,7 @@ const MANAGER_IMAGE: &str = "KUDO_E2E_MANAGER_IMAGE";
 /// The command line, if it is not to be taken from beside the test.
 const PROGRAM: &str = "KUDO_TEST_PROGRAM";
 /// Deleted pods may stay in the API for a minute, and the machine may be slow.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(10);
+const PATIENCE: Duration = Duration::from_mins(10);
 const POLL: Duration = Duration::from_millis(250);
 /// What makes a command wait for the plan's end, for as long as that may take.
 pub(crate) const WAIT: [&str; 3] = ["--wait", "--wait-time", "600"];

@@ -1,12 +1,13 @@
 //! What can be lost, and comes back.
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, ResourceQuota};
 use kube::api::DeleteParams;
 use serde_json::json;
 
-use crate::bed::{Bed, PATIENCE, eventually, say};
+use crate::bed::{Bed, eventually, say};
 use crate::galera::{Execution, FAST, NAME, backup_claim};
 use crate::killer::Killer;
 use crate::load::{Load, Rows, nothing_is_lost, rows_of, written};
@@ -41,20 +42,15 @@ async fn lose_the_first(killer: &Killer<'_>, recover: Execution<'_>) {
     let bed = recover.bed;
     recover.until_step("gather").await;
     killer.kill_manager().await;
-    let mut first = None;
-    let begun = Instant::now();
-    loop {
+    let first = Cell::new(None);
+    eventually("a second node has joined", || async {
         let sizes = [bed.size(0).await, bed.size(1).await, bed.size(2).await];
-        first = first.or_else(|| sizes.iter().position(|size| *size > 0));
-        if sizes.iter().any(|size| *size > 1) {
-            break;
-        }
-        assert!(
-            begun.elapsed() < PATIENCE,
-            "in vain: a second node has joined"
-        );
-    }
-    let first = first.unwrap_or_default();
+        let begun = || sizes.iter().position(|size| *size > 0);
+        first.set(first.get().or_else(begun));
+        sizes.iter().any(|size| *size > 1)
+    })
+    .await;
+    let first = first.get().unwrap();
     say(&format!("node {first} is lost, which started the cluster"));
     bed.kill_pod(&format!("db-{first}")).await;
     recover.until_complete().await;

@@ -37,16 +37,8 @@ fn is_beta(object: &Value) -> bool {
     object["apiVersion"] == "apiextensions.k8s.io/v1beta1"
 }
 
-/// What is written of a definition.
-#[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Prepared {
-    New,
-    Changed,
-    Status,
-}
-
 /// Sets what the server itself says of a definition before it is stored; one that is not new has its status.
-pub(crate) fn prepare(object: &mut Value, what: Prepared) {
+pub(crate) fn prepare(object: &mut Value, is_new: bool) {
     if is_beta(object) {
         beta::default_versions(object);
     }
@@ -71,21 +63,29 @@ pub(crate) fn prepare(object: &mut Value, what: Prepared) {
     if object["spec"]["conversion"].is_null() {
         object["spec"]["conversion"] = json!({ "strategy": "None" });
     }
-    let stored = spec["versions"].as_array().into_iter().flatten();
-    let stored = stored.filter(|version| version["storage"] == true);
-    let stored = stored.map(|version| text(&version["name"]));
-    if what == Prepared::New {
+    if is_new {
         object["status"] = json!({
             "conditions": [], "acceptedNames": { "plural": "", "kind": "" },
         });
     }
     let mut versions = texts(&object["status"]["storedVersions"]);
-    // What a client says of the status counts, unless it is nothing.
-    if what != Prepared::Status || versions.is_empty() {
-        let unknown = stored.filter(|version| !versions.contains(version));
-        versions.extend(unknown.collect::<Vec<_>>());
-    }
+    let unknown = storage_version(&spec).filter(|version| !versions.contains(version));
+    versions.extend(unknown);
     object["status"]["storedVersions"] = versions.into();
+}
+
+/// The same for a status that a client has written: what it says counts, unless it is nothing.
+pub(crate) fn prepare_status(object: &mut Value) {
+    if texts(&object["status"]["storedVersions"]).is_empty() {
+        let versions: Vec<String> = storage_version(&object["spec"]).into_iter().collect();
+        object["status"]["storedVersions"] = versions.into();
+    }
+}
+
+fn storage_version(spec: &Value) -> Option<String> {
+    let mut versions = spec["versions"].as_array().into_iter().flatten();
+    let stored = versions.find(|version| version["storage"] == true)?;
+    Some(text(&stored["name"]))
 }
 
 /// Notes in a definition that it is being deleted.
@@ -141,7 +141,7 @@ impl Server {
             if !removed {
                 self.finish_definition(&entry.name);
             }
-        } else if shown.kind.strategy.custom && removed {
+        } else if shown.kind.is_custom() && removed {
             self.finish_definition(&shown.kind.storage);
         }
     }
@@ -271,7 +271,6 @@ fn custom_kind(definition: &Value) -> Option<Kind> {
         versions,
         strategy: Strategy {
             generation: true,
-            custom: true,
             ..Strategy::default()
         },
         stored: Some(stored),

@@ -204,7 +204,7 @@ fn verbs(kind: &Kind) -> Vec<&'static str> {
         "update",
         "watch",
     ];
-    if kind.strategy.custom {
+    if kind.is_custom() {
         verbs = vec![
             "delete",
             "deletecollection",
@@ -217,7 +217,7 @@ fn verbs(kind: &Kind) -> Vec<&'static str> {
         ];
     }
     match kind.kind.as_str() {
-        _ if kind.strategy.custom => {}
+        _ if kind.is_custom() => {}
         "ComponentStatus" => verbs.retain(|verb| ["get", "list"].contains(verb)),
         "Namespace" => verbs.retain(|verb| *verb != "deletecollection"),
         _ => {}
@@ -254,7 +254,7 @@ fn resource(shown: &Shown) -> Vec<Value> {
         }
         list.push(part);
     }
-    if kind.strategy.custom {
+    if kind.is_custom() {
         // A server lists what it has by definition in the order in which it looks it up.
         list[1..].reverse();
     } else {

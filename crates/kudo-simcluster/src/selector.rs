@@ -247,7 +247,7 @@ impl Fields {
     /// Reads `a=b,c!=d`; the fields must be ones that the kind can be selected by.
     pub(crate) fn parse(text: &str, shown: &Shown) -> Result<Self, String> {
         let kind = shown.kind.kind.as_str();
-        let custom = shown.kind.strategy.custom;
+        let custom = shown.kind.is_custom();
         let mut terms = Vec::new();
         for part in terms_of(text).into_iter().filter(|part| !part.is_empty()) {
             let Some((field, is, value)) = sides(part) else {

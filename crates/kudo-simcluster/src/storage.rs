@@ -24,6 +24,19 @@ pub(crate) const SELECTED_NODE: &str = "volume.kubernetes.io/selected-node";
 /// On claims and volumes: an older way to name the class.
 const CLASS_BETA: &str = "volume.beta.kubernetes.io/storage-class";
 
+/// On classes: they are for claims that name none.
+const DEFAULT_CLASS: [&str; 2] = [
+    "storageclass.kubernetes.io/is-default-class",
+    "storageclass.beta.kubernetes.io/is-default-class",
+];
+
+/// Whether the annotations of a class say that it is for claims that name none.
+pub(crate) fn marks_default<'a>(annotation: impl Fn(&str) -> Option<&'a str>) -> bool {
+    DEFAULT_CLASS
+        .iter()
+        .any(|mark| annotation(mark) == Some("true"))
+}
+
 /// Amounts by what they are of.
 type Amounts = BTreeMap<String, Value>;
 
@@ -283,6 +296,11 @@ impl<'a> Of<'a, Volume> {
                 && (reference.uid.is_empty() || same(&reference.uid, &claim.uid))
         })
     }
+}
+
+/// Why a claim cannot be a volume that a pod wants by a template; both by their namespace and name.
+pub(crate) fn not_the_pods(claim: &str, pod: &str) -> String {
+    format!("PVC {claim:?} was not created for pod {pod:?} (pod is not owner)")
 }
 
 /// How much storage; none is nothing.

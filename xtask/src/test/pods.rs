@@ -45,7 +45,7 @@ pub(crate) enum PodsError {
 /// Runs the tests where there are real pods.
 pub(super) fn run() -> Result<(), PodsError> {
     if env::var_os(KUBECONFIG).is_some() {
-        return tests(&[]);
+        return tests(&build_for_tests()?, &[]);
     }
     let scripts = root().join("../shared/real-pods");
     if !scripts.join("up.sh").exists() {
@@ -62,14 +62,16 @@ pub(super) fn run() -> Result<(), PodsError> {
         return Ok(());
     }
     control_plane::ensure_built()?;
+    let programs = build_for_tests()?;
     let bed = Bed::up(scripts)?;
-    bed.load_manager(&build_for_tests()?.join("kudo-manager"))?;
+    bed.load_manager(&programs.join("kudo-manager"))?;
     let next = bed.load_next_mariadb()?;
-    tests(&[
-        (KUBECONFIG, &bed.kubeconfig),
+    let environment = [
+        (KUBECONFIG, bed.kubeconfig.as_str()),
         (IMAGE_VARIABLE, IMAGE),
         (NEXT_VARIABLE, &next),
-    ])
+    ];
+    tests(&programs, &environment)
 }
 
 /// What a machine must have for the test bed, and this one has not.
@@ -89,8 +91,8 @@ fn lacking() -> Option<&'static str> {
     None
 }
 
-fn tests(environment: &[(&str, &str)]) -> Result<(), PodsError> {
-    let program = build_for_tests()?.join("kubectl-kudo");
+fn tests(programs: &Path, environment: &[(&str, &str)]) -> Result<(), PodsError> {
+    let program = programs.join("kubectl-kudo");
     let run = |arguments: &[&'static str]| {
         let test = ["test", "--package", "kudo-tests", "--test", "pods", "--"];
         let mut command = cargo(test.iter().chain(arguments).copied());

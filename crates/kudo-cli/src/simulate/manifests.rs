@@ -6,6 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use kudo_package::yaml;
+use kudo_simcluster::kubelet::DRIVER;
 use serde_json::{Value, json};
 
 use crate::error::Error;
@@ -189,11 +190,15 @@ fn is_left_out(object: &Value) -> bool {
     let (kind, name) = (text(object, "/kind"), text(object, "/metadata/name"));
     let ours = kind == "CustomResourceDefinition" && name.ends_with(".kudo.dev");
     let made = owners(object).any(|owner| MAKERS.contains(&text(owner, "/kind")));
-    let provisioned = kind == "PersistentVolume"
-        && object
-            .pointer("/metadata/annotations/pv.kubernetes.io~1provisioned-by")
-            .is_some();
-    ours || provisioned || (made && kind != "PersistentVolumeClaim") || LEFT_OUT.contains(&kind)
+    ours || is_provisioned(object)
+        || (made && kind != "PersistentVolumeClaim")
+        || LEFT_OUT.contains(&kind)
+}
+
+/// Whether it is a volume that a driver has made.
+pub(super) fn is_provisioned(object: &Value) -> bool {
+    const BY: &str = "/metadata/annotations/pv.kubernetes.io~1provisioned-by";
+    text(object, "/kind") == "PersistentVolume" && !text(object, BY).is_empty()
 }
 
 /// The storage classes that claims and templates of claims name, and that are not among the objects.
@@ -219,7 +224,7 @@ fn missing_classes(loads: &[Load]) -> Vec<Load> {
                     "apiVersion": "storage.k8s.io/v1",
                     "kind": "StorageClass",
                     "metadata": { "name": name },
-                    "provisioner": "simulate.kudo.dev",
+                    "provisioner": DRIVER,
                 }),
             });
         }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures::TryStreamExt;
+use futures::StreamExt;
 use k8s_openapi::api::core::v1::Pod;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client};
@@ -35,11 +35,11 @@ impl Unmatched {
     async fn look(self, client: Client) {
         let pods = watcher(Api::<Pod>::all(client), watcher::Config::default());
         let mut pods = std::pin::pin!(pods.default_backoff().applied_objects());
-        loop {
-            if let Ok(Some(pod)) = pods.try_next().await {
-                let mut patterns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-                patterns.retain(|(_, pattern)| !pattern.matches(&pod));
-            }
+        while let Some(pod) = pods.next().await {
+            // A watch that broke begins again.
+            let Ok(pod) = pod else { continue };
+            let mut patterns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            patterns.retain(|(_, pattern)| !pattern.matches(&pod));
         }
     }
 

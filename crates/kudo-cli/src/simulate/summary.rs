@@ -18,6 +18,7 @@ use similar::TextDiff;
 
 use super::embedded::Embedded;
 use super::journal::Change;
+use super::manifests::is_provisioned;
 use crate::error::Error;
 use crate::listing::table;
 use crate::output::Output;
@@ -36,8 +37,6 @@ const BOOKKEEPING: [&str; 9] = [
     "Operator",
     "OperatorVersion",
 ];
-/// Where a volume names the driver that has made it.
-const PROVISIONED_BY: &str = "/metadata/annotations/pv.kubernetes.io~1provisioned-by";
 /// Characters of a state.
 const WIDTH: usize = 72;
 /// Fields that say nothing about what a step changed.
@@ -148,7 +147,7 @@ fn is_everywhere(object: &Value) -> bool {
         "Service" => name == "kubernetes" && text(object, "/metadata/namespace") == "default",
         "StorageClass" => name == STORAGE_CLASS,
         // What a driver has made goes with its claim, which is shown.
-        "PersistentVolume" => !text(object, PROVISIONED_BY).is_empty(),
+        "PersistentVolume" => is_provisioned(object),
         "PriorityClass" | "ClusterRole" | "ClusterRoleBinding" | "FlowSchema" => {
             name.starts_with("system")
                 || name == "cluster-admin"

@@ -59,33 +59,32 @@ impl Server {
             let containers = spec.get_mut(list).and_then(Value::as_array_mut);
             let containers = containers.into_iter().flatten();
             for container in containers.filter(|container| container.is_object()) {
-                let mounts = &mut container["volumeMounts"];
-                if mounts.is_null() {
-                    *mounts = json!([]);
-                }
-                let Some(mounts) = mounts.as_array_mut() else {
-                    continue;
-                };
-                if !mounts
-                    .iter()
-                    .any(|mount| mount["mountPath"] == TOKEN_FOLDER)
-                {
-                    mounts.push(json!({
-                        "name": volume, "readOnly": true, "mountPath": TOKEN_FOLDER,
-                    }));
-                    mounted = true;
-                }
+                mounted |= mount(container, &volume);
             }
         }
-        if !mounted || is_there {
-            return;
+        if mounted && !is_there {
+            append(spec, "volumes", token_volume(&volume));
         }
-        if spec["volumes"].is_null() {
-            spec["volumes"] = json!([]);
-        }
-        if let Some(volumes) = spec["volumes"].as_array_mut() {
-            volumes.push(token_volume(&volume));
-        }
+    }
+}
+
+/// Mounts a volume with a token into a container, unless something of its own is there.
+fn mount(container: &mut Value, volume: &str) -> bool {
+    let mounts = container["volumeMounts"].as_array();
+    let mut mounts = mounts.into_iter().flatten();
+    if mounts.any(|mount| mount["mountPath"] == TOKEN_FOLDER) {
+        return false;
+    }
+    let mount = json!({ "name": volume, "readOnly": true, "mountPath": TOKEN_FOLDER });
+    append(container, "volumeMounts", mount);
+    true
+}
+
+/// Adds an item to a list of an object.
+fn append(object: &mut Value, list: &str, item: Value) {
+    match &mut object[list] {
+        Value::Array(items) => items.push(item),
+        nothing => *nothing = json!([item]),
     }
 }
 

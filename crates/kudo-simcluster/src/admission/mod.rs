@@ -10,7 +10,7 @@ use serde_json::Value;
 
 pub(crate) use accounts::DEFAULT_ACCOUNT;
 pub(crate) use caller::Callers;
-pub(crate) use plugins::keep_up;
+pub(crate) use plugins::{keep_up, known_name};
 pub(crate) use webhook::MUTATING;
 
 use crate::http::Call;

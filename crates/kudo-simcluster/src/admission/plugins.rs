@@ -25,17 +25,21 @@ fn is_in_range(address: &str) -> bool {
     address.is_some_and(|address| address.octets().starts_with(&[10, 96]))
 }
 
+/// The name of a new object, or what it begins with if it is made up later.
+pub(crate) fn known_name(object: &Value) -> &str {
+    let metadata = &object["metadata"];
+    let names = ["name", "generateName"].map(|field| metadata[field].as_str().unwrap_or_default());
+    let known = names.into_iter().find(|name| !name.is_empty());
+    known.unwrap_or_default()
+}
+
 impl Server {
     /// Sets what every cluster's admission sets in new objects, and refuses what it refuses.
     pub(crate) fn plug_in(&self, shown: &Shown, object: &mut Value) -> Result<(), Refusal> {
         match shown.kind.kind.as_str() {
-            _ if shown.kind.strategy.custom => {}
+            _ if shown.kind.is_custom() => {}
             "Pod" => {
-                // What is not named yet is told by what its name begins with.
-                let metadata = &object["metadata"];
-                let name = metadata["name"].as_str().filter(|name| !name.is_empty());
-                let name = name.or(metadata["generateName"].as_str());
-                let name = name.unwrap_or_default().to_owned();
+                let name = known_name(object).to_owned();
                 let given = self.give_account(object);
                 let ranked = given.and_then(|()| self.rank(&mut object["spec"]));
                 ranked.map_err(|problem| Refusal::forbidden(shown.named(), &name, &problem))?;

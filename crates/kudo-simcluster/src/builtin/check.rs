@@ -127,6 +127,15 @@ fn check_field(rule: &Rule, value: Option<&Value>, path: &str, errors: &mut Vec<
     }
 }
 
+/// A text that, if it is there, must be one of those.
+pub(super) fn one_of(value: &Value, path: &str, allowed: &[&str], errors: &mut Vec<FieldError>) {
+    if let Some(text) = value.as_str()
+        && !allowed.contains(&text)
+    {
+        errors.push(FieldError::not_supported(path, value, allowed));
+    }
+}
+
 /// A number that must be a port.
 pub(super) fn port(value: &Value, path: &str, errors: &mut Vec<FieldError>) {
     let fits = value

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::check::{join, list};
+use super::check::{join, list, one_of};
 use super::{names, selectors};
 use crate::field_error::{Fault, FieldError};
 
@@ -92,10 +92,7 @@ pub(super) fn completion_mode(spec: &Value, path: &str, errors: &mut Vec<FieldEr
         ));
     }
     let mode = &spec["completionMode"];
-    if mode.is_string() && !MODES.iter().any(|known| mode == known) {
-        let field = join(path, "completionMode");
-        errors.push(FieldError::not_supported(field, mode, MODES));
-    }
+    one_of(mode, &join(path, "completionMode"), MODES, errors);
     if mode == "Indexed" {
         indexed(spec, path, errors);
     } else if mode.is_null() || mode == "NonIndexed" {
@@ -181,10 +178,7 @@ pub(super) fn replacement(spec: &Value, path: &str, errors: &mut Vec<FieldError>
     } else {
         &["Failed"]
     };
-    if policy.is_string() && !known.iter().any(|known| policy == known) {
-        let field = join(path, "podReplacementPolicy");
-        errors.push(FieldError::not_supported(field, policy, known));
-    }
+    one_of(policy, &join(path, "podReplacementPolicy"), known, errors);
 }
 
 const ACTIONS: &[&str] = &["Count", "FailIndex", "FailJob", "Ignore"];
@@ -211,7 +205,7 @@ fn failure_rule(spec: &Value, rule: &Value, path: &str, errors: &mut Vec<FieldEr
             errors.push(FieldError::invalid(action, &rule["action"], words));
         }
     } else {
-        one_of(&rule["action"], ACTIONS, action, errors);
+        required_one_of(&rule["action"], &action, ACTIONS, errors);
     }
     let (codes, conditions) = (&rule["onExitCodes"], &rule["onPodConditions"]);
     if !codes.is_null() {
@@ -227,10 +221,10 @@ fn failure_rule(spec: &Value, rule: &Value, path: &str, errors: &mut Vec<FieldEr
 }
 
 fn exit_codes(spec: &Value, codes: &Value, path: &str, errors: &mut Vec<FieldError>) {
-    one_of(
+    required_one_of(
         &codes["operator"],
+        &join(path, "operator"),
         OPERATORS,
-        join(path, "operator"),
         errors,
     );
     let pod = &spec["template"]["spec"];
@@ -274,20 +268,19 @@ fn pod_conditions(conditions: &Value, path: &str, errors: &mut Vec<FieldError>) 
             errors.push(FieldError::invalid(field, &shown, fault));
         }
         let field = format!("{path}[{index}].status");
-        one_of(&condition["status"], STATUSES, field, errors);
+        required_one_of(&condition["status"], &field, STATUSES, errors);
     }
 }
 
 /// A text that must be there and be one of those.
-fn one_of(value: &Value, known: &[&str], field: String, errors: &mut Vec<FieldError>) {
+fn required_one_of(value: &Value, field: &str, known: &[&str], errors: &mut Vec<FieldError>) {
     match value.as_str().unwrap_or_default() {
         "" => {
             let quoted: Vec<String> = known.iter().map(|word| format!("{word:?}")).collect();
             let words = format!("valid values: [{}]", quoted.join(" "));
             errors.push(FieldError::required(field, words));
         }
-        text if known.contains(&text) => {}
-        _ => errors.push(FieldError::not_supported(field, value, known)),
+        _ => one_of(value, field, known, errors),
     }
 }
 

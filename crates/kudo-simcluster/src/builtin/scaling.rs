@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::check::{is_nothing, join, list};
+use super::check::{is_nothing, join, list, one_of};
 use super::{containers, names};
 use crate::field_error::FieldError;
 
@@ -267,12 +267,9 @@ pub(super) fn rules(rules: &Value, path: &str, errors: &mut Vec<FieldError>) {
         let words = format!("must be less than or equal to {LONGEST_WINDOW}");
         errors.push(FieldError::invalid(field, window, words));
     }
-    let select = &rules["selectPolicy"];
     let known = ["Disabled", "Max", "Min"];
-    if select.is_string() && !known.iter().any(|known| select == known) {
-        let field = join(path, "selectPolicy");
-        errors.push(FieldError::not_supported(field, select, &known));
-    }
+    let field = join(path, "selectPolicy");
+    one_of(&rules["selectPolicy"], &field, &known, errors);
     if is_nothing(&rules["policies"]) {
         let words = "must specify at least one Policy";
         errors.push(FieldError::required(join(path, "policies"), words));

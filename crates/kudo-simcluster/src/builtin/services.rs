@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde_json::Value;
 
-use super::check::{go_texts, is_nothing, join, list, port, port_or_name};
+use super::check::{go_texts, is_nothing, join, list, one_of, port, port_or_name};
 use super::{metadata, names};
 use crate::field_error::{Fault, FieldError};
 
@@ -226,12 +226,4 @@ fn go_port(port: &Value) -> String {
          TargetPort:intstr.IntOrString{{Type:0, IntVal:0, StrVal:\"\"}}, NodePort:0}}",
         port["protocol"], port["port"]
     )
-}
-
-fn one_of(value: &Value, path: &str, allowed: &[&str], errors: &mut Vec<FieldError>) {
-    if let Some(text) = value.as_str()
-        && !allowed.contains(&text)
-    {
-        errors.push(FieldError::not_supported(path, value, allowed));
-    }
 }

@@ -5,15 +5,11 @@ use serde_json::Value;
 use super::check::{join, list};
 use super::{containers, selectors};
 use crate::field_error::FieldError;
+use crate::storage::marks_default;
 
 /// Whether a storage class is for claims that name none.
 pub(crate) fn is_default_class(class: &Value) -> bool {
-    const MARKS: [&str; 2] = [
-        "storageclass.kubernetes.io/is-default-class",
-        "storageclass.beta.kubernetes.io/is-default-class",
-    ];
-    let annotations = &class["metadata"]["annotations"];
-    MARKS.iter().any(|mark| annotations[*mark] == "true")
+    marks_default(|name| class["metadata"]["annotations"][name].as_str())
 }
 
 /// A volume for one pod is for nobody else.

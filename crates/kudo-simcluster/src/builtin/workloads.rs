@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::check::{join, not_negative};
+use super::check::{join, not_negative, one_of};
 use super::{metadata, selectors};
 use crate::field_error::FieldError;
 
@@ -195,12 +195,9 @@ pub(super) fn disruption(spec: &Value, path: &str, errors: &mut Vec<FieldError>)
     }
     let selector = join(path, "selector");
     selectors::validate(&spec["selector"], &selector, errors);
-    let policy = &spec["unhealthyPodEvictionPolicy"];
+    let field = join(path, "unhealthyPodEvictionPolicy");
     let known = ["AlwaysAllow", "IfHealthyBudget"];
-    if policy.is_string() && !known.iter().any(|known| policy == known) {
-        let field = join(path, "unhealthyPodEvictionPolicy");
-        errors.push(FieldError::not_supported(field, policy, &known));
-    }
+    one_of(&spec["unhealthyPodEvictionPolicy"], &field, &known, errors);
 }
 
 /// A revision holds something.

@@ -54,14 +54,13 @@ pub(super) fn observe(view: &View<'_>, key: &Key) -> Verdict {
             }
             let policy = cron.body.spec.concurrency_policy.as_str();
             let name = job_name(&cron, due);
-            let mut running = own(&cron, &jobs, Some(&name));
-            if policy == "Forbid" && running.next().is_some() {
+            let is_running = own(&cron, &jobs, Some(&name)).next().is_some();
+            if policy == "Forbid" && is_running {
                 let message = "Not starting job because prior execution is running and \
                                concurrency policy is Forbid";
                 let note = Note::about(&cron).normal("JobAlreadyActive", message);
                 actions.push(Action::Tell(note));
             } else {
-                drop(running);
                 actions.extend(start(view, &cron, &jobs, due));
                 replaces = policy == "Replace";
                 due_name = Some(name);

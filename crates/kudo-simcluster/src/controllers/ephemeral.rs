@@ -8,6 +8,7 @@ use super::note::Note;
 use super::resources::Kind;
 use super::world::{Key, PodRef};
 use super::{Verdict, View};
+use crate::storage::not_the_pods;
 
 pub(super) fn observe(view: &View<'_>, key: &Key) -> Verdict {
     let pod = view.world.get::<Pod>(key).filter(|pod| !pod.is_deleting());
@@ -27,12 +28,9 @@ pub(super) fn observe(view: &View<'_>, key: &Key) -> Verdict {
                     .is_some_and(|owner| owner.uid == pod.uid()) => {}
             // The rest has to wait for that.
             Some(_) => {
-                let whose = format!("{}/{name}", key.namespace);
-                let (pod_name, volume) = (format!("{}/{}", key.namespace, key.name), &volume.name);
-                let message = format!(
-                    "ephemeral volume {volume}: PVC {whose:?} was not created for pod {pod_name:?} (pod is \
-                     not owner)"
-                );
+                let whose = |name: &str| format!("{}/{name}", key.namespace);
+                let why = not_the_pods(&whose(&name), &whose(&key.name));
+                let message = format!("ephemeral volume {}: {why}", volume.name);
                 let note = Note::about(&pod).warning("FailedBinding", message);
                 actions.push(Action::Tell(note));
                 break;

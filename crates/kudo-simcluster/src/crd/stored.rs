@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{beta, text};
+use super::{beta, storage_version, text};
 use crate::kinds::{Shown, api_version};
 use crate::structural::Structural;
 
@@ -26,7 +26,6 @@ impl Stored {
         let group = text(&spec["group"]);
         let name = |version: &Value| api_version(&group, &text(&version["name"]));
         let versions = || spec["versions"].as_array().into_iter().flatten();
-        let stored = versions().find(|version| version["storage"] == true);
         let schemas = versions().filter_map(|version| {
             let mut schema = version["schema"]["openAPIV3Schema"].clone();
             if spec["preserveUnknownFields"] == true {
@@ -37,7 +36,7 @@ impl Stored {
         });
         let since = text(&definition["metadata"]["resourceVersion"]);
         Self {
-            api_version: stored.map(name).unwrap_or_default(),
+            api_version: api_version(&group, &storage_version(spec).unwrap_or_default()),
             // What cannot be told is looked at each time.
             since: since.parse().unwrap_or(u64::MAX),
             schemas: schemas.collect(),

@@ -388,7 +388,6 @@ fn kind(Row(plural, kind, short, categories, switches, versions): &Row) -> Kind 
             create_on_update: has('u'),
             versioned: has('v'),
             review: has('r'),
-            custom: false,
         },
         stored: None,
         versions,

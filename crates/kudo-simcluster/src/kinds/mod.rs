@@ -42,9 +42,14 @@ pub(crate) struct Kind {
 }
 
 impl Kind {
+    /// Whether a definition defines it.
+    pub(crate) fn is_custom(&self) -> bool {
+        self.stored.is_some()
+    }
+
     /// Whether it is a built-in kind of that name: custom ones may be called the same.
     pub(crate) fn is(&self, kind: &str) -> bool {
-        !self.strategy.custom && self.kind == kind
+        !self.is_custom() && self.kind == kind
     }
 }
 
@@ -67,7 +72,6 @@ pub(crate) struct Strategy {
     pub(crate) versioned: bool,
     /// Nothing is stored: a POST is answered.
     pub(crate) review: bool,
-    pub(crate) custom: bool,
 }
 
 /// One group and version that shows a kind.
@@ -174,7 +178,7 @@ impl Shown {
 
     /// Whether its objects must be rewritten, beyond `apiVersion`, to be stored.
     pub(crate) fn converts(&self) -> bool {
-        !self.kind.strategy.custom
+        !self.kind.is_custom()
             && convert::differs(
                 &self.kind.storage,
                 &self.version().group,
@@ -249,7 +253,7 @@ impl Registry {
 
     /// Whether a group has built-in kinds, and so paths of its own.
     pub(crate) fn serves_by_itself(&self, group: &str) -> bool {
-        let built_in = self.kinds.iter().filter(|kind| !kind.strategy.custom);
+        let built_in = self.kinds.iter().filter(|kind| !kind.is_custom());
         built_in
             .flat_map(|kind| &kind.versions)
             .any(|version| version.group == group)

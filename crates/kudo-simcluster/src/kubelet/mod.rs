@@ -39,9 +39,12 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::PatchParams;
+use kube::api::{PatchParams, PostParams};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 pub use behaviour::{
     DELAY_ANNOTATION, IMAGE_REGISTRY, OUTCOME_ANNOTATION, Outcome, TERMINATION_ANNOTATION,
@@ -58,8 +61,25 @@ use crate::events;
 
 /// Who writes, as managed fields have it.
 const MANAGER: &str = "kubelet";
-/// The driver that makes volumes.
-const DRIVER: &str = "simulate.kudo.dev";
+/// The driver that makes volumes, as storage classes name it.
+pub const DRIVER: &str = "simulate.kudo.dev";
+
+/// Creates an object in some name, unless it is there; the answer is whether it was created.
+async fn create<K>(api: &Api<K>, object: Value, manager: &str) -> kube::Result<bool>
+where
+    K: Clone + std::fmt::Debug + DeserializeOwned + Serialize,
+{
+    let object = serde_json::from_value(object).map_err(kube::Error::SerdeError)?;
+    let params = PostParams {
+        field_manager: Some(manager.to_owned()),
+        ..PostParams::default()
+    };
+    match api.create(&params, &object).await {
+        Ok(_) => Ok(true),
+        Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(false),
+        Err(error) => Err(error),
+    }
+}
 
 /// What the simulated kubelet does with pods that ask for nothing special.
 #[derive(Clone, Debug)]

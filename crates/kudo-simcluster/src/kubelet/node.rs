@@ -1,11 +1,11 @@
 //! The nodes that all simulated pods run on.
 
 use k8s_openapi::api::core::v1::Node;
-use kube::api::{ListParams, Patch, PostParams};
+use kube::api::{ListParams, Patch};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 
-use super::{KubeletError, MANAGER, patch_params};
+use super::{KubeletError, MANAGER, create, patch_params};
 
 /// The first simulated node's name; further ones count on from it: `simulated-2`.
 pub const NODE: &str = "simulated";
@@ -41,24 +41,15 @@ pub(super) async fn register(client: &Client, count: usize) -> Result<(), Kubele
     for index in 0..count.max(1) {
         let name = name(index);
         if !names.contains(&name) {
-            create(&nodes, &name).await?;
+            join(&nodes, &name).await?;
         }
     }
     Ok(())
 }
 
-async fn create(nodes: &Api<Node>, name: &str) -> Result<(), KubeletError> {
-    let node = serde_json::from_value(node(name))
-        .map_err(kube::Error::SerdeError)
-        .map_err(failed)?;
-    let params = PostParams {
-        field_manager: Some(MANAGER.to_owned()),
-        ..PostParams::default()
-    };
-    match nodes.create(&params, &node).await {
-        Ok(_) => {}
-        Err(kube::Error::Api(status)) if status.is_already_exists() => return Ok(()),
-        Err(error) => return Err(failed(error)),
+async fn join(nodes: &Api<Node>, name: &str) -> Result<(), KubeletError> {
+    if !create(nodes, node(name), MANAGER).await.map_err(failed)? {
+        return Ok(());
     }
     // Admission taints a new node as not ready until a controller, which does not run, says so.
     let untainted = json!({ "spec": { "taints": null } });

@@ -17,7 +17,7 @@ use super::behaviour::Behaviour;
 use super::node;
 use super::stage::{Step, next};
 use super::storage::{Choice, Claims, Kind, Storage, Work};
-use super::{DRIVER, MANAGER, Outcome, PodOptions, news, patch_params, status};
+use super::{DRIVER, MANAGER, Outcome, PodOptions, create, news, patch_params, status};
 use crate::controllers::{Clock, spelled};
 use crate::events::{Recorder, Told};
 use crate::storage::{BOUND_BY_CONTROLLER, SELECTED_NODE};
@@ -356,14 +356,13 @@ impl Driver {
         let volumes: Api<PersistentVolume> = Api::all(self.client.clone());
         let done = match work {
             Work::Create(volume, told) => {
-                let volume = serde_json::from_value(volume.as_ref().clone());
-                let volume = volume.map_err(kube::Error::SerdeError)?;
-                let params = PostParams {
-                    field_manager: Some(DRIVER.to_owned()),
-                    ..PostParams::default()
-                };
-                let created = volumes.create(&params, &volume).await;
-                created.map(|_| self.recorder.tell(told.as_ref().clone()))
+                let volume = volume.as_ref().clone();
+                let created = create(&volumes, volume, DRIVER).await;
+                created.map(|is_new| {
+                    if is_new {
+                        self.recorder.tell(told.as_ref().clone());
+                    }
+                })
             }
             Work::Delete(name, uid) => {
                 let params = DeleteParams::default().preconditions(Preconditions {
@@ -374,7 +373,7 @@ impl Driver {
             }
         };
         match done {
-            // Done before, or of another volume by now.
+            // Of another volume by now.
             Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
             done => done,
         }

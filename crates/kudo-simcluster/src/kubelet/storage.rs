@@ -13,18 +13,18 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::api::storage::v1::StorageClass as Class;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{Api, ApiResource, DynamicObject, ListParams, PostParams};
+use kube::api::{Api, ApiResource, DynamicObject, ListParams};
 use kube::runtime::watcher::{Config, Event};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Client, ResourceExt};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{DRIVER, KubeletError, MANAGER};
-use crate::builtin::is_default_class;
+use super::{DRIVER, KubeletError, MANAGER, create};
 use crate::events::{Source, Told};
 use crate::storage::{
     Claim, Of, PROVISIONED_BY, PROVISIONER, PROVISIONER_BETA, SELECTED_NODE, StorageClass, Volume,
+    marks_default, not_the_pods,
 };
 
 /// The class of claims that name none, in a cluster that has no such class of its own.
@@ -65,10 +65,8 @@ pub(super) async fn register(client: &Client) -> Result<(), KubeletError> {
     let classes: Api<Class> = Api::all(client.clone());
     let existing = classes.list_metadata(&ListParams::default()).await;
     let existing = existing.map_err(failed)?;
-    let has_default = existing.iter().any(|class| {
-        is_default_class(&json!({ "metadata": { "annotations": class.annotations() } }))
-    });
-    if has_default {
+    let mut marks = existing.iter().map(ResourceExt::annotations);
+    if marks.any(|marks| marks_default(|name| marks.get(name).map(String::as_str))) {
         return Ok(());
     }
     let class = json!({
@@ -81,17 +79,10 @@ pub(super) async fn register(client: &Client) -> Result<(), KubeletError> {
         "provisioner": DRIVER,
         "allowVolumeExpansion": true,
     });
-    let class = serde_json::from_value(class)
-        .map_err(kube::Error::SerdeError)
-        .map_err(failed)?;
-    let params = PostParams {
-        field_manager: Some(MANAGER.to_owned()),
-        ..PostParams::default()
-    };
-    match classes.create(&params, &class).await {
-        Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(()),
-        created => created.map(drop).map_err(failed),
-    }
+    create(&classes, class, MANAGER)
+        .await
+        .map(drop)
+        .map_err(failed)
 }
 
 /// Objects of one kind, by namespace and name.
@@ -373,13 +364,8 @@ fn unusable(pod: &Pod, volume: &PodVolume, claim: Of<'_, Claim>) -> Option<Strin
         owner.controller == Some(true) && Some(&owner.uid) == pod.metadata.uid.as_ref()
     });
     if volume.ephemeral.is_some() && !is_pods {
-        let (claim, pod) = (
-            format!("{namespace}/{name}"),
-            format!("{namespace}/{}", pod.name_any()),
-        );
-        return Some(format!(
-            "PVC {claim:?} was not created for pod {pod:?} (pod is not owner)"
-        ));
+        let pod = format!("{namespace}/{}", pod.name_any());
+        return Some(not_the_pods(&format!("{namespace}/{name}"), &pod));
     }
     if claim.body.status.phase == "Lost" {
         let volume = &claim.body.spec.volume_name;

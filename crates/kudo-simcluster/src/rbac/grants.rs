@@ -21,7 +21,7 @@ impl Call {
     ) -> Result<(), Refusal> {
         let user = &self.user;
         let kind = &target.shown.kind;
-        let is_of_rights = kind.strategy.custom || target.shown.version().group != GROUP;
+        let is_of_rights = kind.is_custom() || target.shown.version().group != GROUP;
         if is_of_rights || !user.is_bound(self.server.options.rbac) {
             return Ok(());
         }

@@ -32,15 +32,18 @@ pub(super) fn key(object: &Value) -> Key {
     (text("namespace").into(), text("name").into())
 }
 
+/// Takes off what an object says of its kind; the answer is its `apiVersion`.
+pub(crate) fn strip(object: &mut Value) -> Option<Value> {
+    let members = object.as_object_mut()?;
+    members.remove("kind");
+    members.remove("apiVersion")
+}
+
 impl Entry {
     /// Takes an object in its stored version and gives it its number. One without `apiVersion` is as `before`
     /// was written.
     pub(super) fn new(mut object: Value, version: u64, before: Option<&Self>) -> Self {
-        let mut api_version = None;
-        if let Some(members) = object.as_object_mut() {
-            api_version = members.remove("apiVersion");
-            members.remove("kind");
-        }
+        let api_version = strip(&mut object);
         let (api_version, shaped) = match (api_version.as_ref().and_then(Value::as_str), before) {
             (Some(said), _) => (said.into(), version),
             (None, Some(before)) => (before.api_version.clone(), before.shaped),
@@ -129,14 +132,11 @@ impl Entry {
 
     /// Writes the text of the object as an item of a list: only custom ones say their kind there.
     pub(crate) fn write_item(&self, shown: &Shown, to: &mut Vec<u8>) {
-        if shown.kind.strategy.custom {
+        if shown.kind.is_custom() {
             self.write(shown, to);
         } else if shown.converts() {
             let mut object = self.object(shown);
-            if let Some(members) = object.as_object_mut() {
-                members.remove("apiVersion");
-                members.remove("kind");
-            }
+            strip(&mut object);
             to.extend_from_slice(object.to_string().as_bytes());
         } else {
             to.extend_from_slice(&self.text);

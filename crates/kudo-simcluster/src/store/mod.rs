@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::Value;
 
 use crate::clock::Clock;
-pub(crate) use entry::Entry;
+pub(crate) use entry::{Entry, strip};
 use expiry::{EVENTS, Expiry};
 pub(crate) use growth::Growing;
 use growth::Growth;

@@ -47,13 +47,3 @@ fn default_fields(spec: &Value, map: &mut Map<String, Value>) {
         }
     }
 }
-
-/// Whether a schema or anything below it has a default.
-pub(super) fn has_any(spec: &Value) -> bool {
-    let properties = spec["properties"].as_object().into_iter().flatten();
-    spec.get("default").is_some()
-        || properties.map(|(_, property)| property).any(has_any)
-        || ["items", "additionalProperties"]
-            .iter()
-            .any(|key| spec[*key].is_object() && has_any(&spec[*key]))
-}

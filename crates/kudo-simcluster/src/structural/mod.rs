@@ -26,7 +26,6 @@ pub struct Structural {
     source: Value,
     ty: TypeRef,
     patterns: BTreeMap<String, Regex>,
-    has_defaults: bool,
 }
 
 impl Structural {
@@ -39,7 +38,6 @@ impl Structural {
             source: schema.clone(),
             ty: types::root(schema),
             patterns,
-            has_defaults: default::has_any(schema),
         };
         if errors.is_empty() {
             if let Some(value) = schema.get("default") {
@@ -80,11 +78,6 @@ impl Structural {
     /// Why an object within the object cannot be read.
     pub(crate) fn misfit(&self, object: &Value) -> Option<FieldError> {
         embedded::misfit(&self.source, object)
-    }
-
-    /// Whether any field has a default.
-    pub fn has_defaults(&self) -> bool {
-        self.has_defaults
     }
 
     /// Sets defaults. Nulls of fields that are not nullable are taken as not said.

@@ -60,7 +60,7 @@ impl Column {
 
 /// The columns of a kind.
 pub(super) fn of(shown: &Shown) -> Vec<Column> {
-    if shown.kind.strategy.custom {
+    if shown.kind.is_custom() {
         return custom(shown);
     }
     let made = |name: &str, kind: &str, priority: i64, source: Source| Column {

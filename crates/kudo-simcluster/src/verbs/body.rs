@@ -184,7 +184,7 @@ fn unfit(shown: &Shown, problem: &str) -> Refusal {
 
 /// Whether the body says that it is of the kind; what it does not say is set.
 fn check_kind(shown: &Shown, value: &mut Value) -> Result<(), Refusal> {
-    if value.is_null() && !shown.kind.strategy.custom {
+    if value.is_null() && !shown.kind.is_custom() {
         *value = Value::Object(serde_json::Map::new());
     }
     if !value.is_object() && !value.is_null() {
@@ -193,7 +193,7 @@ fn check_kind(shown: &Shown, value: &mut Value) -> Result<(), Refusal> {
     }
     let api_version = shown.api_version();
     let kind = shown.kind.kind.as_str();
-    if shown.kind.strategy.custom && value["kind"].as_str().is_none_or(str::is_empty) {
+    if shown.kind.is_custom() && value["kind"].as_str().is_none_or(str::is_empty) {
         let problem = format!("Object 'Kind' is missing in '{value}'");
         return Err(Refusal::bad_request(format!(
             "{kind} in version {:?} cannot be handled as a {kind}: {problem}",
@@ -202,11 +202,11 @@ fn check_kind(shown: &Shown, value: &mut Value) -> Result<(), Refusal> {
     }
     let text = |field: &str| value[field].as_str().unwrap_or_default().to_owned();
     let (said, said_kind) = (text("apiVersion"), text("kind"));
-    if !shown.kind.strategy.custom && !said.is_empty() && !said_kind.is_empty() {
+    if !shown.kind.is_custom() && !said.is_empty() && !said_kind.is_empty() {
         check_conversion(shown, &said, &said_kind)?;
     }
     match value["apiVersion"].as_str() {
-        None | Some("") if shown.kind.strategy.custom => {
+        None | Some("") if shown.kind.is_custom() => {
             return Err(Refusal::internal(NO_VERSION));
         }
         None | Some("") => value["apiVersion"] = api_version.clone().into(),
@@ -221,7 +221,7 @@ fn check_kind(shown: &Shown, value: &mut Value) -> Result<(), Refusal> {
     match value["kind"].as_str() {
         None | Some("") => value["kind"] = kind.into(),
         Some(said) if said == kind => {}
-        Some(said) if shown.kind.strategy.custom => {
+        Some(said) if shown.kind.is_custom() => {
             let error = FieldError::invalid("kind", &value["kind"], format!("must be {kind}"));
             let name = value["metadata"]["name"].as_str().unwrap_or_default();
             let status = invalid_status(&shown.version().group, said, name, &[error]);
@@ -291,7 +291,7 @@ pub(super) fn decoded(shown: &Shown, value: &mut Value) -> Result<Vec<String>, S
     if let Some(problem) = too_deep(shown, value) {
         return Err(problem);
     }
-    if !shown.kind.strategy.custom {
+    if !shown.kind.is_custom() {
         return schema::decode(&version.ty, value).map_err(|error| error.to_string());
     }
     let mut unknown = Vec::new();

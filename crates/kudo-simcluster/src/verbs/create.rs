@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::write::check_namespace;
 use super::{Target, body, options};
-use crate::admission::{Asked, Operation};
+use crate::admission::{Asked, Operation, known_name};
 use crate::field_error::FieldError;
 use crate::http::Call;
 use crate::http::answer::Body;
@@ -19,7 +19,7 @@ const NAME_ATTEMPTS: usize = 8;
 impl Call {
     pub(super) async fn create(&self, target: &Target) -> Result<Response<Body>, Refusal> {
         let options = options::write_options(self, "CreateOptions", false)?;
-        if target.shown.kind.strategy.custom && self.server.is_terminating(target.storage()) {
+        if target.shown.kind.is_custom() && self.server.is_terminating(target.storage()) {
             let message = "create not allowed while custom resource definition is terminating";
             let details = target.shown.named().details("");
             return Err(Refusal::not_allowed(message).with_details(details));
@@ -60,9 +60,7 @@ impl Call {
         if !applied {
             self.record(target, None, &mut object, options);
         }
-        let names = ["name", "generateName"].map(|field| text(&object, field));
-        let known = names.iter().find(|name| !name.is_empty());
-        self.check_room(target, known.map_or("", String::as_str))?;
+        self.check_room(target, known_name(&object))?;
         self.server.plug_in(shown, &mut object)?;
         let asked = Asked {
             target,
@@ -82,16 +80,16 @@ impl Call {
             object["metadata"]["name"] = self.made_up_name(&prefix).into();
         }
         self.server.stamp(shown, &mut object);
-        if shown.version().status && shown.kind.strategy.custom {
+        if shown.version().status && shown.kind.is_custom() {
             object
                 .as_object_mut()
                 .map(|members| members.remove("status"));
         }
-        if !shown.kind.strategy.custom {
+        if !shown.kind.is_custom() {
             builtin::prepare_create(shown.gvk(), &mut object);
         }
         if shown.kind.is("CustomResourceDefinition") {
-            crd::prepare(&mut object, crd::Prepared::New);
+            crd::prepare(&mut object, true);
         }
         Self::validate_create(target, &object)?;
         self.assign(shown, &mut object)?;
@@ -161,7 +159,7 @@ impl Call {
             errors.extend(structural.validate(object));
         }
         if let Some(scale) = &shown.version().scale
-            && shown.kind.strategy.custom
+            && shown.kind.is_custom()
         {
             errors.extend(super::scale::check_values(scale, object, false));
         }

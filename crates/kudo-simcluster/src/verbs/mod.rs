@@ -55,7 +55,7 @@ impl Target {
             "services" => "services/specs".to_owned(),
             "endpoints" => "services/endpoints".to_owned(),
             "nodes" => "minions".to_owned(),
-            plural if self.shown.kind.strategy.custom => format!("{}/{plural}", version.group),
+            plural if self.shown.kind.is_custom() => format!("{}/{plural}", version.group),
             plural => plural.to_owned(),
         };
         let parts = ["/registry", &prefix, self.namespace(), self.name()];
@@ -158,7 +158,7 @@ impl Call {
                 _ => Err(Refusal::method_not_allowed()),
             },
             (name, _) if other(name) => Err(Refusal::method_not_allowed()),
-            _ if target.shown.kind.strategy.custom => Err(target.not_found()),
+            _ if target.shown.kind.is_custom() => Err(target.not_found()),
             _ => Err(Refusal::no_such_resource()),
         }
     }

@@ -94,7 +94,7 @@ impl Call {
     }
 
     pub(super) async fn patch(&self, target: &Target) -> Result<Response<Body>, Refusal> {
-        let custom = target.shown.kind.strategy.custom;
+        let custom = target.shown.kind.is_custom();
         let patch = self.read_patch(custom)?;
         let apply = matches!(patch, Patch::Apply(_));
         let options = options::write_options(self, "PatchOptions", apply)?;
@@ -227,7 +227,7 @@ impl Call {
         }
         let said = |field: &str| object[field].as_str().unwrap_or_default();
         let (version, kind) = (said("apiVersion"), said("kind"));
-        if !shown.kind.strategy.custom {
+        if !shown.kind.is_custom() {
             if version.is_empty() {
                 return Err(Refusal::other_name("", target.name()));
             }

@@ -141,7 +141,7 @@ impl Call {
                 let mut text = Vec::with_capacity(256 + entries.len() * 512);
                 let (kind, api_version) = (&shown.kind.list_kind, shown.api_version());
                 let mut metadata = metadata.clone();
-                if shown.kind.strategy.custom && metadata["continue"].is_null() {
+                if shown.kind.is_custom() && metadata["continue"].is_null() {
                     metadata["continue"] = "".into();
                 }
                 let head = format!(

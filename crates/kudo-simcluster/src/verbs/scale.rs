@@ -23,7 +23,7 @@ impl Call {
         let found = store.get(target.storage(), target.namespace(), target.name());
         let object = found.ok_or_else(|| no_scale(target))?.object(&target.shown);
         let path = &scale_paths(target)?.spec;
-        if target.shown.kind.strategy.custom && object.pointer(path).is_none() {
+        if target.shown.kind.is_custom() && object.pointer(path).is_none() {
             let path = path.replace('/', ".");
             let problem = format!("the spec replicas field {path:?} does not exist");
             return Err(Refusal::internal(&problem));
@@ -40,7 +40,7 @@ impl Call {
         let change = if self.method == Method::PUT {
             None
         } else {
-            Some(self.read_patch(target.shown.kind.strategy.custom)?)
+            Some(self.read_patch(target.shown.kind.is_custom())?)
         };
         let kind = change.as_ref().map_or("UpdateOptions", |_| "PatchOptions");
         let apply = matches!(change, Some(Patch::Apply(_)));
@@ -218,7 +218,7 @@ fn scale_paths(target: &Target) -> Result<&Scale, Refusal> {
 fn replicas(target: &Target, scale: &Value) -> Result<i64, Refusal> {
     let replicas = scale["spec"]["replicas"].as_i64().unwrap_or(0);
     // What a custom resource may hold is for its own validation.
-    if replicas >= 0 || target.shown.kind.strategy.custom {
+    if replicas >= 0 || target.shown.kind.is_custom() {
         return Ok(replicas);
     }
     let detail = "must be greater than or equal to 0";
@@ -260,7 +260,7 @@ fn scale_of(target: &Target, object: &Value) -> Result<Value, Refusal> {
             .pointer(path)
             .and_then(Value::as_str)
             .map(ToOwned::to_owned),
-        None if target.shown.kind.strategy.custom => None,
+        None if target.shown.kind.is_custom() => None,
         None => Some(selector_text(&object["spec"]["selector"])),
     };
     if let Some(selector) = selector.filter(|selector| !selector.is_empty()) {

@@ -35,8 +35,8 @@ impl Call {
                 }
                 return Err(target.not_found());
             };
-            let strategy = &target.shown.kind.strategy;
-            if !conditional && (strategy.custom || strategy.versioned) {
+            let kind = &target.shown.kind;
+            if !conditional && (kind.is_custom() || kind.strategy.versioned) {
                 let detail = "must be specified for an update";
                 let error = FieldError::invalid_shown("metadata.resourceVersion", "0x0", detail);
                 let named = target.shown.named();

@@ -7,14 +7,13 @@ use serde_json::Value;
 use super::options::WriteOptions;
 use super::{Target, body};
 use crate::admission::{Asked, Operation, keep_up};
-use crate::crd::Prepared;
 use crate::field_error::{FieldError, invalid_status};
 use crate::http::Call;
 use crate::http::status::Refusal;
 use crate::kinds::{Shown, convert};
 use crate::managed_fields::{self, Manager};
 use crate::store::{Entry, Refused};
-use crate::{builtin, crd, schema};
+use crate::{builtin, crd, schema, store};
 
 /// Metadata that a write of the status leaves alone, by kind.
 const STATUS_KEEPS: &[(&str, &[&str])] = &[
@@ -56,7 +55,7 @@ impl Call {
     /// Brings an object that a webhook has changed into form.
     pub(crate) fn bring_into_form(target: &Target, object: &mut Value) -> Result<(), String> {
         let shown = &target.shown;
-        if shown.kind.strategy.custom {
+        if shown.kind.is_custom() {
             let decoded = body::decode(shown, object);
             decoded.map_err(|refusal| {
                 let message = refusal.to_value()["message"].take();
@@ -136,15 +135,11 @@ impl Call {
         Self::default(shown, &mut object);
         Self::count_generation(target, &old, &mut object);
         if shown.kind.is("CustomResourceDefinition") {
-            let of_status = target.path.subresource == "status";
-            crd::prepare(
-                &mut object,
-                if of_status {
-                    Prepared::Status
-                } else {
-                    Prepared::Changed
-                },
-            );
+            if target.path.subresource == "status" {
+                crd::prepare_status(&mut object);
+            } else {
+                crd::prepare(&mut object, false);
+            }
         }
         Self::validate_update(target, &old, &object)?;
         self.assign(shown, &mut object)?;
@@ -189,7 +184,7 @@ impl Call {
             errors.extend(structural.validate(object));
         }
         if let Some(scale) = &shown.version().scale
-            && shown.kind.strategy.custom
+            && shown.kind.is_custom()
         {
             errors.extend(super::scale::check_values(scale, object, of_status));
         }
@@ -211,10 +206,7 @@ impl Call {
             return same(old, object);
         }
         let mut object = Self::to_stored(shown, object.clone());
-        if let Some(members) = object.as_object_mut() {
-            members.remove("apiVersion");
-            members.remove("kind");
-        }
+        store::strip(&mut object);
         same(&before.bare(), &object)
     }
 
@@ -304,10 +296,10 @@ impl Call {
         let shown = &target.shown;
         builtin::keep_identity(old, object);
         match target.path.subresource.as_str() {
-            "" if shown.kind.strategy.custom && shown.version().status => {
+            "" if shown.kind.is_custom() && shown.version().status => {
                 carry(old, object, &["status"]);
             }
-            "" if shown.kind.strategy.custom => {}
+            "" if shown.kind.is_custom() => {}
             "" => {
                 builtin::prepare_update(shown.gvk(), old, object);
                 if shown.version().status {
@@ -320,7 +312,7 @@ impl Call {
             "status" | "approval" => {
                 let mut kept = old.clone();
                 carry(object, &mut kept, &["status"]);
-                if shown.kind.strategy.custom {
+                if shown.kind.is_custom() {
                     carry(
                         &object["metadata"],
                         &mut kept["metadata"],
