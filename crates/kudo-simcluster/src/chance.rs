@@ -54,14 +54,4 @@ impl Chance {
         }
         text
     }
-
-    /// A secret that nobody guesses: not from the seed.
-    pub(crate) fn token() -> Result<String, getrandom::Error> {
-        let mut bytes = [0; 32];
-        getrandom::fill(&mut bytes)?;
-        let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-        Ok(digits
-            .filter_map(|digit| char::from_digit(digit.into(), 16))
-            .collect())
-    }
 }

@@ -20,6 +20,7 @@ use crate::rbac::User;
 use crate::state::Saved;
 pub use crate::state::StateError;
 use crate::store::Store;
+use crate::tokens::{AUDIENCE, Token, Tokens};
 
 /// How an embedded cluster is.
 #[derive(Clone, Debug)]
@@ -76,37 +77,11 @@ pub(crate) struct Server {
     pub(crate) may_be_deep: MayBeDeep,
     pub(crate) watches: Arc<tokio::sync::Semaphore>,
     registry: RwLock<Arc<Registry>>,
-    /// Tokens and whose they are.
-    tokens: Mutex<Vec<Token>>,
+    pub(crate) tokens: Tokens,
     webhooks: crate::admission::Callers,
     /// Held by whoever writes the state into a file.
     pub(crate) saving: Mutex<()>,
 }
-
-/// What lets somebody in.
-#[derive(Clone, Debug)]
-pub(crate) struct Token {
-    pub(crate) text: String,
-    pub(crate) user: User,
-    /// Who may take it for what it says.
-    pub(crate) audiences: Vec<String>,
-    /// From when on it is good for nothing.
-    pub(crate) expires: Option<Timestamp>,
-    /// Objects without which it is good for nothing.
-    pub(crate) bound_to: Vec<Bond>,
-}
-
-/// An object, and just that one.
-#[derive(Clone, Debug)]
-pub(crate) struct Bond {
-    pub(crate) storage: &'static str,
-    pub(crate) namespace: String,
-    pub(crate) name: String,
-    pub(crate) uid: Value,
-}
-
-/// Whom a token is meant for that says nothing else: this server.
-pub(crate) const AUDIENCE: &str = "https://kubernetes.default.svc";
 
 impl SimCluster {
     /// Starts a cluster with what every cluster has at its beginning.
@@ -128,7 +103,7 @@ impl SimCluster {
             options,
             may_be_deep: MayBeDeep::default(),
             registry: RwLock::new(Arc::new(Registry::new(builtin(), 0))),
-            tokens: Mutex::default(),
+            tokens: Tokens::default(),
             webhooks: crate::admission::Callers::default(),
             saving: Mutex::default(),
         };
@@ -225,33 +200,6 @@ impl Server {
 
     pub(crate) fn webhooks(&self) -> &crate::admission::Callers {
         &self.webhooks
-    }
-
-    pub(crate) fn add_token(&self, token: Token) {
-        let now = self.clock.now();
-        let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
-        tokens.retain(|token| token.expires.is_none_or(|time| now < time));
-        tokens.push(token);
-    }
-
-    /// A token that is good still.
-    pub(crate) fn token(&self, text: &str) -> Option<Token> {
-        let tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
-        let token = tokens.iter().find(|known| known.text == text).cloned()?;
-        drop(tokens);
-        let is_there = |bond: &Bond| {
-            let found = self.store.get(bond.storage, &bond.namespace, &bond.name);
-            found.is_some_and(|entry| entry.bare()["metadata"]["uid"] == bond.uid)
-        };
-        let lasts = token.expires.is_none_or(|time| self.clock.now() < time);
-        (lasts && token.bound_to.iter().all(is_there)).then_some(token)
-    }
-
-    /// Whose token it is, if it is meant for this server.
-    fn owner_of(&self, token: &str) -> Option<User> {
-        let token = self.token(token)?;
-        let is_for_us = token.audiences.iter().any(|audience| audience == AUDIENCE);
-        is_for_us.then_some(token.user)
     }
 
     /// Who sends a request: whom its token names, or else whom the connection stands for, or nobody known.

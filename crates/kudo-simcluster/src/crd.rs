@@ -65,7 +65,7 @@ pub(crate) fn prepare(object: &mut Value, is_new: bool) {
     }
     if is_new {
         object["status"] = json!({
-            "conditions": [], "acceptedNames": { "plural": "", "kind": "" },
+            "conditions": null, "acceptedNames": { "plural": "", "kind": "" },
         });
     }
     let mut versions = texts(&object["status"]["storedVersions"]);

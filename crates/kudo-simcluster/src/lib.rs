@@ -81,5 +81,6 @@ mod store;
 pub mod structural;
 pub mod supervised;
 mod table;
+mod tokens;
 mod verbs;
 mod watch;

@@ -4,14 +4,17 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Service, ServiceAccount};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Secret, Service, ServiceAccount};
 use kube::api::{
     Api, DeleteParams, ListParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams,
 };
+use kube::runtime::wait::await_condition;
 use kube::{Client, ResourceExt};
 use kudo_simcluster::cluster::{SimCluster, SimOptions};
+use kudo_simcluster::controllers::{self, ControllerOptions};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -287,6 +290,120 @@ async fn a_seed_makes_the_same_uids() {
         api.get("default").await.unwrap().uid()
     };
     assert_eq!(uid().await, uid().await);
+}
+
+/// Who a token says one is: the refusal's code, or the user's name and what else is known.
+async fn whose(client: &Client, token: &str) -> Result<(String, Value), u16> {
+    let review = json!({ "apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview" });
+    let request = http::Request::post("/apis/authentication.k8s.io/v1/selfsubjectreviews")
+        .header("authorization", format!("Bearer {token}"))
+        .body(review.to_string().into_bytes())
+        .unwrap();
+    match client.request::<Value>(request).await {
+        Ok(mut review) => {
+            let user = &mut review["status"]["userInfo"];
+            let name = user["username"].as_str().unwrap().to_owned();
+            Ok((name, user["extra"].take()))
+        }
+        Err(kube::Error::Api(status)) => Err(status.code),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_with_a_token_lets_its_account_in_while_both_are_there() {
+    let client = client();
+    let controllers = tokio::spawn(controllers::run(
+        client.clone(),
+        ControllerOptions::default(),
+    ));
+    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), "default");
+    let account = made(json!({ "metadata": { "name": "a" } }));
+    accounts
+        .create(&PostParams::default(), &account)
+        .await
+        .unwrap();
+    let secrets: Api<Secret> = Api::namespaced(client.clone(), "default");
+    let filled = |name: &'static str, account: &'static str| {
+        let (secrets, client) = (secrets.clone(), client.clone());
+        async move {
+            let secret = made(json!({
+                "metadata": {
+                    "name": name, "annotations": { "kubernetes.io/service-account.name": account },
+                },
+                "type": "kubernetes.io/service-account-token",
+            }));
+            secrets
+                .create(&PostParams::default(), &secret)
+                .await
+                .unwrap();
+            let has_token = |secret: Option<&Secret>| secret.is_some_and(|it| it.data.is_some());
+            let secret =
+                await_condition(Api::<Secret>::default_namespaced(client), name, has_token);
+            let data = secret.await.unwrap().unwrap().data.unwrap();
+            assert_eq!(data["namespace"].0, b"default");
+            String::from_utf8(data["token"].0.clone()).unwrap()
+        }
+    };
+    let (token, other) = (filled("one", "a").await, filled("two", "a").await);
+    let name = "system:serviceaccount:default:a".to_owned();
+    assert_eq!(
+        whose(&client, &token).await,
+        Ok((name.clone(), Value::Null))
+    );
+
+    // What nobody has signed, what is in no Secret any more, and what belongs to nobody.
+    let forged = format!("{}.c2lnbmVk", token.rsplit_once('.').unwrap().0);
+    assert_eq!(whose(&client, &forged).await, Err(401));
+    secrets
+        .delete("one", &DeleteParams::default())
+        .await
+        .unwrap();
+    assert_eq!(whose(&client, &token).await, Err(401));
+    assert_eq!(whose(&client, &other).await, Ok((name, Value::Null)));
+    accounts
+        .delete("a", &DeleteParams::default())
+        .await
+        .unwrap();
+    assert_eq!(whose(&client, &other).await, Err(401));
+    let is_gone = |secret: Option<&Secret>| secret.is_none();
+    await_condition(secrets, "two", is_gone).await.unwrap();
+    controllers.abort();
+}
+
+#[tokio::test]
+async fn a_token_says_what_it_is_bound_to() {
+    let client = client();
+    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), "default");
+    let pods: Api<Pod> = Api::namespaced(client.clone(), "default");
+    let pod = made(json!({
+        "metadata": { "name": "p" }, "spec": { "containers": [{ "name": "c", "image": "i" }] },
+    }));
+    let pod = pods.create(&PostParams::default(), &pod).await.unwrap();
+    let request = made(json!({ "spec": {
+        "audiences": [], "boundObjectRef": { "apiVersion": "v1", "kind": "Pod", "name": "p" },
+    }}));
+    let answered = accounts
+        .create_token_request("default", &PostParams::default(), &request)
+        .await
+        .unwrap();
+    let token = answered.status.unwrap().token;
+    let claims = token.split('.').nth(1).unwrap();
+    let claims = base64::engine::general_purpose::URL_SAFE_NO_PAD
+        .decode(claims)
+        .unwrap();
+    let claims: Value = serde_json::from_slice(&claims).unwrap();
+    assert_eq!(claims["sub"], "system:serviceaccount:default:default");
+    let uid = pod.uid().unwrap();
+    let bound = json!({ "name": "p", "uid": uid });
+    assert_eq!(claims["kubernetes.io"]["pod"], bound);
+    let (_, extra) = whose(&client, &token).await.unwrap();
+    let expected = json!({
+        "authentication.kubernetes.io/credential-id": [format!("JTI={}", claims["jti"].as_str().unwrap())],
+        "authentication.kubernetes.io/pod-name": ["p"],
+        "authentication.kubernetes.io/pod-uid": [uid],
+    });
+    assert_eq!(extra, expected);
 }
 
 #[tokio::test(start_paused = true)]

@@ -50,6 +50,7 @@ impl Server {
                 object["metadata"]["labels"]["kubernetes.io/metadata.name"] = name;
             }
             "PersistentVolumeClaim" => self.claim(object),
+            "Node" => taint(object),
             _ => {}
         }
         Ok(())
@@ -123,6 +124,18 @@ impl Server {
             claim["spec"]["storageClassName"] = class["metadata"]["name"].clone();
         }
     }
+}
+
+/// A new node takes no pods before somebody says that it is ready.
+fn taint(node: &mut Value) {
+    let taint = json!({ "key": "node.kubernetes.io/not-ready", "effect": "NoSchedule" });
+    let taints = node["spec"]["taints"].as_array().cloned();
+    let mut taints = taints.unwrap_or_default();
+    let same = |known: &Value| known["key"] == taint["key"] && known["effect"] == taint["effect"];
+    if !taints.iter().any(same) {
+        taints.push(taint);
+    }
+    node["spec"]["taints"] = taints.into();
 }
 
 /// Sets in a changed pod what every cluster's admission sets, or keeps.
@@ -264,7 +277,9 @@ impl Call {
     fn assign_ports(&self, service: &mut Value, others: &[Value]) -> Vec<FieldError> {
         let ports_of = |service: &Value| -> Vec<i64> {
             let ports = service["spec"]["ports"].as_array().into_iter().flatten();
-            ports.filter_map(|port| port["nodePort"].as_i64()).collect()
+            let ports = ports.map(|port| &port["nodePort"]);
+            let check = &service["spec"]["healthCheckNodePort"];
+            ports.chain([check]).filter_map(Value::as_i64).collect()
         };
         let mut taken: BTreeSet<i64> = others.iter().flat_map(&ports_of).collect();
         let asked = ports_of(service);
@@ -293,16 +308,25 @@ impl Call {
                 continue;
             }
             taken.extend(&asked);
-            let span = NODE_PORTS.end() - NODE_PORTS.start() + 1;
-            let start = i64::try_from(self.server.chance.number() % 2768).unwrap_or_default();
-            let free = (0..span)
-                .map(|step| NODE_PORTS.start() + (start + step) % span)
-                .find(|port| !taken.contains(port));
-            if let Some(free) = free {
-                taken.insert(free);
-                port["nodePort"] = free.into();
-            }
+            port["nodePort"] = self.free_port(&mut taken).into();
+        }
+        let is_given = |port: i64| port != 0;
+        let check = service["spec"]["healthCheckNodePort"].as_i64();
+        if builtin::is_checked(&service["spec"]) && !check.is_some_and(is_given) {
+            taken.extend(&asked);
+            service["spec"]["healthCheckNodePort"] = self.free_port(&mut taken).into();
         }
         errors
+    }
+
+    /// A port of the nodes that no service has, which is taken then.
+    fn free_port(&self, taken: &mut BTreeSet<i64>) -> Option<i64> {
+        let span = NODE_PORTS.end() - NODE_PORTS.start() + 1;
+        let start = i64::try_from(self.server.chance.number() % 2768).unwrap_or_default();
+        let free = (0..span)
+            .map(|step| NODE_PORTS.start() + (start + step) % span)
+            .find(|port| !taken.contains(port));
+        taken.extend(free);
+        free
     }
 }

@@ -5,11 +5,16 @@ mod autoscaler;
 use serde_json::{Map, Value, json};
 
 use super::check::is_nothing;
+use super::limits;
 use crate::schema::{Object, Type, TypeRef};
 
 /// Type, field and the value, as JSON, that a field has if nobody says it.
 const DEFAULTS: &[(&str, &str, &str)] = &[
     ("APIServiceCondition", "lastTransitionTime", "null"),
+    ("AzureDiskVolumeSource", "cachingMode", "\"ReadWrite\""),
+    ("AzureDiskVolumeSource", "fsType", "\"ext4\""),
+    ("AzureDiskVolumeSource", "kind", "\"Shared\""),
+    ("AzureDiskVolumeSource", "readOnly", "false"),
     ("CSIDriverSpec", "attachRequired", "true"),
     (
         "CSIDriverSpec",
@@ -60,6 +65,7 @@ const DEFAULTS: &[(&str, &str, &str)] = &[
         "conversion",
         r#"{"strategy":"None"}"#,
     ),
+    ("DaemonEndpoint", "Port", "0"),
     ("DaemonSetCondition", "lastTransitionTime", "null"),
     ("DaemonSetSpec", "revisionHistoryLimit", "10"),
     ("DaemonSetSpec", "updateStrategy", "{}"),
@@ -85,6 +91,11 @@ const DEFAULTS: &[(&str, &str, &str)] = &[
     ),
     ("HorizontalPodAutoscalerSpec", "minReplicas", "1"),
     ("HostPathVolumeSource", "type", "\"\""),
+    (
+        "ISCSIPersistentVolumeSource",
+        "iscsiInterface",
+        "\"default\"",
+    ),
     ("ISCSIVolumeSource", "iscsiInterface", "\"default\""),
     ("JobCondition", "lastProbeTime", "null"),
     ("JobCondition", "lastTransitionTime", "null"),
@@ -105,8 +116,22 @@ const DEFAULTS: &[(&str, &str, &str)] = &[
     ("NamespaceStatus", "phase", "\"Active\""),
     ("NetworkPolicyPort", "protocol", "\"TCP\""),
     ("NetworkPolicySpec", "podSelector", "{}"),
+    ("Node", "status", "{}"),
     ("NodeCondition", "lastHeartbeatTime", "null"),
     ("NodeCondition", "lastTransitionTime", "null"),
+    ("NodeDaemonEndpoints", "kubeletEndpoint", "{}"),
+    ("NodeStatus", "daemonEndpoints", "{}"),
+    ("NodeStatus", "nodeInfo", "{}"),
+    ("NodeSystemInfo", "architecture", "\"\""),
+    ("NodeSystemInfo", "bootID", "\"\""),
+    ("NodeSystemInfo", "containerRuntimeVersion", "\"\""),
+    ("NodeSystemInfo", "kernelVersion", "\"\""),
+    ("NodeSystemInfo", "kubeProxyVersion", "\"\""),
+    ("NodeSystemInfo", "kubeletVersion", "\"\""),
+    ("NodeSystemInfo", "machineID", "\"\""),
+    ("NodeSystemInfo", "operatingSystem", "\"\""),
+    ("NodeSystemInfo", "osImage", "\"\""),
+    ("NodeSystemInfo", "systemUUID", "\"\""),
     ("ObjectFieldSelector", "apiVersion", "\"v1\""),
     ("PersistentVolumeClaimCondition", "lastProbeTime", "null"),
     (
@@ -145,6 +170,16 @@ const DEFAULTS: &[(&str, &str, &str)] = &[
     ("Probe", "successThreshold", "1"),
     ("Probe", "timeoutSeconds", "1"),
     ("ProjectedVolumeSource", "defaultMode", "420"),
+    (
+        "RBDPersistentVolumeSource",
+        "keyring",
+        "\"/etc/ceph/keyring\"",
+    ),
+    ("RBDPersistentVolumeSource", "pool", "\"rbd\""),
+    ("RBDPersistentVolumeSource", "user", "\"admin\""),
+    ("RBDVolumeSource", "keyring", "\"/etc/ceph/keyring\""),
+    ("RBDVolumeSource", "pool", "\"rbd\""),
+    ("RBDVolumeSource", "user", "\"admin\""),
     ("ReplicaSetCondition", "lastTransitionTime", "null"),
     ("ReplicaSetSpec", "replicas", "1"),
     (
@@ -153,9 +188,18 @@ const DEFAULTS: &[(&str, &str, &str)] = &[
         "null",
     ),
     ("ReplicationControllerSpec", "replicas", "1"),
+    ("ResourceFieldSelector", "divisor", "\"0\""),
     ("Role", "rules", "null"),
     ("RoleRef", "apiGroup", "\"rbac.authorization.k8s.io\""),
     ("RuleWithOperations", "scope", "\"*\""),
+    ("ScaleIOPersistentVolumeSource", "fsType", "\"xfs\""),
+    (
+        "ScaleIOPersistentVolumeSource",
+        "storageMode",
+        "\"ThinProvisioned\"",
+    ),
+    ("ScaleIOVolumeSource", "fsType", "\"xfs\""),
+    ("ScaleIOVolumeSource", "storageMode", "\"ThinProvisioned\""),
     ("Secret", "type", "\"Opaque\""),
     ("SecretVolumeSource", "defaultMode", "420"),
     ("ServiceAccountTokenProjection", "expirationSeconds", "3600"),
@@ -363,6 +407,10 @@ fn set_before(owner: &str, map: &mut Map<String, Value>) {
         | "ValidatingAdmissionPolicyBinding"
         | "PodTemplateSpec"
         | "JobTemplateSpec" => put(map, "spec", json!({})),
+        "StatefulSetUpdateStrategy" if !map.contains_key("type") => {
+            put(map, "rollingUpdate", json!({}));
+        }
+        "LimitRangeItem" => limits::default(map),
         "DeploymentSpec" | "StatefulSetSpec" | "DaemonSetSpec" => put(map, "template", json!({})),
         "NodeSpec" => keep_in_step(map, "podCIDR", "podCIDRs", None),
         "NodeStatus" => {
@@ -374,22 +422,7 @@ fn set_before(owner: &str, map: &mut Map<String, Value>) {
         "PodStatus" => keep_in_step(map, "podIP", "podIPs", Some("ip")),
         "CronJobSpec" => put(map, "jobTemplate", json!({})),
         "PodSpec" => set_account(map),
-        "JobSpec" => {
-            let policy = if map.contains_key("podFailurePolicy") {
-                "Failed"
-            } else {
-                "TerminatingOrFailed"
-            };
-            put(map, "podReplacementPolicy", json!(policy));
-            if map.contains_key("backoffLimitPerIndex") {
-                put(map, "backoffLimit", json!(i32::MAX));
-            }
-            put(map, "template", json!({}));
-            if !map.contains_key("completions") && !map.contains_key("parallelism") {
-                put(map, "completions", json!(1));
-            }
-            put(map, "parallelism", json!(1));
-        }
+        "JobSpec" => set_job(map),
         "Volume" if map.len() == 1 && map.contains_key("name") => {
             put(map, "emptyDir", json!({}));
         }
@@ -420,6 +453,24 @@ fn set_before(owner: &str, map: &mut Map<String, Value>) {
     }
 }
 
+/// How pods of a job are counted and replaced.
+fn set_job(map: &mut Map<String, Value>) {
+    let policy = if map.contains_key("podFailurePolicy") {
+        "Failed"
+    } else {
+        "TerminatingOrFailed"
+    };
+    put(map, "podReplacementPolicy", json!(policy));
+    if map.contains_key("backoffLimitPerIndex") {
+        put(map, "backoffLimit", json!(i32::MAX));
+    }
+    put(map, "template", json!({}));
+    if !map.contains_key("completions") && !map.contains_key("parallelism") {
+        put(map, "completions", json!(1));
+    }
+    put(map, "parallelism", json!(1));
+}
+
 /// Defaults that depend on other defaults.
 fn set_after(object: &Object, map: &mut Map<String, Value>) {
     let owner = &*object.go_name;
@@ -442,7 +493,10 @@ fn set_after(object: &Object, map: &mut Map<String, Value>) {
         "DaemonSetUpdateStrategy" if is(map, "type", "RollingUpdate") => {
             within(map, "rollingUpdate", "maxUnavailable", json!(1));
         }
-        "StatefulSetUpdateStrategy" if is(map, "type", "RollingUpdate") => {
+        // Unlike those of the others it is added only where not even the type is said.
+        "StatefulSetUpdateStrategy"
+            if is(map, "type", "RollingUpdate") && map.contains_key("rollingUpdate") =>
+        {
             within(map, "rollingUpdate", "partition", json!(0));
         }
         "ServicePort" => {

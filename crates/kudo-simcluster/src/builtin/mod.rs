@@ -11,6 +11,7 @@ mod containers;
 mod data;
 mod defaults;
 mod jobs;
+mod limits;
 mod metadata;
 mod names;
 mod network;
@@ -40,6 +41,7 @@ use crate::schema;
 
 pub(crate) use metadata::validate_embedded;
 pub(crate) use names::{label_1035, subdomain};
+pub(crate) use prepare::is_checked;
 pub(crate) use storage::is_default_class;
 pub(crate) use webhooks::client_config;
 
@@ -54,23 +56,24 @@ pub struct Gvk<'a> {
     pub kind: &'a str,
 }
 
-/// Sets what the object leaves open. Doing it twice changes nothing more. Objects of kinds that are
-/// not built in are left alone.
+/// Sets what the object leaves open; Secrets take up their `stringData`. Doing it twice changes nothing more.
+/// Objects of kinds that are not built in are left alone.
 pub fn default(gvk: Gvk<'_>, object: &mut Value) {
+    if gvk.group.is_empty() && gvk.kind == "Secret" {
+        prepare::take_up_string_data(object);
+    }
     if let Some(ty) = schema::of(gvk.group, gvk.version, gvk.kind) {
         defaults::set(&ty, object);
     }
 }
 
-/// What a server changes in an object that is created: status goes back to its beginning, secrets
-/// take up `stringData`, jobs get their selector (from `metadata.uid`, which must be set).
+/// What a server changes in an object that is created: status goes back to its beginning, jobs get their selector (from `metadata.uid`, which must be set).
 pub fn prepare_create(gvk: Gvk<'_>, object: &mut Value) {
     prepare::create(gvk, object);
 }
 
 /// What a server changes in an object that is updated: identity and values that it assigned once
-/// are kept where the new object leaves them open, and secrets take up `stringData`. The status is
-/// left alone, see [`keep_status`].
+/// are kept where the new object leaves them open. The status is left alone, see [`keep_status`].
 pub fn prepare_update(gvk: Gvk<'_>, old: &Value, new: &mut Value) {
     prepare::update(gvk, old, new);
 }

@@ -32,6 +32,7 @@ const FIRST_STATUS: &[(&str, &str)] = &[
     ("ResourceQuota", "{}"),
     ("Service", r#"{"loadBalancer":{}}"#),
     ("StatefulSet", r#"{"replicas":0}"#),
+    ("VolumeAttachment", r#"{"attached":false}"#),
 ];
 
 /// Where a daemon set counts the changes of its template.
@@ -52,7 +53,6 @@ pub(super) fn create(gvk: Gvk<'_>, object: &mut Value) {
     }
     match (gvk.group, gvk.kind) {
         ("", "Pod") => pod(object),
-        ("", "Secret") => take_up_string_data(object),
         ("", "ServiceAccount") => name_secrets(object),
         ("", "Namespace") => namespace(object),
         ("", "PersistentVolumeClaim") => add_finalizer(object, "kubernetes.io/pvc-protection"),
@@ -87,7 +87,6 @@ pub(super) fn keep_identity(old: &Value, new: &mut Value) {
 pub(super) fn update(gvk: Gvk<'_>, old: &Value, new: &mut Value) {
     keep_identity(old, new);
     match (gvk.group, gvk.kind) {
-        ("", "Secret") => take_up_string_data(new),
         ("", "ServiceAccount") => name_secrets(new),
         ("", "Service") => service(old, new),
         ("", "Namespace") => keep(old, new, &["finalizers"]),
@@ -124,6 +123,9 @@ fn service(old: &Value, new: &mut Value) {
     if !on_nodes(&before) || !on_nodes(&after) {
         return;
     }
+    if is_checked(&old["spec"]) && is_checked(&new["spec"]) {
+        keep(old, new, &["healthCheckNodePort"]);
+    }
     let known: Vec<&Value> = old["spec"]["ports"]
         .as_array()
         .into_iter()
@@ -153,16 +155,22 @@ fn drop_what_the_type_lacks(old: &Value, new: &mut Value, before: &str, after: &
     let leaves_nodes = on_nodes(before) && !on_nodes(after);
     let mut dropped: Vec<&str> = Vec::new();
     if leaves_nodes {
-        let fields = ["externalTrafficPolicy", "healthCheckNodePort"];
-        dropped.extend(fields.into_iter().filter(|field| same(field)));
+        dropped.extend(Some("externalTrafficPolicy").filter(|field| same(field)));
+    }
+    if is_checked(&old["spec"]) && !is_checked(&new["spec"]) && same("healthCheckNodePort") {
+        dropped.push("healthCheckNodePort");
     }
     if before == "LoadBalancer" && after != "LoadBalancer" {
         let fields = ["allocateLoadBalancerNodePorts"];
         dropped.extend(fields.into_iter().filter(|field| same(field)));
     }
-    let leaves_addresses = before != "ExternalName" && after == "ExternalName";
-    if leaves_addresses && same("clusterIP") && same("clusterIPs") {
-        dropped.extend(ADDRESSES);
+    if before != "ExternalName" && after == "ExternalName" {
+        let one_is_cleared = new["spec"]["clusterIP"].as_str().is_none_or(str::is_empty);
+        if same("clusterIPs") && (same("clusterIP") || one_is_cleared) {
+            dropped.extend(["clusterIP", "clusterIPs"]);
+        }
+        let fields = ["ipFamilies", "ipFamilyPolicy"];
+        dropped.extend(fields.into_iter().filter(|field| same(field)));
     }
     let ports_dropped = leaves_nodes && node_ports(old) == node_ports(new);
     let Some(spec) = new.get_mut("spec").and_then(Value::as_object_mut) else {
@@ -177,6 +185,11 @@ fn drop_what_the_type_lacks(old: &Value, new: &mut Value, before: &str, after: &
             port.remove("nodePort");
         }
     }
+}
+
+/// Whether load balancers ask each node whether it has a pod of the service.
+pub(crate) fn is_checked(spec: &Value) -> bool {
+    spec["type"] == "LoadBalancer" && spec["externalTrafficPolicy"] == "Local"
 }
 
 /// Whether a service of this type has ports on the nodes.
@@ -277,8 +290,8 @@ fn name_secrets(account: &mut Value) {
     }
 }
 
-/// Text that is given plainly becomes data, and wins over it.
-fn take_up_string_data(secret: &mut Value) {
+/// Text in a Secret that is given plainly becomes data, and wins over it.
+pub(super) fn take_up_string_data(secret: &mut Value) {
     let Some(map) = secret.as_object_mut() else {
         return;
     };

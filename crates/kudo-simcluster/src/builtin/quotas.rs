@@ -34,6 +34,8 @@ const COUNTS: &[&str] = &[
     "services.loadbalancers",
     "services.nodeports",
 ];
+/// What a resource must be.
+pub(super) const STANDARD: &str = "must be a standard resource type or fully qualified";
 const SCOPES: &[&str] = &[
     "BestEffort",
     "CrossNamespacePodAffinity",
@@ -71,19 +73,29 @@ pub(super) fn status(status: &Value, path: &str, errors: &mut Vec<FieldError>) {
 fn amounts(amounts: &Value, path: &str, errors: &mut Vec<FieldError>) {
     for (name, amount) in amounts.as_object().into_iter().flatten() {
         let field = format!("{path}[{name}]");
-        let shown = Value::from(name.as_str());
-        for fault in names::qualified(name) {
-            errors.push(FieldError::invalid(&field, &shown, fault));
-        }
-        if !name.contains('/') && !is_standard(name) {
-            for words in [
-                "must be a standard resource type or fully qualified",
-                "must be a standard resource for quota",
-            ] {
-                errors.push(FieldError::invalid(&field, &shown, words));
-            }
-        }
+        let words = [STANDARD, "must be a standard resource for quota"];
+        unknown_resource(name, &field, &words, errors);
         amount_of(name, amount, &field, errors);
+    }
+}
+
+/// A resource without a domain must be a known one; the words say what it must be.
+pub(super) fn unknown_resource(
+    name: &str,
+    field: &str,
+    words: &[&str],
+    errors: &mut Vec<FieldError>,
+) {
+    let shown = Value::from(name);
+    for fault in names::qualified(name) {
+        errors.push(FieldError::invalid(field, &shown, fault));
+    }
+    if !name.contains('/') && !is_standard(name) {
+        // Storage itself is a resource, if none that a quota is for.
+        let words = words
+            .iter()
+            .filter(|words| name != "storage" || **words != STANDARD);
+        errors.extend(words.map(|words| FieldError::invalid(field, &shown, *words)));
     }
 }
 

@@ -8,8 +8,9 @@ use super::check::Rule::{
 };
 use super::check::Rules;
 use super::{
-    containers, data, jobs, names, network, pods, quotas, roles, scaling, schedules, scheduling,
-    security, selectors, services, statuses, storage, variables, volumes, webhooks, workloads,
+    containers, data, jobs, limits, names, network, pods, quotas, roles, scaling, schedules,
+    scheduling, security, selectors, services, statuses, storage, variables, volumes, webhooks,
+    workloads,
 };
 
 const PROTOCOLS: &[&str] = &["SCTP", "TCP", "UDP"];
@@ -225,6 +226,7 @@ pub(super) const RULES: &[(&str, Rules)] = &[
             ("scaleDown", Whole(pods::nothing)),
         ],
     ),
+    ("LimitRangeSpec", &[("", Whole(limits::spec))]),
     (
         "MetricSpec",
         &[

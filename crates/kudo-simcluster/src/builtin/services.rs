@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde_json::Value;
 
 use super::check::{go_texts, is_nothing, join, list, one_of, port, port_or_name};
+use super::prepare::is_checked;
 use super::{metadata, names};
 use crate::field_error::{Fault, FieldError};
 
@@ -108,9 +109,8 @@ fn outside(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
             errors.push(FieldError::invalid(field, range, words));
         }
     }
-    let is_local = spec["type"] == "LoadBalancer" && spec["externalTrafficPolicy"] == "Local";
     let port = &spec["healthCheckNodePort"];
-    if !is_local && port.as_i64().is_some_and(|port| port != 0) {
+    if !is_checked(spec) && port.as_i64().is_some_and(|port| port != 0) {
         let words = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is \
                      'Local'";
         errors.push(FieldError::invalid(

@@ -199,8 +199,15 @@ fn pod(old: &Value, new: &Value, errors: &mut Vec<FieldError>) {
     if !deadline(old, new, errors) {
         return;
     }
+    let is_gated = list(&old["spec"]["schedulingGates"]).next().is_some();
     let comparable = |pod: &Value| {
-        let mut spec = without(pod, &["activeDeadlineSeconds", "tolerations"]);
+        let mut spec = without(
+            pod,
+            &["activeDeadlineSeconds", "schedulingGates", "tolerations"],
+        );
+        if is_gated {
+            spec["nodeSelector"] = Value::Null;
+        }
         for key in ["containers", "initContainers"] {
             for container in spec[key].as_array_mut().into_iter().flatten() {
                 if let Some(container) = container.as_object_mut() {
@@ -226,11 +233,42 @@ fn pod(old: &Value, new: &Value, errors: &mut Vec<FieldError>) {
         let words = "existing toleration can not be modified except its tolerationSeconds";
         errors.push(FieldError::forbidden("spec.tolerations", words));
     }
+    gates(old, new, errors);
+    if is_gated {
+        node_selector(old, new, errors);
+    }
     if comparable(old) != comparable(new) {
         let words = "pod updates may not change fields other than `spec.containers[*].image`, \
                      `spec.initContainers[*].image`, `spec.activeDeadlineSeconds` or \
                      `spec.tolerations` (only additions to existing tolerations)";
         errors.push(FieldError::forbidden("spec", words));
+    }
+}
+
+/// What holds a pod back may be taken away, and no more added.
+fn gates(old: &Value, new: &Value, errors: &mut Vec<FieldError>) {
+    let names = |pod: &Value| -> Vec<Value> {
+        let gates = list(&pod["spec"]["schedulingGates"]);
+        gates.map(|gate| gate["name"].clone()).collect()
+    };
+    let before = names(old);
+    for (index, name) in names(new).into_iter().enumerate() {
+        if !before.contains(&name) {
+            let name = name.as_str().unwrap_or_default();
+            let words = format!("only deletion is allowed, but found new scheduling gate '{name}'");
+            let field = format!("spec.schedulingGates[{index}]");
+            errors.push(FieldError::forbidden(field, words));
+        }
+    }
+}
+
+/// A pod that is held back may be told more of the nodes it wants, and nothing else.
+fn node_selector(old: &Value, new: &Value, errors: &mut Vec<FieldError>) {
+    let [before, after] = [old, new].map(|pod| &pod["spec"]["nodeSelector"]);
+    let mut labels = before.as_object().into_iter().flatten();
+    if !labels.all(|(label, value)| after[label] == *value) {
+        let words = "only additions to spec.nodeSelector are allowed (no mutations or deletions)";
+        errors.push(FieldError::invalid("spec.nodeSelector", after, words));
     }
 }
 

@@ -1,5 +1,8 @@
 //! The few commands that every simulated container knows.
 
+use std::collections::BTreeMap;
+
+use super::files::{Found, clean};
 use super::{Answer, Container, EXEC_ANNOTATION, Output};
 
 /// Exit code of a shell that cannot do what it is told.
@@ -80,15 +83,17 @@ fn print_environment(container: &Container, names: &[&str]) -> Answer {
 fn cat(container: &Container, paths: &[&str]) -> Answer {
     let mut output = Output::default();
     for path in paths {
-        match container.file(path) {
-            Ok(Some(content)) => output.stdout.extend(content),
-            Ok(None) => {
-                let complaint = format!("cat: can't open '{path}': No such file or directory\n");
-                output.stderr.extend(complaint.into_bytes());
-                output.exit = 1;
+        let complaint = match container.find(path) {
+            Ok(Some(Found::File(content))) => {
+                output.stdout.extend(content);
+                continue;
             }
+            Ok(Some(Found::Directory(_))) => "cat: read error: Is a directory\n".to_owned(),
+            Ok(None) => format!("cat: can't open '{path}': No such file or directory\n"),
             Err(problem) => return Answer::Failed(problem),
-        }
+        };
+        output.stderr.extend(complaint.into_bytes());
+        output.exit = 1;
     }
     Answer::Done(output)
 }
@@ -99,24 +104,20 @@ fn tar(container: &Container, arguments: &[&str]) -> Answer {
         return failed(1, "tar: a simulated container only knows `tar cf - PATH`");
     };
     let mut output = Output::default();
-    let mut archive = tar::Builder::new(Vec::new());
+    let mut archive = Archive::new(Vec::new());
     for path in paths {
-        let content = match container.file(path) {
-            Ok(Some(content)) => content,
+        let added = match container.find(path) {
+            Ok(Some(Found::File(content))) => add_file(&mut archive, &clean(path), &content),
+            Ok(Some(Found::Directory(files))) => add_directory(&mut archive, &clean(path), &files),
             Ok(None) => {
                 let complaint = format!("tar: {path}: No such file or directory\n");
                 output.stderr.extend(complaint.into_bytes());
                 output.exit = 1;
-                continue;
+                Ok(())
             }
             Err(problem) => return Answer::Failed(problem),
         };
-        let mut header = tar::Header::new_gnu();
-        header.set_mode(0o644);
-        header.set_size(content.len() as u64);
-        let name = super::clean(path);
-        let name = name.trim_start_matches('/');
-        if let Err(error) = archive.append_data(&mut header, name, content.as_slice()) {
+        if let Err(error) = added {
             return failed(1, &format!("tar: {path}: {error}"));
         }
     }
@@ -125,4 +126,45 @@ fn tar(container: &Container, arguments: &[&str]) -> Answer {
         Err(error) => return failed(1, &format!("tar: {error}")),
     }
     Answer::Done(output)
+}
+
+type Archive = tar::Builder<Vec<u8>>;
+
+/// Adds a directory and all that lies below it, each directory before what it holds.
+fn add_directory(
+    archive: &mut Archive,
+    path: &str,
+    files: &[(String, Vec<u8>)],
+) -> std::io::Result<()> {
+    let mut entries = BTreeMap::from([(path, None)]);
+    for (file, content) in files {
+        let parents = file.match_indices('/').map(|(end, _)| &file[..end]);
+        let parents = parents.filter(|parent| parent.len() > path.len());
+        entries.extend(parents.map(|parent| (parent, None)));
+        entries.insert(file, Some(content));
+    }
+    entries.remove("/");
+    for (path, content) in entries {
+        match content {
+            Some(content) => add_file(archive, path, content)?,
+            None => add_empty_directory(archive, path)?,
+        }
+    }
+    Ok(())
+}
+
+fn add_empty_directory(archive: &mut Archive, path: &str) -> std::io::Result<()> {
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(tar::EntryType::Directory);
+    header.set_mode(0o755);
+    header.set_size(0);
+    let name = format!("{}/", path.trim_start_matches('/'));
+    archive.append_data(&mut header, name, std::io::empty())
+}
+
+fn add_file(archive: &mut Archive, path: &str, content: &[u8]) -> std::io::Result<()> {
+    let mut header = tar::Header::new_gnu();
+    header.set_mode(0o644);
+    header.set_size(content.len() as u64);
+    archive.append_data(&mut header, path.trim_start_matches('/'), content)
 }

@@ -4,15 +4,14 @@
 //! themselves ([`Container::run`]), so that what copies files out of pods can be tried.
 
 mod commands;
+mod files;
 mod script;
-
-use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 /// Text of the log, for all containers; with `.<container>` at its end for one.
 pub const LOG_ANNOTATION: &str = "simulate.kudo.dev/log";
-/// A map of absolute paths and the files' contents, as YAML or JSON.
+/// A map of absolute paths and the files' contents, as YAML or JSON. What lies above a file is a directory.
 pub const FILES_ANNOTATION: &str = "simulate.kudo.dev/files";
 /// A list of commands and what they answer, as YAML or JSON: `command` (a pattern with `*` and `?`),
 /// `stdout`, `stderr` and `exit`.
@@ -97,41 +96,4 @@ impl Container {
             Err(problem) => Answer::Failed(problem),
         }
     }
-
-    /// What a file holds. A file that nothing tells of is there if a volume is mounted above it: what
-    /// wrote it was simulated, too.
-    fn file(&self, path: &str) -> Result<Option<Vec<u8>>, String> {
-        let files: BTreeMap<String, String> = script::read(FILES_ANNOTATION, &self.files)?;
-        let clean = clean(path);
-        let known = files.iter().find(|(known, _)| self::clean(known) == clean);
-        if let Some((_, content)) = known {
-            return Ok(Some(content.clone().into_bytes()));
-        }
-        let is_below = |mount: &String| {
-            let mount = self::clean(mount);
-            let rest = clean.strip_prefix(&mount);
-            rest.is_some_and(|rest| rest.starts_with('/') && mount != "/")
-        };
-        let content = format!("# {clean} of simulated pod {}\n", self.pod);
-        Ok(self
-            .mounts
-            .iter()
-            .any(is_below)
-            .then(|| content.into_bytes()))
-    }
-}
-
-/// A path from the root, without `.` and `..`.
-fn clean(path: &str) -> String {
-    let mut parts: Vec<&str> = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop();
-            }
-            part => parts.push(part),
-        }
-    }
-    format!("/{}", parts.join("/"))
 }

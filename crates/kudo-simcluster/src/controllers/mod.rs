@@ -51,6 +51,7 @@ mod template;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod volumes;
 mod watches;
 mod world;
@@ -111,11 +112,13 @@ pub enum Controller {
     Volumes,
     /// Claims of pods that have templates of them.
     EphemeralVolumes,
+    /// Tokens of accounts in Secrets that ask for them.
+    Tokens,
 }
 
 impl Controller {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Deployment,
         Self::ReplicaSet,
         Self::ReplicationController,
@@ -134,6 +137,7 @@ impl Controller {
         Self::RoleAggregation,
         Self::Volumes,
         Self::EphemeralVolumes,
+        Self::Tokens,
     ];
 }
 

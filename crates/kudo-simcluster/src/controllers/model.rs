@@ -3,12 +3,12 @@
 //! What is only passed on, such as a pod template, stays a JSON value.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, Time};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-use serde::Deserialize;
-use serde_json::Value;
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
 
 use super::resources::Kind;
 pub(super) use crate::storage::{Claim, StorageClass, Volume};
@@ -160,6 +160,14 @@ fields! {
         last_transition_time: Option<Time>,
     }
 
+    /// Which values it has, and not what they are.
+    Secret {
+        #[serde(rename = "type")]
+        kind: String,
+        #[serde(deserialize_with = "keys")]
+        data: BTreeSet<String>,
+    }
+
     Lifecycle { phase: String, conditions: Vec<Value>, }
 
     Service { spec: ServiceSpec, }
@@ -289,11 +297,18 @@ contents!(
     Node,
     Pod,
     ReplicaSet,
+    Secret,
     Service,
     StatefulSet,
     StorageClass,
     Volume
 );
+
+/// What the values of an object are called.
+fn keys<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeSet<String>, D::Error> {
+    let values = Option::<Map<String, Value>>::deserialize(from)?;
+    Ok(values.into_iter().flatten().map(|(key, _)| key).collect())
+}
 
 /// The selector of a replication controller is a plain map of labels.
 fn selecting_by_labels(mut controller: Value) -> Value {

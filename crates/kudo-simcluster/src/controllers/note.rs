@@ -160,7 +160,8 @@ impl Controller {
             | Self::DisruptionBudget
             | Self::NamespaceDefaults
             | Self::ClaimProtection
-            | Self::RoleAggregation => "controllermanager",
+            | Self::RoleAggregation
+            | Self::Tokens => "controllermanager",
         }
     }
 }

@@ -28,6 +28,7 @@ pub(super) enum Kind {
     Pod,
     ReplicaSet,
     ReplicationController,
+    Secret,
     Service,
     ServiceAccount,
     StatefulSet,
@@ -38,7 +39,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    const NAMES: [(&'static str, &'static str, Self); 23] = [
+    const NAMES: [(&'static str, &'static str, Self); 24] = [
         ("autoscaling", "HorizontalPodAutoscaler", Self::Autoscaler),
         ("", "PersistentVolumeClaim", Self::Claim),
         ("", "PersistentVolume", Self::Volume),
@@ -66,6 +67,7 @@ impl Kind {
         ("", "Pod", Self::Pod),
         ("apps", "ReplicaSet", Self::ReplicaSet),
         ("", "ReplicationController", Self::ReplicationController),
+        ("", "Secret", Self::Secret),
         ("", "Service", Self::Service),
         ("", "ServiceAccount", Self::ServiceAccount),
         ("apps", "StatefulSet", Self::StatefulSet),

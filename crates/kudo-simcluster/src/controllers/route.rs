@@ -8,6 +8,7 @@ use super::model::{self, Content};
 use super::resources::Kind;
 use super::world::{Entry, Key, Object, World, controller, typed};
 use super::{Controller, volumes};
+use crate::tokens::ACCOUNT_NAME;
 
 /// A piece of work: one object under one controller.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -78,10 +79,13 @@ pub(super) fn affected(world: &World, uid: &str) -> Vec<Item> {
         Kind::Namespace => {
             items.push(Item::new(Controller::NamespaceDefaults, key.clone()));
         }
-        Kind::ServiceAccount | Kind::ConfigMap => items.push(Item::new(
-            Controller::NamespaceDefaults,
-            Key::new("", &key.namespace),
-        )),
+        Kind::ServiceAccount | Kind::ConfigMap => {
+            let namespace = Key::new("", &key.namespace);
+            items.push(Item::new(Controller::NamespaceDefaults, namespace));
+            if kind == Kind::ServiceAccount {
+                items.extend(tokens(world, &key));
+            }
+        }
         Kind::ClusterRole => {
             let roles = world.all::<model::ClusterRole>(None);
             let made_of_others = roles.filter(|role| role.body.aggregation_rule.is_some());
@@ -134,6 +138,18 @@ fn templating(world: &World, claim: &Key) -> Vec<Item> {
         .collect()
 }
 
+/// The Secrets with tokens of an account.
+fn tokens<'a>(world: &'a World, account: &'a Key) -> impl Iterator<Item = Item> + 'a {
+    let secrets = world.all::<model::Secret>(Some(&account.namespace));
+    let own = secrets.filter(|secret| secret.annotation(ACCOUNT_NAME) == Some(&account.name));
+    own.map(|secret| {
+        Item::new(
+            Controller::Tokens,
+            Key::new(secret.namespace(), secret.name()),
+        )
+    })
+}
+
 fn bindings(keys: Vec<Key>) -> impl Iterator<Item = Item> {
     keys.into_iter()
         .map(|key| Item::new(Controller::Volumes, key))
@@ -152,6 +168,7 @@ fn own_controller(kind: Kind) -> Option<Controller> {
         Kind::Namespace => Controller::Namespace,
         Kind::ReplicaSet => Controller::ReplicaSet,
         Kind::ReplicationController => Controller::ReplicationController,
+        Kind::Secret => Controller::Tokens,
         Kind::StatefulSet => Controller::StatefulSet,
         _ => return None,
     })

@@ -359,6 +359,7 @@ impl Controller {
             Self::RoleAggregation => super::aggregation::observe(view, key),
             Self::Volumes => super::volumes::observe(view, key),
             Self::EphemeralVolumes => super::ephemeral::observe(view, key),
+            Self::Tokens => super::tokens::observe(view, key),
         }
     }
 }

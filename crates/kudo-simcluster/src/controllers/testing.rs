@@ -13,7 +13,7 @@ use super::{ControllerOptions, Verdict, View};
 /// When every test is: an hour past midnight.
 pub(super) const NOW: &str = "2026-01-01T01:00:00Z";
 
-const KINDS: [(&str, &str, &str, bool); 22] = [
+const KINDS: [(&str, &str, &str, bool); 23] = [
     ("apps/v1", "Deployment", "deployments", true),
     ("apps/v1", "ReplicaSet", "replicasets", true),
     ("apps/v1", "StatefulSet", "statefulsets", true),
@@ -26,6 +26,7 @@ const KINDS: [(&str, &str, &str, bool); 22] = [
     ("v1", "Service", "services", true),
     ("v1", "Endpoints", "endpoints", true),
     ("v1", "ConfigMap", "configmaps", true),
+    ("v1", "Secret", "secrets", true),
     ("v1", "ServiceAccount", "serviceaccounts", true),
     ("v1", "Namespace", "namespaces", false),
     (

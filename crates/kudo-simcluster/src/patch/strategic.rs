@@ -69,6 +69,7 @@ fn merge_map(
             (Value::Array(old), Value::Array(new)) if strategy.merge => {
                 Value::Array(merge_list(old, new, field, &strategy)?)
             }
+            (Value::Array(_), new @ Value::Array(_)) => new,
             (old, _) if deletes => old,
             (_, new) => match plain(new) {
                 Some(new) => new,

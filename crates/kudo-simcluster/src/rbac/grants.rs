@@ -106,7 +106,7 @@ impl Call {
         if lacking.is_empty() {
             return Ok(());
         }
-        let User { name, groups } = &self.user;
+        let User { name, groups, .. } = &self.user;
         let groups: Vec<String> = groups.iter().map(|group| format!("{group:?}")).collect();
         let problem = format!(
             "user {name:?} (groups=[{}]) is attempting to grant RBAC permissions not currently \

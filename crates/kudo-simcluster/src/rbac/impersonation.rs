@@ -1,10 +1,16 @@
 //! Acting as somebody else, as headers ask for it.
 
+use std::collections::BTreeMap;
+
 use http::HeaderMap;
+use percent_encoding::percent_decode_str;
 
 use super::{Attributes, User};
 use crate::cluster::Server;
 use crate::http::status::Refusal;
+
+/// What else is known of a user, as rules name it before its key.
+const EXTRA: &str = "userextras/";
 
 /// What a request wants to act as.
 struct Wanted {
@@ -89,12 +95,13 @@ fn wanted(headers: &HeaderMap) -> Vec<Wanted> {
         .map(|name| Wanted::new("Group", "groups", "", name));
     let more = headers.keys().filter_map(|header| {
         let key = header.as_str().strip_prefix("impersonate-extra-")?;
-        Some((header, key, format!("userextras/{key}")))
+        let key = percent_decode_str(key).decode_utf8_lossy();
+        Some((texts(header.as_str()), key.into_owned()))
     });
-    let more = more.flat_map(|(header, key, resource)| {
-        let texts = texts(header.as_str());
+    let more = more.flat_map(|(texts, key)| {
+        let resource = format!("{EXTRA}{key}");
         let texts = texts.into_iter();
-        texts.map(move |text| Wanted::newer("UserExtra", &resource, &text, key))
+        texts.map(move |text| Wanted::newer("UserExtra", &resource, &text, &key))
     });
     let uids = texts("impersonate-uid");
     let uids = uids.iter().map(|uid| Wanted::newer("UID", "uids", uid, ""));
@@ -115,7 +122,7 @@ fn acting_as(wanted: &[Wanted]) -> User {
         "ServiceAccount" => User::service_account(&first.attributes.namespace, &name(first)),
         _ => User {
             name: name(first),
-            groups: Vec::new(),
+            ..User::default()
         },
     };
     if groups.is_empty() {
@@ -126,5 +133,15 @@ fn acting_as(wanted: &[Wanted]) -> User {
     if !groups.iter().any(|group| classes.contains(&group.as_str())) {
         groups.push(classes[usize::from(is_anonymous)].to_owned());
     }
-    User { groups, ..user }
+    let mut extra = BTreeMap::<String, Vec<String>>::new();
+    for Wanted { attributes, .. } in wanted.iter().filter(|wanted| wanted.kind == "UserExtra") {
+        let key = attributes.resource.strip_prefix(EXTRA).unwrap_or_default();
+        let values = extra.entry(key.to_owned()).or_default();
+        values.push(attributes.name.clone());
+    }
+    User {
+        groups,
+        extra,
+        ..user
+    }
 }

@@ -5,6 +5,8 @@ mod grants;
 mod impersonation;
 mod rules;
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use crate::cluster::Server;
@@ -16,10 +18,12 @@ use bootstrap::full_rights;
 pub(crate) use bootstrap::seed;
 
 /// Who sends a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct User {
     pub(crate) name: String,
     pub(crate) groups: Vec<String>,
+    /// What else is known, such as the pod whose token it was.
+    pub(crate) extra: BTreeMap<String, Vec<String>>,
 }
 
 impl User {
@@ -30,6 +34,7 @@ impl User {
                 "system:masters".to_owned(),
                 "system:authenticated".to_owned(),
             ],
+            ..Self::default()
         }
     }
 
@@ -38,6 +43,7 @@ impl User {
         Self {
             name: "system:anonymous".to_owned(),
             groups: vec!["system:unauthenticated".to_owned()],
+            ..Self::default()
         }
     }
 
@@ -54,6 +60,7 @@ impl User {
                 format!("system:serviceaccounts:{namespace}"),
                 "system:authenticated".to_owned(),
             ],
+            ..Self::default()
         }
     }
 
@@ -62,7 +69,11 @@ impl User {
     }
 
     pub(crate) fn to_value(&self) -> Value {
-        json!({ "username": self.name, "groups": self.groups })
+        let mut value = json!({ "username": self.name, "groups": self.groups });
+        if !self.extra.is_empty() {
+            value["extra"] = json!(self.extra);
+        }
+        value
     }
 }
 

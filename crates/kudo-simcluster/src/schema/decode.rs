@@ -11,7 +11,7 @@ use serde_json::{Map, Number, Value};
 
 use super::quantity::Quantity;
 use super::zero::is_left_out;
-use super::{Object, Scalar, Type, TypeRef};
+use super::{Object, Scalar, Type, TypeRef, time};
 
 /// Why a value can't be an object of its kind. The text is what follows
 /// `Deployment in version "v1" cannot be handled as a Deployment: `.
@@ -43,13 +43,8 @@ pub enum DecodeError {
     #[error(transparent)]
     Quantity(#[from] super::QuantityError),
     /// A time could not be read.
-    #[error(
-        "parsing time {text:?} as \"2006-01-02T15:04:05Z07:00\": cannot parse {text:?} as \"2006\""
-    )]
-    Time {
-        /// What was found.
-        text: String,
-    },
+    #[error("{0}")]
+    Time(String),
     /// Bytes are not written in base64.
     #[error("illegal base64 data at input byte {0}")]
     Base64(usize),
@@ -169,7 +164,7 @@ impl Decoder {
                 Ok(())
             }
             (Scalar::Time | Scalar::MicroTime, Value::String(text)) => {
-                *value = Value::from(time(text, scalar)?);
+                *value = Value::from(utc(text, scalar)?);
                 Ok(())
             }
             (Scalar::Time | Scalar::MicroTime, other) => Err(alone(other, "string")),
@@ -293,18 +288,12 @@ fn bytes(text: &str) -> Result<(), DecodeError> {
 }
 
 /// A time in UTC, cut to the precision that the server keeps.
-fn time(text: &str, scalar: Scalar) -> Result<String, DecodeError> {
-    let failed = || DecodeError::Time {
-        text: text.to_owned(),
-    };
-    if text.get(10..11) != Some("T") {
-        return Err(failed());
-    }
-    let time: jiff::Timestamp = text.parse().map_err(|_| failed())?;
-    let format = if scalar == Scalar::Time {
-        "%Y-%m-%dT%H:%M:%SZ"
+fn utc(text: &str, scalar: Scalar) -> Result<String, DecodeError> {
+    let (time, format) = if scalar == Scalar::Time {
+        (time::seconds(text), "%Y-%m-%dT%H:%M:%SZ")
     } else {
-        "%Y-%m-%dT%H:%M:%S.%6fZ"
+        (time::microseconds(text), "%Y-%m-%dT%H:%M:%S.%6fZ")
     };
+    let time = time.map_err(DecodeError::Time)?;
     Ok(time.strftime(format).to_string())
 }

@@ -11,6 +11,7 @@ mod duplicates;
 mod openapi;
 mod openapi_binary;
 mod quantity;
+pub(crate) mod time;
 mod zero;
 
 use std::collections::BTreeMap;

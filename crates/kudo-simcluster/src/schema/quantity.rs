@@ -121,6 +121,12 @@ impl Quantity {
         self.nano % NANO == 0
     }
 
+    /// The amount as near as such a number comes to it.
+    #[expect(clippy::cast_precision_loss, reason = "it is near enough")]
+    pub fn approximately(self) -> f64 {
+        self.nano as f64 / NANO as f64
+    }
+
     /// The whole number, rounded up.
     pub fn ceil(self) -> i128 {
         self.nano.div_euclid(NANO) + i128::from(self.nano.rem_euclid(NANO) != 0)

@@ -7,6 +7,7 @@ use super::containers::Written;
 use crate::field_error::{FieldError, invalid_status};
 use crate::http::path::Query;
 use crate::http::status::Refusal;
+use crate::schema;
 
 /// The parameters of a log.
 #[derive(Clone, Debug, Default)]
@@ -25,13 +26,7 @@ impl LogOptions {
         let number = |name: &str| query.whole(name).map_err(Refusal::bad_request);
         let since_time = match query.get("sinceTime") {
             None => None,
-            Some(text) => Some(text.parse::<Timestamp>().map_err(|_| {
-                let problem = format!(
-                    "parsing time {text:?} as \"2006-01-02T15:04:05Z07:00\": cannot parse {text:?} \
-                     as \"2006\""
-                );
-                Refusal::bad_request(problem)
-            })?),
+            Some(text) => Some(schema::time::seconds(text).map_err(Refusal::bad_request)?),
         };
         let options = Self {
             follow: query.is("follow"),

@@ -12,6 +12,7 @@ mod pods;
 mod read;
 mod reviews;
 mod scale;
+mod tokens;
 mod update;
 mod write;
 mod yaml;

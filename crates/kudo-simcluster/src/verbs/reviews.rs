@@ -1,24 +1,16 @@
-//! Requests that are answered and not stored: who am I, may I, a token.
+//! Requests that are answered and not stored: who am I, may I, whose token is it.
 
 use http::{Method, Response};
 use serde_json::{Value, json};
 
 use super::write::check_namespace;
 use super::{Target, body};
-use crate::chance::Chance;
-use crate::cluster::{AUDIENCE, Bond, Token};
 use crate::field_error::{FieldError, invalid_status};
 use crate::http::Call;
 use crate::http::answer::{self, Body};
-use crate::http::status::{Named, Refusal};
+use crate::http::status::Refusal;
 use crate::rbac::{Attributes, User};
-
-/// How long a token lasts at least and at most, in seconds.
-const SHORTEST: i64 = 600;
-const LONGEST: i64 = 1 << 32;
-
-/// What a token may be bound to: its kind and the resource.
-const BINDERS: [(&str, &str); 3] = [("Node", "nodes"), ("Pod", "pods"), ("Secret", "secrets")];
+use crate::tokens::AUDIENCE;
 
 impl Call {
     pub(super) fn review(&self, target: &Target) -> Result<Response<Body>, Refusal> {
@@ -133,100 +125,6 @@ impl Call {
         }
         Ok(status)
     }
-
-    /// Makes a token for a service account.
-    pub(super) fn request_token(&self, target: &Target) -> Result<Response<Body>, Refusal> {
-        let (namespace, name) = (target.namespace(), target.name());
-        let mut request = body::parse(self)?;
-        if !request.is_object() {
-            return Err(Refusal::bad_request("an object is expected"));
-        }
-        self.check_room(target, name)?;
-        let spec = &mut request["spec"];
-        if texts(&spec["audiences"]).is_empty() {
-            spec["audiences"] = json!([AUDIENCE]);
-        }
-        let seconds = spec["expirationSeconds"].as_i64().unwrap_or(3600);
-        spec["expirationSeconds"] = seconds.into();
-        check_life(seconds)?;
-        let store = &self.server.store;
-        let account = store
-            .get(target.storage(), namespace, name)
-            .ok_or_else(|| target.not_found())?;
-        let uid = account.bare()["metadata"]["uid"].take();
-        let mut bound_to = vec![Bond {
-            storage: "serviceaccounts",
-            namespace: namespace.to_owned(),
-            name: name.to_owned(),
-            uid,
-        }];
-        let bound = spec["boundObjectRef"].take();
-        if bound.is_object() {
-            bound_to.push(self.bound_object(namespace, &bound)?);
-        }
-        spec["boundObjectRef"] = bound;
-        let text = Chance::token().map_err(|error| Refusal::internal(&error.to_string()))?;
-        self.server.add_token(Token {
-            text: text.clone(),
-            user: User::service_account(namespace, name),
-            audiences: texts(&spec["audiences"]),
-            expires: self.server.clock.time_in(seconds),
-            bound_to,
-        });
-        request["kind"] = "TokenRequest".into();
-        request["apiVersion"] = "authentication.k8s.io/v1".into();
-        request["metadata"] = json!({ "name": name, "namespace": namespace });
-        request["status"] = json!({
-            "token": text, "expirationTimestamp": self.server.clock.text_in(seconds),
-        });
-        Ok(answer::json(201, &request))
-    }
-
-    /// What a token is to be bound to.
-    fn bound_object(&self, namespace: &str, bound: &Value) -> Result<Bond, Refusal> {
-        let text = |field: &str| bound[field].as_str().unwrap_or_default();
-        let (version, kind, name) = (text("apiVersion"), text("kind"), text("name"));
-        let known = BINDERS.iter().find(|(known, _)| *known == kind);
-        let Some(&(_, plural)) = known.filter(|_| version == "v1") else {
-            let (group, version) = version.split_once('/').unwrap_or(("", version));
-            return Err(Refusal::bad_request(format!(
-                "cannot bind token to object of type {group}/{version}, Kind={kind}"
-            )));
-        };
-        let named = Named { group: "", plural };
-        let namespace = if kind == "Node" { "" } else { namespace };
-        let Some(entry) = self.server.store.get(plural, namespace, name) else {
-            return Err(Refusal::not_found(named, name));
-        };
-        let (asked, known) = (text("uid"), entry.bare()["metadata"]["uid"].take());
-        if asked.is_empty() || known == asked {
-            return Ok(Bond {
-                storage: plural,
-                namespace: namespace.to_owned(),
-                name: name.to_owned(),
-                uid: known,
-            });
-        }
-        let problem = format!(
-            "the UID in the bound object reference ({asked}) does not match the UID in record. The \
-             object might have been deleted and then recreated"
-        );
-        Err(Refusal::conflict(named, name, &problem))
-    }
-}
-
-/// Whether a token may last so long.
-fn check_life(seconds: i64) -> Result<(), Refusal> {
-    let words = if seconds < SHORTEST {
-        "may not specify a duration less than 10 minutes"
-    } else if seconds > LONGEST {
-        "may not specify a duration larger than 2^32 seconds"
-    } else {
-        return Ok(());
-    };
-    let error = FieldError::invalid("spec.expirationSeconds", &seconds.into(), words);
-    let status = invalid_status("authentication.k8s.io", "TokenRequest", "", &[error]);
-    Err(Refusal::whole(status))
 }
 
 /// What is wrong with a question about access. `own`: it is about the one who asks; `within`: it is
@@ -271,7 +169,7 @@ fn access_errors(spec: &Value, own: bool, within: Option<&str>) -> Vec<FieldErro
 }
 
 /// The texts of a list.
-fn texts(list: &Value) -> Vec<String> {
+pub(super) fn texts(list: &Value) -> Vec<String> {
     let list = list.as_array().into_iter().flatten();
     let texts = list.filter_map(|text| text.as_str().map(ToOwned::to_owned));
     texts.collect()
@@ -281,6 +179,7 @@ fn asked_for(spec: &Value) -> User {
     User {
         name: spec["user"].as_str().unwrap_or_default().to_owned(),
         groups: texts(&spec["groups"]),
+        ..User::default()
     }
 }
 

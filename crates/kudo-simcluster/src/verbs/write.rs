@@ -352,7 +352,13 @@ impl Call {
                 .map(|(name, value)| (name.clone(), value.clone()))
                 .collect::<Vec<_>>()
         };
-        if asked(old) != asked(object) {
+        // What is noted at a deployment counts as well.
+        let notes = |object: &Value| {
+            let metadata = &object["metadata"];
+            let counts = target.shown.kind.is("Deployment");
+            counts.then(|| metadata["annotations"].clone())
+        };
+        if asked(old) != asked(object) || notes(old) != notes(object) {
             let generation = old["metadata"]["generation"].as_i64().unwrap_or(0);
             object["metadata"]["generation"] = (generation + 1).into();
         }

@@ -62,10 +62,7 @@ fn a_few_commands_are_known() {
             "cat /z",
             (1, "", "cat: can't open '/z': No such file or directory\n"),
         ),
-        (
-            "cat /out",
-            (1, "", "cat: can't open '/out': No such file or directory\n"),
-        ),
+        ("cat /out", (1, "", "cat: read error: Is a directory\n")),
     ] {
         let (exit, stdout, stderr) = done(&container, command);
         assert_eq!(
@@ -78,6 +75,57 @@ fn a_few_commands_are_known() {
     assert_eq!(done(&container, "sh -c ls").0, 127);
     let missing = "exec: \"mysql\": executable file not found in $PATH".to_owned();
     assert_eq!(run(&container, "mysql -h x"), Answer::Failed(missing));
+}
+
+/// Names and contents of what an archive holds.
+fn unpacked(archive: &[u8]) -> Vec<(String, String)> {
+    let mut archive = tar::Archive::new(archive);
+    let entries = archive.entries().unwrap().map(|entry| {
+        let entry = entry.unwrap();
+        let path = entry.path().unwrap().display().to_string();
+        (path, std::io::read_to_string(entry).unwrap())
+    });
+    entries.collect()
+}
+
+#[test]
+fn a_directory_comes_out_with_all_below_it() {
+    let files = "{/data/a/x: \"1\", /data/b: \"2\", /data-2/c: \"3\"}";
+    let container = container(&json!({ "simulate.kudo.dev/files": files }));
+    for (command, expected) in [
+        (
+            "tar cf - /data",
+            vec![
+                ("data/", ""),
+                ("data/a/", ""),
+                ("data/a/x", "1"),
+                ("data/b", "2"),
+            ],
+        ),
+        ("tar cf - data/a/", vec![("data/a/", ""), ("data/a/x", "1")]),
+        ("tar cf - /out", vec![("out/", "")]),
+        (
+            "tar cf - /",
+            vec![
+                ("data/", ""),
+                ("data-2/", ""),
+                ("data-2/c", "3"),
+                ("data/a/", ""),
+                ("data/a/x", "1"),
+                ("data/b", "2"),
+            ],
+        ),
+    ] {
+        let Answer::Done(output) = run(&container, command) else {
+            panic!("{command} did not run");
+        };
+        let found = unpacked(&output.stdout);
+        let found: Vec<(&str, &str)> = found
+            .iter()
+            .map(|(a, b)| (a.as_str(), b.as_str()))
+            .collect();
+        assert_eq!(found, expected, "{command}");
+    }
 }
 
 #[test]
@@ -96,16 +144,7 @@ fn files_come_out_as_an_archive() {
         (exit, complaint.as_str()),
         (1, "tar: /no: No such file or directory\n")
     );
-    let mut archive = tar::Archive::new(stdout.as_slice());
-    let files: Vec<(String, String)> = archive
-        .entries()
-        .unwrap()
-        .map(|entry| {
-            let entry = entry.unwrap();
-            let path = entry.path().unwrap().display().to_string();
-            (path, std::io::read_to_string(entry).unwrap())
-        })
-        .collect();
+    let files = unpacked(&stdout);
     assert_eq!(files, [("etc/x".to_owned(), "hello".to_owned())]);
 }
 
