@@ -202,6 +202,39 @@ const TEXTS: &[&str] = &[
     "é",
 ];
 
+const OPERATIONS: &[&str] = &["add", "remove", "replace", "move", "copy", "test"];
+/// Places in the objects, and some that are in none.
+const POINTERS: &[&str] = &[
+    "",
+    "/",
+    "/-",
+    "/data",
+    "/data/k",
+    "/kind",
+    "/metadata",
+    "/metadata/annotations",
+    "/metadata/annotations/a~1b",
+    "/metadata/finalizers/-",
+    "/metadata/finalizers/0",
+    "/metadata/labels/a",
+    "/metadata/managedFields/0",
+    "/metadata/name",
+    "/spec",
+    "/spec/list/-1",
+    "/spec/list/0/name",
+    "/spec/map/k",
+    "/spec/replicas",
+    "/spec/template/spec/containers/-",
+    "/spec/template/spec/containers/0",
+    "/spec/template/spec/containers/0/image",
+    "/spec/template/spec/containers/01",
+    "/spec/template/spec/containers/99999999999999999999",
+    "/spec/versions/0/schema",
+    "/status",
+    "a",
+    "/~2",
+];
+
 #[derive(Clone, Debug)]
 struct Sent {
     method: String,
@@ -317,10 +350,27 @@ fn place_in(value: &mut Value, number: usize) -> (Option<&mut Value>, usize) {
     (None, passed)
 }
 
+/// Operations of a JSON patch on what the objects hold.
+fn operations() -> impl Strategy<Value = Value> {
+    let operation = (
+        select(OPERATIONS),
+        select(POINTERS),
+        select(POINTERS),
+        prop_oneof![value(), select(TEXTS).prop_map(Value::from)],
+    );
+    let operation = operation.prop_map(|(op, path, from, value)| match op {
+        "remove" => json!({ "op": op, "path": path }),
+        "move" | "copy" => json!({ "op": op, "path": path, "from": from }),
+        _ => json!({ "op": op, "path": path, "value": value }),
+    });
+    vec(operation, 1..5).prop_map(Value::from)
+}
+
 fn body() -> impl Strategy<Value = Vec<u8>> {
     let text = prop_oneof![
         4 => object(),
         3 => value(),
+        4 => operations(),
         2 => vec(value(), 0..4).prop_map(Value::from),
     ];
     let text = text.prop_map(|value| value.to_string().into_bytes());
