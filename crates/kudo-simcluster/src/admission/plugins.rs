@@ -308,13 +308,17 @@ impl Call {
                 continue;
             }
             taken.extend(&asked);
-            port["nodePort"] = self.free_port(&mut taken).into();
+            if let Some(free) = self.free_port(&mut taken) {
+                port["nodePort"] = free.into();
+            }
         }
-        let is_given = |port: i64| port != 0;
-        let check = service["spec"]["healthCheckNodePort"].as_i64();
-        if builtin::is_checked(&service["spec"]) && !check.is_some_and(is_given) {
+        let spec = &mut service["spec"];
+        let check = spec.get("healthCheckNodePort").and_then(Value::as_i64);
+        if builtin::is_checked(spec) && check.unwrap_or(0) == 0 {
             taken.extend(&asked);
-            service["spec"]["healthCheckNodePort"] = self.free_port(&mut taken).into();
+            if let Some(free) = self.free_port(&mut taken) {
+                spec["healthCheckNodePort"] = free.into();
+            }
         }
         errors
     }

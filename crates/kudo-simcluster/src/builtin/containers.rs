@@ -179,7 +179,7 @@ pub(super) fn unknown_resource(name: &str, field: &str, errors: &mut Vec<FieldEr
     }
     let name = Value::from(name);
     for words in [
-        "must be a standard resource type or fully qualified",
+        super::quotas::STANDARD,
         "must be a standard resource for containers",
     ] {
         errors.push(FieldError::invalid(field, &name, words));

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::names;
 use crate::field_error::FieldError;
 use crate::go_json;
+use crate::tokens::{ACCOUNT_NAME, SECRET_TYPE};
 
 pub(super) fn config_map(object: &Value, _: &str, errors: &mut Vec<FieldError>) {
     for part in ["data", "binaryData"] {
@@ -42,10 +43,9 @@ pub(super) fn secret(object: &Value, _: &str, errors: &mut Vec<FieldError>) {
                 &["%s][username", "%s][password"]
             }
         }
-        "kubernetes.io/service-account-token" => {
-            let name = "kubernetes.io/service-account.name";
-            if object["metadata"]["annotations"][name].is_null() {
-                let field = format!("metadata.annotations[{name}]");
+        SECRET_TYPE => {
+            if object["metadata"]["annotations"][ACCOUNT_NAME].is_null() {
+                let field = format!("metadata.annotations[{ACCOUNT_NAME}]");
                 errors.push(FieldError::required(field, ""));
             }
             &[]

@@ -10,43 +10,24 @@ use crate::schema::Quantity;
 /// What Kubernetes' own limits are for.
 const TYPES: &[&str] = &["Container", "PersistentVolumeClaim", "Pod"];
 
-/// Two amounts that must be in order, with their names in a message: the lesser, the greater, where that is
-/// told if they are not, and which of them is told as the value.
-struct Order {
-    less: (&'static str, &'static str),
-    more: (&'static str, &'static str),
-    place: &'static str,
-    told: &'static str,
-}
+/// An amount, and its name in a message.
+type Side = (&'static str, &'static str);
 
-const MIN: (&str, &str) = ("min", "min value");
-const MAX: (&str, &str) = ("max", "max value");
-const REQUEST: (&str, &str) = ("defaultRequest", "default request value");
-const DEFAULT: (&str, &str) = ("default", "default value");
-const LIMIT: (&str, &str) = ("default", "default limit value");
+const MIN: Side = ("min", "min value");
+const MAX: Side = ("max", "max value");
+const REQUEST: Side = ("defaultRequest", "default request value");
+const DEFAULT: Side = ("default", "default value");
+const LIMIT: Side = ("default", "default limit value");
 
-const fn order(
-    less: (&'static str, &'static str),
-    more: (&'static str, &'static str),
-    place: &'static str,
-    told: &'static str,
-) -> Order {
-    Order {
-        less,
-        more,
-        place,
-        told,
-    }
-}
-
-/// In the order in which a server compares them.
-const ORDERS: &[Order] = &[
-    order(MIN, MAX, "min", "min"),
-    order(MIN, REQUEST, "defaultRequest", "defaultRequest"),
-    order(REQUEST, MAX, "defaultRequest", "defaultRequest"),
-    order(REQUEST, LIMIT, "defaultRequest", "defaultRequest"),
-    order(MIN, DEFAULT, "default", "min"),
-    order(DEFAULT, MAX, "default", "max"),
+/// Two amounts that must be in order, the lesser and the greater, where that is told if they are not, and which
+/// amount is told as the value; in the order in which a server compares them.
+const ORDERS: &[(Side, Side, &str, &str)] = &[
+    (MIN, MAX, "min", "min"),
+    (MIN, REQUEST, "defaultRequest", "defaultRequest"),
+    (REQUEST, MAX, "defaultRequest", "defaultRequest"),
+    (REQUEST, LIMIT, "defaultRequest", "defaultRequest"),
+    (MIN, DEFAULT, "default", "min"),
+    (DEFAULT, MAX, "default", "max"),
 ];
 
 /// Limits are of different types.
@@ -93,7 +74,7 @@ fn amounts(item: &Value, ty: &str, path: &str, errors: &mut Vec<FieldError>) {
             if ["Container", "Pod"].contains(&ty) {
                 containers::unknown_resource(name, &field, errors);
             } else {
-                quotas::unknown_resource(name, &field, &[quotas::STANDARD], errors);
+                quotas::unknown_resource(name, &field, errors);
             }
             if !resources.contains(&name) {
                 resources.push(name);
@@ -117,13 +98,7 @@ fn compare(item: &Value, name: &str, path: &str, errors: &mut Vec<FieldError>) {
     let amount = |side: &str| containers::quantity(&item[side][name]);
     let shown = |side: &str| item[side][name].as_str().unwrap_or_default();
     let field = |side: &str| join(path, &format!("{side}[{name}]"));
-    for Order {
-        less,
-        more,
-        place,
-        told,
-    } in ORDERS
-    {
+    for (less, more, place, told) in ORDERS {
         let (Some(least), Some(most)) = (amount(less.0), amount(more.0)) else {
             continue;
         };

@@ -56,8 +56,8 @@ pub struct Gvk<'a> {
     pub kind: &'a str,
 }
 
-/// Sets what the object leaves open; Secrets take up their `stringData`. Doing it twice changes nothing more.
-/// Objects of kinds that are not built in are left alone.
+/// Sets what the object leaves open; Secrets take up their `stringData`. Doing it twice changes nothing
+/// more. Objects of kinds that are not built in are left alone.
 pub fn default(gvk: Gvk<'_>, object: &mut Value) {
     if gvk.group.is_empty() && gvk.kind == "Secret" {
         prepare::take_up_string_data(object);
@@ -67,7 +67,8 @@ pub fn default(gvk: Gvk<'_>, object: &mut Value) {
     }
 }
 
-/// What a server changes in an object that is created: status goes back to its beginning, jobs get their selector (from `metadata.uid`, which must be set).
+/// What a server changes in an object that is created: status goes back to its beginning, jobs get
+/// their selector (from `metadata.uid`, which must be set).
 pub fn prepare_create(gvk: Gvk<'_>, object: &mut Value) {
     prepare::create(gvk, object);
 }

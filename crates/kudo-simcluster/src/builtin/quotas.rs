@@ -73,29 +73,23 @@ pub(super) fn status(status: &Value, path: &str, errors: &mut Vec<FieldError>) {
 fn amounts(amounts: &Value, path: &str, errors: &mut Vec<FieldError>) {
     for (name, amount) in amounts.as_object().into_iter().flatten() {
         let field = format!("{path}[{name}]");
-        let words = [STANDARD, "must be a standard resource for quota"];
-        unknown_resource(name, &field, &words, errors);
+        unknown_resource(name, &field, errors);
+        if !name.contains('/') && !is_standard(name) {
+            let words = "must be a standard resource for quota";
+            errors.push(FieldError::invalid(&field, &name.as_str().into(), words));
+        }
         amount_of(name, amount, &field, errors);
     }
 }
 
-/// A resource without a domain must be a known one; the words say what it must be.
-pub(super) fn unknown_resource(
-    name: &str,
-    field: &str,
-    words: &[&str],
-    errors: &mut Vec<FieldError>,
-) {
+/// A resource without a domain must be a known one: storage itself is, if none that a quota is for.
+pub(super) fn unknown_resource(name: &str, field: &str, errors: &mut Vec<FieldError>) {
     let shown = Value::from(name);
     for fault in names::qualified(name) {
         errors.push(FieldError::invalid(field, &shown, fault));
     }
-    if !name.contains('/') && !is_standard(name) {
-        // Storage itself is a resource, if none that a quota is for.
-        let words = words
-            .iter()
-            .filter(|words| name != "storage" || **words != STANDARD);
-        errors.extend(words.map(|words| FieldError::invalid(field, &shown, *words)));
+    if !name.contains('/') && !is_standard(name) && name != "storage" {
+        errors.push(FieldError::invalid(field, &shown, STANDARD));
     }
 }
 

@@ -25,12 +25,13 @@ impl Container {
             return Ok(Some(Found::File(content)));
         }
         told.retain(|file, _| is_below(file, &path));
-        let mut mounts = self.mounts.iter().map(|mount| clean(mount));
-        if !told.is_empty() || mounts.any(|mount| mount == path || is_below(&mount, &path)) {
+        let mounts: Vec<String> = self.mounts.iter().map(|mount| clean(mount)).collect();
+        let is_above = |mount: &String| *mount == path || is_below(mount, &path);
+        if !told.is_empty() || mounts.iter().any(is_above) {
             return Ok(Some(Found::Directory(told.into_iter().collect())));
         }
-        let mut mounts = self.mounts.iter().map(|mount| clean(mount));
-        let is_mounted = mounts.any(|mount| is_below(&path, &mount) && mount != "/");
+        let is_mounted = |mount: &String| is_below(&path, mount) && mount != "/";
+        let is_mounted = mounts.iter().any(is_mounted);
         let content = format!("# {path} of simulated pod {}\n", self.pod);
         Ok(is_mounted.then(|| Found::File(content.into_bytes())))
     }

@@ -78,12 +78,6 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// How many digits come next.
-    fn digits(&self) -> usize {
-        let digits = self.rest.bytes().take_while(u8::is_ascii_digit);
-        digits.count()
-    }
-
     fn number(
         &mut self,
         part: &str,
@@ -92,7 +86,7 @@ impl<'a> Reader<'a> {
         range: std::ops::RangeInclusive<i32>,
         name: &str,
     ) -> Result<i32, String> {
-        let length = self.digits().min(most);
+        let length = digits(self.rest).min(most);
         if length < least {
             return Err(self.unread(part));
         }
@@ -110,17 +104,16 @@ impl<'a> Reader<'a> {
         const PART: &str = ".000000";
         let must_be = self.layout == MICROSECONDS;
         let point = self.rest.strip_prefix(['.', ',']);
-        let Some(after) = point.filter(|after| after.starts_with(|c: char| c.is_ascii_digit()))
-        else {
+        let Some(after) = point.filter(|after| digits(after) > 0) else {
             return if must_be {
                 Err(self.unread(PART))
             } else {
                 Ok(0)
             };
         };
-        let digits = after.bytes().take_while(u8::is_ascii_digit).count();
-        let length = if must_be { PART.len() - 1 } else { digits };
-        if digits < length {
+        let there = digits(after);
+        let length = if must_be { PART.len() - 1 } else { there };
+        if there < length {
             return Err(self.unread(PART));
         }
         let (digits, rest) = after.split_at(length);
@@ -157,6 +150,11 @@ impl<'a> Reader<'a> {
             Err(_) => Err(whole.unread(PART)),
         }
     }
+}
+
+/// How many digits a text begins with.
+fn digits(text: &str) -> usize {
+    text.bytes().take_while(u8::is_ascii_digit).count()
 }
 
 #[cfg(test)]
