@@ -71,8 +71,8 @@ impl<'a> Killer<'a> {
         Api::namespaced(self.bed.client.clone(), SYSTEM)
     }
 
-    /// Ends the processes of a program that have some argument.
-    async fn kill(&self, program: &str, argument: &str) {
+    /// Ends the processes of a program that have some argument, and says how many there were.
+    async fn kill(&self, program: &str, argument: &str) -> u32 {
         let labelled = ListParams::default().labels(&format!("app={}", self.name));
         let mut killed = 0;
         for pod in self.pods().list(&labelled).await.unwrap() {
@@ -81,7 +81,7 @@ impl<'a> Killer<'a> {
             let told = self.bed.exec_in(SYSTEM, &name, "killer", &kill).await;
             killed += told.unwrap().trim().parse::<u32>().unwrap();
         }
-        assert!(killed > 0, "there was no {program} {argument}");
+        killed
     }
 
     /// Ends the database server of a pod; Kubernetes starts it again where it was. Of a pod that a Deployment
@@ -93,7 +93,8 @@ impl<'a> Killer<'a> {
         let address = pods.find_map(|pod| pod.status?.pod_ip).unwrap();
         // Another test's servers have the same names.
         let argument = format!("--wsrep-node-address={address}:4567");
-        self.kill("mariadbd", &argument).await;
+        let killed = self.kill("mariadbd", &argument).await;
+        assert!(killed > 0, "no server has the address of {server}");
     }
 
     /// Ends all servers, and then their pods.
@@ -107,12 +108,17 @@ impl<'a> Killer<'a> {
     }
 
     /// Ends the manager, and deletes its pod: Kubernetes would wait longer each time before it starts the
-    /// container again.
+    /// container again. Where another test has just ended it, waits for the next one.
     pub(crate) async fn kill_manager(&self) {
-        self.kill("kudo-manager", "--leader-elect").await;
+        eventually("there is a manager to kill", || async {
+            self.kill("kudo-manager", "--leader-elect").await > 0
+        })
+        .await;
         let now = DeleteParams::default().grace_period(0);
-        let pods = self.pods();
-        pods.delete(MANAGER, &now).await.unwrap();
+        match self.pods().delete(MANAGER, &now).await {
+            Err(kube::Error::Api(refused)) if refused.code == 404 => {}
+            deleted => drop(deleted.unwrap()),
+        }
     }
 
     /// Waits until the manager is ready.

@@ -301,7 +301,11 @@ async fn what_cannot_be_touches_nothing() {
     bed.apply::<PersistentVolumeClaim>(backup_claim()).await;
     bed.until_said(NAME, "restore", "there is no backup latest")
         .await;
-    assert_eq!(bed.plan("restore").await.status, "FATAL_ERROR");
+    // The pod says so a moment before its job has failed.
+    eventually("the plan ends", || async {
+        bed.plan("restore").await.status == "FATAL_ERROR"
+    })
+    .await;
     bed.is_whole(3).await;
     assert_eq!(nodes(&bed).await, before);
 
