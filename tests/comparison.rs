@@ -11,6 +11,7 @@ pub(crate) fn normal(value: &mut Value, namespace: &str) {
             for volatile in [
                 "uid",
                 "controller-uid",
+                "batch.kubernetes.io/controller-uid",
                 "lastUpdatedTimestamp",
                 "lastTransitionTime",
                 "clusterIP",

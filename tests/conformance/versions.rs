@@ -47,6 +47,9 @@ struct Rule {
     /// Values of places that an older server leaves out; `$name` is the name of the object.
     #[serde(default)]
     set: BTreeMap<String, Value>,
+    /// Places that hold what another place does, which an older server leaves out.
+    #[serde(default)]
+    copy: BTreeMap<String, String>,
     /// Places that are no more.
     #[serde(default)]
     remove: Vec<String>,
@@ -83,6 +86,11 @@ impl Versions {
                 for (place, value) in &rule.set {
                     let value = if value == "$name" { &name } else { value };
                     selector::set_absent(object, place, value);
+                }
+                for (place, from) in &rule.copy {
+                    if let Some(value) = selector::first(object, from) {
+                        selector::set_absent(object, place, &value);
+                    }
                 }
                 rule.remove
                     .iter()
@@ -176,7 +184,8 @@ fn each_object(answer: &mut Answer, kinds: &[String], act: &mut impl FnMut(&mut 
 pub(crate) fn listing(versions: &Versions, cases: &[Case]) -> String {
     let mut text = String::new();
     for rule in &versions.0 {
-        let places = rule.set.keys().chain(&rule.remove).chain(&rule.ignore);
+        let places = rule.set.keys().chain(rule.copy.keys());
+        let places = places.chain(&rule.remove).chain(&rule.ignore);
         let places = places.chain(rule.words.keys());
         let places: Vec<&str> = places.map(String::as_str).collect();
         let (since, kinds) = (&rule.since, rule.kinds.join(", "));

@@ -1,7 +1,6 @@
 //! Every place at which something can go wrong, one after the other: the end is always the undisturbed one.
 //!
-//! The manager is killed at all its writes. Of the other mishaps a sample is tried;
-//! `KUDO_ALL_MISHAPS=1` tries all of them.
+//! Each mishap is tried at each place, and has to come about there.
 
 use std::fmt::Debug;
 use std::panic::AssertUnwindSafe;
@@ -83,11 +82,6 @@ struct Run {
     events: usize,
 }
 
-/// Tries all mishaps instead of a sample.
-const ALL_VARIABLE: &str = "KUDO_ALL_MISHAPS";
-/// Mishaps of a sample, at least.
-const SAMPLE: usize = 16;
-
 /// Time in which all that trails a plan is over.
 pub(crate) const TRAIL: Duration = Duration::from_mins(1);
 /// Time in which nothing may be written any more; watches are not yet begun anew by then.
@@ -95,9 +89,17 @@ pub(crate) const SILENCE: Duration = Duration::from_mins(3);
 
 /// Goes through a stage with one mishap; a dead manager is followed by another one.
 fn run(stage: Stage, mishap: Mishap) -> Run {
+    // Caches can be behind only what has been in this cluster.
+    let ready = (!matches!(mishap, Mishap::Relapse(..))).then(|| stage.ready());
     in_virtual_time(async {
-        let world = World::new(1).await;
-        stage.prepare(&world).await;
+        let world = match ready {
+            Some(ready) => World::from(ready),
+            None => {
+                let world = World::new(1).await;
+                stage.prepare(&world).await;
+                world
+            }
+        };
         let witness = Witness::of(&world);
         let mut managers: Vec<RunningManager> = vec![world.manager(Once::new(mishap))];
         stage.begin(&world).await;
@@ -110,11 +112,7 @@ fn run(stage: Stage, mishap: Mishap) -> Run {
         };
         if deadly {
             let network = managers[0].network.clone();
-            tokio::select! {
-                () = network.death() => {}
-                // The last writes may not come about in another order of things.
-                () = stage.end(&world) => tokio::time::sleep(TRAIL).await,
-            }
+            network.death().await;
             managers[0].kill();
             managers.push(match mishap {
                 Mishap::Relapse(_, versions) => world.manager_in_the_past(versions).await,
@@ -130,6 +128,8 @@ fn run(stage: Stage, mishap: Mishap) -> Run {
         let twice = witness.made_twice();
         assert!(twice.is_empty(), "made twice: {twice:?}");
         let network = &managers[0].network;
+        let struck = usize::from(!matches!(mishap, Mishap::Nothing));
+        assert_eq!(network.strikes(), struck, "mishaps that came about");
         Run {
             end: state(&world).await,
             writes: network.writes(),
@@ -137,19 +137,6 @@ fn run(stage: Stage, mishap: Mishap) -> Run {
             events: network.events(),
         }
     })
-}
-
-/// A part of the mishaps, spread evenly, unless all are asked for.
-fn sample(all: Vec<Mishap>) -> Vec<Mishap> {
-    if std::env::var_os(ALL_VARIABLE).is_some() {
-        return all;
-    }
-    // At each place there are two, three or six mishaps; a sample has some of each.
-    let mut step = all.len().div_ceil(SAMPLE);
-    while step > 1 && (step.is_multiple_of(2) || step.is_multiple_of(3)) {
-        step -= 1;
-    }
-    all.into_iter().step_by(step).collect()
 }
 
 /// Tries mishaps; tells of each that ends otherwise than the undisturbed run.
@@ -220,23 +207,23 @@ fn faults(undisturbed: &Run) -> Vec<Mishap> {
         Fault::LostRequest,
         Fault::LostAnswer,
     ];
-    let all =
-        (1..=undisturbed.requests).flat_map(|at| faults.map(|fault| Mishap::Request(at, fault)));
-    sample(all.collect())
+    (1..=undisturbed.requests)
+        .flat_map(|at| faults.map(|fault| Mishap::Request(at, fault)))
+        .collect()
 }
 
 fn troubles(undisturbed: &Run) -> Vec<Mishap> {
     let troubles = [Trouble::Cut, Trouble::Doubled, Trouble::Delayed];
-    let all =
-        (1..=undisturbed.events).flat_map(|at| troubles.map(|trouble| Mishap::Event(at, trouble)));
-    sample(all.collect())
+    (1..=undisturbed.events)
+        .flat_map(|at| troubles.map(|trouble| Mishap::Event(at, trouble)))
+        .collect()
 }
 
 /// Restarts on a server whose caches are behind, by little and by much.
 fn relapses(undisturbed: &Run) -> Vec<Mishap> {
-    let all = (1..=undisturbed.writes)
-        .flat_map(|at| [2, 9, 40].map(|versions| Mishap::Relapse(at, versions)));
-    sample(all.collect())
+    (1..=undisturbed.writes)
+        .flat_map(|at| [2, 9, 40].map(|versions| Mishap::Relapse(at, versions)))
+        .collect()
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -27,6 +27,9 @@ use tower::{BoxError, Layer, Service};
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a held back event waits for the next one.
 const LONGEST_HOLD: Duration = Duration::from_secs(5);
+
+/// Longest that a death may take to come.
+const PATIENCE: Duration = Duration::from_hours(1);
 
 /// The body of an answer.
 type Answer = UnsyncBoxBody<Bytes, BoxError>;
@@ -134,6 +137,7 @@ struct Shared {
     requests: Mutex<Vec<RequestInfo>>,
     trace: Trace,
     events: Mutex<usize>,
+    strikes: AtomicUsize,
     dead: AtomicBool,
     death: Notify,
 }
@@ -153,6 +157,7 @@ impl Network {
             requests: Mutex::default(),
             trace,
             events: Mutex::default(),
+            strikes: AtomicUsize::new(0),
             dead: AtomicBool::new(false),
             death: Notify::new(),
         };
@@ -173,10 +178,11 @@ impl Network {
         self.shared.death.notify_one();
     }
 
-    /// Waits for the manager's death, if one is to come.
+    /// Waits for the manager's death.
     pub(crate) async fn death(&self) {
         if !self.is_dead() {
-            self.shared.death.notified().await;
+            let death = tokio::time::timeout(PATIENCE, self.shared.death.notified());
+            death.await.expect("the manager dies");
         }
     }
 
@@ -200,6 +206,17 @@ impl Network {
         *self.shared.events.lock().unwrap()
     }
 
+    /// How often something has gone wrong.
+    pub(crate) fn strikes(&self) -> usize {
+        self.shared.strikes.load(Ordering::SeqCst)
+    }
+
+    fn count_strike<T>(&self, what: Option<T>) -> Option<T> {
+        let strikes = usize::from(what.is_some());
+        self.shared.strikes.fetch_add(strikes, Ordering::SeqCst);
+        what
+    }
+
     async fn send(
         self,
         info: RequestInfo,
@@ -209,6 +226,7 @@ impl Network {
             let mut weather = self.shared.weather.lock().unwrap();
             (weather.request(&info), weather.latency())
         };
+        let fault = self.count_strike(fault);
         self.alive().await;
         if fault == Some(Fault::DeathBefore) {
             self.cut();
@@ -272,7 +290,8 @@ impl Network {
 
     fn trouble(&self) -> Option<Trouble> {
         *self.shared.events.lock().unwrap() += 1;
-        self.shared.weather.lock().unwrap().event()
+        let trouble = self.shared.weather.lock().unwrap().event();
+        self.count_strike(trouble)
     }
 }
 

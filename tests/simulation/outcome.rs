@@ -9,7 +9,7 @@ use kudo_api::instance::{Accepted, PlanStatus};
 use serde_json::{Value, json};
 
 use crate::comparison::normal;
-use crate::world::{NAMESPACE, World};
+use crate::world::{NAMESPACE, World, owned};
 
 /// Group, version and kind of what operators of these tests make.
 pub(crate) const KINDS: [(&str, &str, &str); 9] = [
@@ -66,7 +66,7 @@ fn content(kind: &str, data: Option<&Value>) -> Value {
 pub(crate) async fn state(world: &World) -> Value {
     let mut objects = Vec::new();
     for kind in kinds() {
-        for object in world.owned(&kind).await {
+        for object in owned(&world.client(), &kind).await {
             objects.push(json!({
                 "kind": kind.kind,
                 "name": object.name_any(),

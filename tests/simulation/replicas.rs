@@ -144,9 +144,9 @@ async fn until_leads(world: &World, name: &str, within: Duration) {
 
 /// The state at the end, and how often the first replica acted.
 fn run(stage: Stage, end: End) -> (Value, usize) {
+    let ready = stage.ready();
     in_virtual_time(async {
-        let world = World::new(1).await;
-        stage.prepare(&world).await;
+        let world = World::from(ready);
         let witness = Witness::of(&world);
         let (stop, go_on) = (CancellationToken::new(), CancellationToken::new());
         let leader = Leader {

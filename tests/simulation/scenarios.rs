@@ -1,6 +1,7 @@
 //! The life of the worked example, a stage at a time.
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 use kudo_api::convert;
 use kudo_package::Package;
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::network::Fair;
 use crate::outcome::settled;
-use crate::world::{NAME, NAMESPACE, World};
+use crate::world::{NAME, NAMESPACE, Ready, World, in_virtual_time};
 
 /// A stage of the life of an instance of the Galera operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +21,18 @@ pub(crate) enum Stage {
 }
 
 impl Stage {
+    /// A cluster in which everything is ready for the stage; made once.
+    pub(crate) fn ready(self) -> &'static Ready {
+        static READY: [OnceLock<Ready>; 4] = [const { OnceLock::new() }; 4];
+        READY[self as usize].get_or_init(|| {
+            in_virtual_time(async {
+                let world = World::new(1).await;
+                self.prepare(&world).await;
+                world.save()
+            })
+        })
+    }
+
     /// Makes everything ready for the stage.
     pub(crate) async fn prepare(self, world: &World) {
         for version in galera() {

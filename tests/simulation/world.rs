@@ -13,6 +13,7 @@ use kudo_simcluster::cluster::{SimCluster, SimOptions};
 use kudo_simcluster::controllers::{self, Clock, ControllerOptions};
 use kudo_simcluster::kubelet::{PodOptions, simulate_pods};
 use serde_json::{Value, json};
+use tempfile::{NamedTempFile, TempPath};
 use tokio::runtime::Builder;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -40,8 +41,15 @@ pub(crate) fn in_virtual_time<T>(work: impl Future<Output = T>) -> T {
     runtime.block_on(work)
 }
 
+/// A cluster as it was at some time, in a file: a beginning for many worlds.
+pub(crate) struct Ready {
+    file: TempPath,
+    time: Timestamp,
+}
+
 /// The cluster.
 pub(crate) struct World {
+    cluster: SimCluster,
     client: Client,
     pub(crate) trace: Trace,
     _background: JoinSet<()>,
@@ -50,12 +58,31 @@ pub(crate) struct World {
 impl World {
     /// Starts a cluster with controllers, a kubelet and the definitions.
     pub(crate) async fn new(seed: u64) -> Self {
-        let begin: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
-        let cluster = SimCluster::start(SimOptions {
-            seed: Some(seed),
-            time: Some(begin),
-            ..SimOptions::default()
-        });
+        let begin = "2026-01-01T00:00:00Z".parse().unwrap();
+        let world = Self::with(SimCluster::start(options(seed, begin)), begin);
+        let definitions: Api<CustomResourceDefinition> = Api::all(world.client());
+        for definition in kudo_api::crds() {
+            let params = PostParams::default();
+            definitions.create(&params, &definition).await.unwrap();
+        }
+        world
+    }
+
+    /// Goes on where another world was saved.
+    pub(crate) fn from(ready: &Ready) -> Self {
+        let cluster = SimCluster::start_from(options(1, ready.time), &ready.file);
+        Self::with(cluster.unwrap(), ready.time)
+    }
+
+    /// Saves what there is by now.
+    pub(crate) fn save(&self) -> Ready {
+        let file = NamedTempFile::new().unwrap().into_temp_path();
+        self.cluster.save(&file).unwrap();
+        let time = self.cluster.now();
+        Ready { file, time }
+    }
+
+    fn with(cluster: SimCluster, begin: Timestamp) -> Self {
         let client = cluster.client();
         let mut background = JoinSet::new();
         let clock = Clock::starting_at(begin);
@@ -72,12 +99,8 @@ impl World {
         };
         let kubelet = simulate_pods(client.clone(), options);
         background.spawn(async { kubelet.await.unwrap() });
-        let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
-        for definition in kudo_api::crds() {
-            let params = PostParams::default();
-            definitions.create(&params, &definition).await.unwrap();
-        }
         Self {
+            cluster,
             client,
             trace: Trace::new(),
             _background: background,
@@ -170,14 +193,22 @@ impl World {
             tokio::time::sleep(POLL).await;
         }
     }
+}
 
-    /// All objects of a kind in the namespace that belong to an instance.
-    pub(crate) async fn owned(&self, kind: &GroupVersionKind) -> Vec<DynamicObject> {
-        let resource = ApiResource::from_gvk(kind);
-        let api: Api<DynamicObject> = Api::namespaced_with(self.client(), NAMESPACE, &resource);
-        let mut items = api.list(&ListParams::default()).await.unwrap().items;
-        items.retain(|object| object.labels().get("kudo.dev/instance").is_some());
-        items
+/// All objects of a kind in the namespace that belong to an instance.
+pub(crate) async fn owned(client: &Client, kind: &GroupVersionKind) -> Vec<DynamicObject> {
+    let resource = ApiResource::from_gvk(kind);
+    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), NAMESPACE, &resource);
+    let mut items = api.list(&ListParams::default()).await.unwrap().items;
+    items.retain(|object| object.labels().get("kudo.dev/instance").is_some());
+    items
+}
+
+fn options(seed: u64, begin: Timestamp) -> SimOptions {
+    SimOptions {
+        seed: Some(seed),
+        time: Some(begin),
+        ..SimOptions::default()
     }
 }
 

@@ -110,9 +110,10 @@ impl SimCluster {
         match saved {
             None => server.seed_objects(),
             Some(saved) => {
-                // What was stored may be deep, and nothing tells.
-                server.may_be_deep.set();
                 depth::with_room(|| {
+                    for (_, object) in &saved.objects {
+                        server.may_be_deep.note(depth::of(object));
+                    }
                     server.store.restore(saved.version, saved.objects);
                     server.refresh_kinds();
                     // Older servers had fewer.

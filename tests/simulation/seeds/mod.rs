@@ -9,11 +9,10 @@ mod watcher;
 use std::collections::{BTreeSet, HashMap};
 use std::env;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
-use kube::ResourceExt;
-use kube::core::GroupVersionKind;
 use kudo_api::Instance;
 use kudo_kube::client::RequestInfo;
 use serde_json::json;
@@ -21,12 +20,12 @@ use tokio::time::{Instant, sleep};
 
 use crate::matrix::{SILENCE, TRAIL, in_parallel, message};
 use crate::network::{Fault, Trouble, Weather};
-use crate::outcome::{accepted, kinds, settled};
+use crate::outcome::{accepted, settled};
 use crate::witness::Witness;
 use crate::world::{RunningManager, World, in_virtual_time};
 
 use operator::{MANUAL, Object, Operator, PARAMETERS, TOGGLE};
-use watcher::Watcher;
+use watcher::{Auditor, Watcher, objects};
 
 const SEEDS: &str = "KUDO_SEEDS";
 const FIRST_SEED: &str = "KUDO_FIRST_SEED";
@@ -43,14 +42,16 @@ struct Chaos {
     seed: u64,
     until: Instant,
     seen: HashMap<String, u32>,
+    auditor: Auditor,
 }
 
 impl Chaos {
-    fn new(seed: u64, until: Instant) -> Self {
+    fn new(seed: u64, until: Instant, auditor: Auditor) -> Self {
         Self {
             seed,
             until,
             seen: HashMap::new(),
+            auditor,
         }
     }
 
@@ -67,6 +68,7 @@ impl Chaos {
 
 impl Weather for Chaos {
     fn request(&mut self, request: &RequestInfo) -> Option<Fault> {
+        self.auditor.note(request);
         let faults = [
             Fault::Answer(409),
             Fault::Answer(410),
@@ -95,7 +97,7 @@ fn asked(request: &RequestInfo) -> String {
 struct Walk {
     rng: Rng,
     world: World,
-    operator: Operator,
+    operator: Arc<Operator>,
     watcher: Watcher,
     witness: Witness,
     managers: Vec<RunningManager>,
@@ -107,12 +109,12 @@ impl Walk {
     async fn new(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
         let world = World::new(seed).await;
-        let operator = Operator::random(&mut rng);
+        let operator = Arc::new(Operator::random(&mut rng));
         for version in &operator.versions {
             world.create_version(version).await;
         }
         let mut walk = Self {
-            watcher: Watcher::of(&world),
+            watcher: Watcher::of(&world, &operator),
             witness: Witness::of(&world),
             rng,
             world,
@@ -138,7 +140,7 @@ impl Walk {
     }
 
     fn start_manager(&mut self) {
-        let weather = Chaos::new(self.rng.u64(..), self.bad_until);
+        let weather = Chaos::new(self.rng.u64(..), self.bad_until, self.watcher.auditor());
         self.managers.push(self.world.manager(weather));
     }
 
@@ -250,27 +252,15 @@ impl Walk {
     fn expected(&self) -> BTreeSet<Object> {
         let mut expected = BTreeSet::new();
         for ended in self.watcher.ended() {
-            let effect = &self.operator.effects[&ended.plan];
-            let toggle = ended.parameters.get(TOGGLE);
-            let is_on = toggle.map_or(self.operator.toggle, |value| value == "true");
-            let (mut applied, mut deleted) = (effect.applied.clone(), effect.deleted.clone());
-            let toggled = if is_on { &mut applied } else { &mut deleted };
-            toggled.extend(effect.toggled.iter().cloned());
+            let (applied, deleted) = self.operator.effect(&ended.plan, &ended.parameters);
             expected.retain(|object| !deleted.contains(object));
             expected.extend(applied);
         }
         expected
     }
 
-    /// Objects of the instance, as far as its templates make them.
     async fn found(&self) -> BTreeSet<Object> {
-        let mut found = BTreeSet::new();
-        for kind in kinds() {
-            let objects = self.world.owned(&kind).await;
-            let names = objects.iter().map(ResourceExt::name_any);
-            found.extend(names.filter_map(|name| Some((template_kind(&kind)?, name))));
-        }
-        found
+        objects(&self.world.client()).await
     }
 
     async fn check_silence(&mut self) {
@@ -306,19 +296,6 @@ impl Walk {
         twice.retain(|object| !volatile.contains(object));
         assert!(twice.is_empty(), "made twice: {twice:?}");
     }
-}
-
-/// Kinds that templates make; pods and the like are made by others.
-fn template_kind(kind: &GroupVersionKind) -> Option<&'static str> {
-    const KINDS: [&str; 6] = [
-        "ConfigMap",
-        "Secret",
-        "Service",
-        "Deployment",
-        "StatefulSet",
-        "Job",
-    ];
-    KINDS.into_iter().find(|known| kind.kind == *known)
 }
 
 /// Goes through a whole life; all that the managers asked for.

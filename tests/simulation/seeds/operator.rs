@@ -25,6 +25,8 @@ pub(super) struct Operator {
     pub(super) versions: [Value; 2],
     /// By the name of the plan.
     pub(super) effects: BTreeMap<String, Effect>,
+    /// Phase and step that deal with an object, by the name of the plan.
+    steps: BTreeMap<String, BTreeMap<Object, String>>,
     /// What the parameter [`TOGGLE`] says unless it is given.
     pub(super) toggle: bool,
 }
@@ -59,6 +61,7 @@ impl Operator {
             tasks: Vec::new(),
             plans: serde_json::Map::new(),
             effects: BTreeMap::new(),
+            steps: BTreeMap::new(),
         };
         let all: Vec<usize> = (0..making.objects.len()).collect();
         let (applied, toggled) = making.toggle_some(all);
@@ -86,6 +89,30 @@ impl Operator {
         making.finish(trigger)
     }
 
+    /// What a plan applies and what it deletes with such parameters.
+    pub(super) fn effect(
+        &self,
+        plan: &str,
+        parameters: &BTreeMap<String, String>,
+    ) -> (Vec<Object>, Vec<Object>) {
+        let effect = &self.effects[plan];
+        let toggle = parameters.get(TOGGLE);
+        let is_on = toggle.map_or(self.toggle, |value| value == "true");
+        let (mut applied, mut deleted) = (effect.applied.clone(), effect.deleted.clone());
+        let toggled = if is_on { &mut applied } else { &mut deleted };
+        toggled.extend(effect.toggled.iter().cloned());
+        (applied, deleted)
+    }
+
+    /// The step of a plan (`phase/step`) that deals with the object of a plural and a name.
+    pub(super) fn step(&self, plan: &str, plural: &str, name: &str) -> Option<&str> {
+        let mut steps = self.steps.get(plan)?.iter();
+        let step = steps.find(|((kind, known), _)| {
+            known == name && plural.strip_suffix('s') == Some(&*kind.to_lowercase())
+        });
+        step.map(|(_, step)| &**step)
+    }
+
     /// Objects that plans other than `cleanup` delete, and which may be made anew later.
     pub(super) fn volatile(&self) -> BTreeSet<&Object> {
         let plans = self.effects.iter().filter(|(plan, _)| *plan != "cleanup");
@@ -101,6 +128,7 @@ struct Making<'a> {
     tasks: Vec<Value>,
     plans: serde_json::Map<String, Value>,
     effects: BTreeMap<String, Effect>,
+    steps: BTreeMap<String, BTreeMap<Object, String>>,
 }
 
 impl Making<'_> {
@@ -132,6 +160,9 @@ impl Making<'_> {
         }
         let mut phases = Vec::new();
         for (index, steps) in self.parts(steps, 3).into_iter().enumerate() {
+            for step in &steps {
+                self.note_step(name, &format!("p{index}"), step);
+            }
             phases.push(
                 json!({ "name": format!("p{index}"), "strategy": self.strategy(), "steps": steps }),
             );
@@ -145,6 +176,32 @@ impl Making<'_> {
             toggled: objects(toggled),
         };
         self.effects.insert(name.to_owned(), effect);
+    }
+
+    /// Notes which objects a step deals with.
+    fn note_step(&mut self, plan: &str, phase: &str, step: &Value) {
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let path = format!("{phase}/{}", text(&step["name"]));
+        let names = step["tasks"].as_array().into_iter().flatten();
+        let tasks: Vec<&Value> = names
+            .filter_map(|name| self.tasks.iter().find(|task| task["name"] == *name))
+            .collect();
+        let resources = tasks.into_iter().flat_map(|task| {
+            let resources = task["spec"]["resources"].as_array();
+            resources.into_iter().flatten()
+        });
+        let of_resource = |resource: &Value| {
+            let number = text(resource);
+            let number = number
+                .strip_prefix('o')
+                .unwrap()
+                .strip_suffix(".yaml")
+                .unwrap();
+            self.object(number.parse().unwrap())
+        };
+        let objects: Vec<Object> = resources.map(of_resource).collect();
+        let known = self.steps.entry(plan.to_owned()).or_default();
+        known.extend(objects.into_iter().map(|object| (object, path.clone())));
     }
 
     /// Tasks of one or two objects each; their names.
@@ -222,6 +279,7 @@ impl Making<'_> {
             versions,
             toggle,
             effects: self.effects,
+            steps: self.steps,
         }
     }
 }

@@ -6,6 +6,10 @@ use super::check::{join, list, one_of};
 use super::{names, selectors};
 use crate::field_error::{Fault, FieldError};
 
+/// Labels of a job's pods: its uid, by which it selects them, and its name.
+pub(super) const CONTROLLER_UID: &str = "batch.kubernetes.io/controller-uid";
+pub(super) const JOB_NAME: &str = "batch.kubernetes.io/job-name";
+
 const MODES: &[&str] = &["NonIndexed", "Indexed"];
 const MOST_AT_ONCE: i64 = 100_000;
 /// From more completions than this on, jobs that count failures by index are kept smaller.
@@ -20,17 +24,10 @@ pub(super) fn job(object: &Value, errors: &mut Vec<FieldError>) {
     if selector.is_null() {
         errors.push(FieldError::required("spec.selector", ""));
     }
-    let uid = object["metadata"]["uid"].as_str().unwrap_or_default();
-    let own = serde_json::json!({ "matchLabels": { "controller-uid": uid } });
-    if !by_hand && !selector.is_null() && *selector != own {
-        let words = "`selector` not auto-generated";
-        errors.push(FieldError::invalid_shown(
-            "spec.selector",
-            selectors::go(selector),
-            words,
-        ));
-    }
     let labels = &spec["template"]["metadata"]["labels"];
+    if !by_hand && !selector.is_null() {
+        generated(object, selector, labels, errors);
+    }
     if selector.is_null() || !selectors::matches(selector, labels) {
         errors.push(FieldError {
             fault: Fault::Invalid,
@@ -38,6 +35,36 @@ pub(super) fn job(object: &Value, errors: &mut Vec<FieldError>) {
             value: Some(selectors::go_labels(labels)),
             detail: "`selector` does not match template `labels`".to_owned(),
         });
+    }
+}
+
+/// The labels and the selector that a server makes up must not have been given otherwise.
+fn generated(object: &Value, selector: &Value, labels: &Value, errors: &mut Vec<FieldError>) {
+    let (uid, name) = (&object["metadata"]["uid"], &object["metadata"]["name"]);
+    let own = [
+        ("controller-uid", uid),
+        ("job-name", name),
+        (CONTROLLER_UID, uid),
+        (JOB_NAME, name),
+    ];
+    for (key, value) in own {
+        let field = format!("spec.template.metadata.labels[{key}]");
+        let words = format!("must be '{}'", value.as_str().unwrap_or_default());
+        match &labels[key] {
+            Value::Null => errors.push(FieldError::required(field, words)),
+            given if given == value => {}
+            _ => errors.push(FieldError::invalid_shown(
+                field,
+                selectors::go_labels(labels),
+                words,
+            )),
+        }
+    }
+    let own = own.map(|(key, value)| (key.to_owned(), value.clone()));
+    if !selectors::matches(selector, &Value::Object(own.into_iter().collect())) {
+        let words = "`selector` not auto-generated";
+        let shown = selectors::go(selector);
+        errors.push(FieldError::invalid_shown("spec.selector", shown, words));
     }
 }
 
@@ -163,11 +190,87 @@ pub(super) fn success_policy(spec: &Value, path: &str, errors: &mut Vec<FieldErr
     }
     at_most_items(&policy["rules"], MOST_RULES, &path, errors);
     for (index, rule) in list(&policy["rules"]).enumerate() {
-        if rule["succeededCount"].is_null() && rule["succeededIndexes"].is_null() {
-            let words = "at least one of succeededCount or succeededIndexes must be specified";
-            errors.push(FieldError::required(format!("{path}[{index}]"), words));
+        success_rule(spec, rule, &format!("{path}[{index}]"), errors);
+    }
+}
+
+fn success_rule(spec: &Value, rule: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    let (indexes, count) = (&rule["succeededIndexes"], &rule["succeededCount"]);
+    if count.is_null() && indexes.is_null() {
+        let words = "at least one of succeededCount or succeededIndexes must be specified";
+        errors.push(FieldError::required(path, words));
+    }
+    let completions = spec["completions"].as_i64().unwrap_or(0);
+    let mut numbered = 0;
+    if let Some(text) = indexes.as_str() {
+        let field = join(path, "succeededIndexes");
+        if text.len() > LONGEST_INDEXES {
+            errors.push(FieldError::too_long(&*field, LONGEST_INDEXES));
+        }
+        match how_many(text, completions) {
+            Ok(number) => numbered = number,
+            Err(why) => {
+                let words = format!("error parsing succeededIndexes: {why}");
+                errors.push(FieldError::invalid(field, indexes, words));
+            }
         }
     }
+    let Some(number) = count.as_i64() else { return };
+    let field = join(path, "succeededCount");
+    if number < 0 {
+        let words = "must be greater than or equal to 0";
+        errors.push(FieldError::invalid(&*field, count, words));
+    }
+    if number > completions {
+        let words = format!(
+            "must be less than or equal to {completions} (the number of specified completions)"
+        );
+        errors.push(FieldError::invalid(&*field, count, words));
+    }
+    if !indexes.is_null() && number > numbered {
+        let words = format!(
+            "must be less than or equal to {numbered} (the number of indexes in the specified \
+             succeededIndexes field)"
+        );
+        errors.push(FieldError::invalid(field, count, words));
+    }
+}
+
+/// How many indexes a text like `0,2-4` names, which must grow and be below `completions`.
+fn how_many(text: &str, completions: i64) -> Result<i64, String> {
+    let (mut total, mut last) = (0, None);
+    for interval in text.split(',').filter(|_| !text.is_empty()) {
+        let bounds: Vec<&str> = interval.split('-').collect();
+        if bounds.len() > 2 {
+            return Err(format!(
+                "the fragment {interval:?} violates the requirement that an index interval can have \
+                 at most two parts separated by '-'"
+            ));
+        }
+        let bound = |text: &str| match text.parse::<i64>() {
+            Err(_) => Err(format!(
+                "cannot convert string to integer for index: {text:?}"
+            )),
+            Ok(index) if index >= completions => Err(format!("too large index: {text:?}")),
+            Ok(index) => Ok(index),
+        };
+        let grows = |before: i64, after: i64| {
+            (before < after).then_some(()).ok_or_else(|| {
+                format!("non-increasing order, previous: {before}, current: {after}")
+            })
+        };
+        let first = bound(bounds[0])?;
+        let end = bounds.get(1).map_or(Ok(first), |text| bound(text))?;
+        if bounds.len() == 2 {
+            grows(first, end)?;
+        }
+        if let Some(last) = last {
+            grows(last, first)?;
+        }
+        total += end - first + 1;
+        last = Some(end);
+    }
+    Ok(total)
 }
 
 /// When failed pods are replaced; with a policy about failures they must have failed.
@@ -185,6 +288,8 @@ const ACTIONS: &[&str] = &["Count", "FailIndex", "FailJob", "Ignore"];
 const OPERATORS: &[&str] = &["In", "NotIn"];
 const STATUSES: &[&str] = &["False", "True", "Unknown"];
 const MOST_RULES: usize = 20;
+/// In bytes.
+const LONGEST_INDEXES: usize = 64 * 1024;
 const MOST_CODES: usize = 255;
 
 /// What is done about pods that fail.

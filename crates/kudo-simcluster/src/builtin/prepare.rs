@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
-use super::Gvk;
+use super::{Gvk, jobs};
 
 /// Status of a new object, by kind; other kinds start with what their status says, or with none.
 const FIRST_STATUS: &[(&str, &str)] = &[
@@ -320,7 +320,12 @@ fn job(object: &mut Value) {
     }
     let uid = object["metadata"]["uid"].clone();
     let name = object["metadata"]["name"].clone();
-    let own = [("controller-uid", &uid), ("job-name", &name)];
+    let own = [
+        ("controller-uid", &uid),
+        ("job-name", &name),
+        (jobs::CONTROLLER_UID, &uid),
+        (jobs::JOB_NAME, &name),
+    ];
     // Labels that were taken from the template are the template's own.
     let taken = object["metadata"]["labels"] == object["spec"]["template"]["metadata"]["labels"];
     let places: &[&str] = if taken {
@@ -338,7 +343,10 @@ fn job(object: &mut Value) {
             }
         }
     }
-    object["spec"]["selector"]["matchLabels"]["controller-uid"] = uid;
+    let selected = &mut object["spec"]["selector"]["matchLabels"][jobs::CONTROLLER_UID];
+    if selected.is_null() {
+        *selected = uid;
+    }
 }
 
 /// Templates of claims are whole objects.

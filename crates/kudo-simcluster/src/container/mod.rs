@@ -4,10 +4,13 @@
 //! themselves ([`Container::run`]), so that what copies files out of pods can be tried.
 
 mod commands;
+mod environment;
 mod files;
 mod script;
 
 use serde_json::Value;
+
+pub use environment::Lookup;
 
 /// Text of the log, for all containers; with `.<container>` at its end for one.
 pub const LOG_ANNOTATION: &str = "simulate.kudo.dev/log";
@@ -51,8 +54,8 @@ pub struct Output {
 }
 
 impl Container {
-    /// The container of that name, if the pod has it.
-    pub fn of(pod: &Value, name: &str) -> Option<Self> {
+    /// The container of that name, if the pod has it. What its variables are taken from is looked up.
+    pub fn of(pod: &Value, name: &str, lookup: &Lookup<'_>) -> Option<Self> {
         let spec = ["initContainers", "containers", "ephemeralContainers"]
             .into_iter()
             .flat_map(|list| pod["spec"][list].as_array().into_iter().flatten())
@@ -68,13 +71,10 @@ impl Container {
         if !log.is_empty() && !log.ends_with('\n') {
             log.push('\n');
         }
-        let env = list(&spec["env"]).into_iter();
         let mounts = list(&spec["volumeMounts"]).into_iter();
         Some(Self {
             pod: text(&pod["metadata"]["name"]),
-            env: env
-                .map(|one| (text(&one["name"]), text(&one["value"])))
-                .collect(),
+            env: environment::variables(pod, spec, lookup),
             mounts: mounts.map(|mount| text(&mount["mountPath"])).collect(),
             log,
             files: annotation(FILES_ANNOTATION).unwrap_or_default().to_owned(),

@@ -64,7 +64,10 @@ fields! {
         revision_history_limit: Option<i32>,
         min_ready_seconds: i32,
         ordinals: Ordinals,
+        persistent_volume_claim_retention_policy: ClaimRetention,
     }
+    /// Whether claims are kept: `Retain` or `Delete`.
+    ClaimRetention { when_deleted: String, when_scaled: String, }
     Ordinals { start: i32, }
 
     DaemonSet { spec: DaemonSetSpec, status: Value, }
@@ -90,6 +93,7 @@ fields! {
         backoff_limit_per_index: Option<i32>,
         max_failed_indexes: Option<i32>,
         pod_failure_policy: FailurePolicy,
+        success_policy: SuccessPolicy,
         active_deadline_seconds: Option<i64>,
         ttl_seconds_after_finished: Option<i64>,
         selector: LabelSelector,
@@ -105,6 +109,10 @@ fields! {
         on_pod_conditions: Vec<Condition>,
     }
     ExitCodes { container_name: Option<String>, operator: String, values: Vec<i32>, }
+
+    /// Which indexes of a job are enough.
+    SuccessPolicy { rules: Vec<SuccessRule>, }
+    SuccessRule { succeeded_indexes: Option<String>, succeeded_count: Option<i32>, }
 
     CronJob { spec: CronJobSpec, status: Value, }
     CronJobSpec {

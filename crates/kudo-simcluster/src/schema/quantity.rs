@@ -127,6 +127,12 @@ impl Quantity {
         self.nano as f64 / NANO as f64
     }
 
+    /// How often a divisor goes into the amount, rounded up; `None` if the divisor is nothing.
+    pub fn over(self, divisor: Self) -> Option<i128> {
+        let times = self.nano.checked_div_euclid(divisor.nano)?;
+        Some(times + i128::from(self.nano.rem_euclid(divisor.nano) != 0))
+    }
+
     /// The whole number, rounded up.
     pub fn ceil(self) -> i128 {
         self.nano.div_euclid(NANO) + i128::from(self.nano.rem_euclid(NANO) != 0)

@@ -132,7 +132,16 @@ impl Call {
             let problem = format!("unable to upgrade connection: container not found ({name:?})");
             return Err(Refusal::new(500, "InternalError", problem));
         }
-        let container = Container::of(&pod, &name).unwrap_or_default();
+        let lookup = |plural: &str, name: &str| {
+            let namespace = if plural == "nodes" {
+                ""
+            } else {
+                target.namespace()
+            };
+            let found = self.server.store.get(plural, namespace, name);
+            found.map(|entry| entry.bare())
+        };
+        let container = Container::of(&pod, &name, &lookup).unwrap_or_default();
         let answer: Answer = container.run(&command);
         let response = request.accepted();
         tokio::spawn(channels::serve(upgrade, request, command, answer));
@@ -219,7 +228,7 @@ fn written(pod: &Value, name: &str, options: &LogOptions) -> Result<Written, Ref
         .as_str()
         .or(state["terminated"]["startedAt"].as_str());
     Ok(Written {
-        text: Container::of(pod, name)
+        text: Container::of(pod, name, &|_, _| None)
             .unwrap_or_default()
             .log()
             .to_owned(),

@@ -17,7 +17,7 @@ fn pod(annotations: &Value) -> Value {
 }
 
 fn container(annotations: &Value) -> Container {
-    Container::of(&pod(annotations), "c").unwrap()
+    Container::of(&pod(annotations), "c", &|_, _| None).unwrap()
 }
 
 fn run(container: &Container, command: &str) -> Answer {
@@ -38,10 +38,59 @@ fn done(container: &Container, command: &str) -> (u8, String, String) {
 fn the_log_is_the_containers_own_or_all_containers() {
     let annotations = json!({ "simulate.kudo.dev/log": "all", "simulate.kudo.dev/log.c": "own\n" });
     let pod = pod(&annotations);
-    let log = |name| Container::of(&pod, name).map(|container| container.log().to_owned());
+    let log =
+        |name| Container::of(&pod, name, &|_, _| None).map(|container| container.log().to_owned());
     assert_eq!(log("c").as_deref(), Some("own\n"));
     assert_eq!(log("make").as_deref(), Some("all\n"));
     assert_eq!(log("other"), None);
+}
+
+#[test]
+fn variables_are_what_a_kubelet_makes_them() {
+    let pod = json!({
+        "metadata": { "name": "p", "namespace": "n", "labels": { "a/b": "of the label" } },
+        "spec": {
+            "nodeName": "node",
+            "containers": [{
+                "name": "c",
+                "envFrom": [
+                    { "configMapRef": { "name": "all" } },
+                    { "prefix": "S_", "secretRef": { "name": "all" } },
+                    { "configMapRef": { "name": "absent", "optional": true } },
+                ],
+                "env": [
+                    { "name": "OVER", "value": "own" },
+                    { "name": "ONE", "valueFrom": { "configMapKeyRef": { "name": "all", "key": "one" } } },
+                    { "name": "KEY", "valueFrom": { "secretKeyRef": { "name": "all", "key": "key" } } },
+                    { "name": "NONE", "valueFrom": { "secretKeyRef": { "name": "all", "key": "no", "optional": true } } },
+                    { "name": "NAME", "valueFrom": { "fieldRef": { "fieldPath": "metadata.name" } } },
+                    { "name": "LABEL", "valueFrom": { "fieldRef": { "fieldPath": "metadata.labels['a/b']" } } },
+                    { "name": "IPS", "valueFrom": { "fieldRef": { "fieldPath": "status.podIPs" } } },
+                    { "name": "CPU", "valueFrom": { "resourceFieldRef": { "resource": "limits.cpu", "divisor": "0" } } },
+                    { "name": "MILLI", "valueFrom": { "resourceFieldRef": { "resource": "limits.cpu", "divisor": "1m" } } },
+                    { "name": "MIB", "valueFrom": { "resourceFieldRef": { "resource": "requests.memory", "divisor": "1Mi" } } },
+                    { "name": "NODE", "valueFrom": { "resourceFieldRef": { "resource": "limits.memory", "divisor": "1Gi" } } },
+                    { "name": "ASKED", "valueFrom": { "resourceFieldRef": { "resource": "requests.cpu" } } },
+                    { "name": "URL", "value": "$(NAME).$(S_key) $$(NAME) $(LATER) $ 5$" },
+                    { "name": "LATER", "value": "x" },
+                ],
+                "resources": { "limits": { "cpu": "1500m" }, "requests": { "memory": "65M" } },
+            }],
+        },
+        "status": { "podIPs": [{ "ip": "10.0.0.1" }, { "ip": "::1" }] },
+    });
+    let lookup = |plural: &str, name: &str| match (plural, name) {
+        ("configmaps", "all") => Some(json!({ "data": { "one": "1", "OVER": "over" } })),
+        ("secrets", "all") => Some(json!({ "data": { "key": "c2VjcmV0" } })),
+        ("nodes", "node") => Some(json!({ "status": { "allocatable": { "memory": "32Gi" } } })),
+        _ => None,
+    };
+    let container = Container::of(&pod, "c", &lookup).unwrap();
+    let (code, told, _) = done(&container, "env");
+    let expected = "HOSTNAME=p\nOVER=own\none=1\nS_key=secret\nONE=1\nKEY=secret\nNAME=p\nLABEL=of the label\n\
+                    IPS=10.0.0.1,::1\nCPU=2\nMILLI=1500\nMIB=62\nNODE=32\nASKED=0\n\
+                    URL=p.secret $(NAME) $(LATER) $ 5$\nLATER=x\n";
+    assert_eq!((code, &*told), (0, expected));
 }
 
 #[test]

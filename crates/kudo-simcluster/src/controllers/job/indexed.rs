@@ -11,6 +11,7 @@ use super::{JobRef, pause};
 use crate::controllers::action::Action;
 use crate::controllers::clock::left;
 use crate::controllers::conditions::text;
+use crate::controllers::model::SuccessRule;
 use crate::controllers::template::{create_pod, set_annotation, set_label};
 use crate::controllers::world::PodRef;
 
@@ -63,6 +64,21 @@ impl Indexes {
     /// The indexes that have failed too often, as the status spells them.
     pub(super) fn failed(&self) -> String {
         spell(&self.failed)
+    }
+
+    /// Whether a rule is content with what has succeeded.
+    pub(super) fn satisfies(&self, rule: &SuccessRule) -> bool {
+        let enough = |succeeded: usize| {
+            let wanted = rule.succeeded_count.map(usize::try_from);
+            wanted.is_some_and(|wanted| wanted.is_ok_and(|wanted| succeeded >= wanted))
+        };
+        let Some(indexes) = &rule.succeeded_indexes else {
+            return enough(self.completed.len());
+        };
+        let mut wanted = parse(indexes);
+        wanted.retain(|index| (0..self.wanted).contains(index));
+        let succeeded = wanted.intersection(&self.completed).count();
+        !wanted.is_empty() && (succeeded == wanted.len() || enough(succeeded))
     }
 
     /// The indexes that have neither ended nor a pod at work.
@@ -193,6 +209,31 @@ fn parse(text: &str) -> BTreeSet<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rules_are_content_with_some_of_the_indexes() {
+        let indexes = Indexes {
+            completed: BTreeSet::from([0, 2, 3]),
+            failed: BTreeSet::new(),
+            wanted: 6,
+        };
+        for (indexes_wanted, count, content) in [
+            (None, Some(3), true),
+            (None, Some(4), false),
+            (Some("0,2-3"), None, true),
+            (Some("0-3"), None, false),
+            (Some("0-3"), Some(3), true),
+            (Some("1-5"), Some(3), false),
+            (Some("9"), None, false),
+            (Some(""), Some(1), false),
+        ] {
+            let rule = SuccessRule {
+                succeeded_indexes: indexes_wanted.map(str::to_owned),
+                succeeded_count: count,
+            };
+            assert_eq!(indexes.satisfies(&rule), content, "{rule:?}");
+        }
+    }
 
     #[test]
     fn indexes_are_spelled_as_kubernetes_does() {

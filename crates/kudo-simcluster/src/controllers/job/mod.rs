@@ -81,7 +81,10 @@ fn tidy(view: &View<'_>, job: &JobRef<'_>) -> Verdict {
 
 /// How a job ends.
 enum End {
-    Complete,
+    Complete {
+        reason: &'static str,
+        message: String,
+    },
     Failed {
         reason: &'static str,
         message: String,
@@ -219,11 +222,28 @@ impl<'a> Sync<'a> {
                 return failed("FailedIndexes", "Job has failed indexes");
             }
         }
+        if let Some(rule) = self.content_rule() {
+            return Some(End::Complete {
+                reason: "SuccessPolicy",
+                message: format!("Matched rules at index {rule}"),
+            });
+        }
         let complete = match spec.completions {
             Some(completions) => self.succeeded >= i64::from(completions),
             None => self.succeeded > 0 && self.active.is_empty(),
         };
-        complete.then_some(End::Complete)
+        complete.then(|| End::Complete {
+            reason: "CompletionsReached",
+            message: "Reached expected number of succeeded pods".to_owned(),
+        })
+    }
+
+    /// The first rule that is content although not all indexes have succeeded.
+    fn content_rule(&self) -> Option<usize> {
+        let indexes = self.indexes.as_ref()?;
+        let mut rules = self.job.body.spec.success_policy.rules.iter();
+        let content = rules.position(|rule| indexes.satisfies(rule));
+        content.filter(|_| self.succeeded > 0)
     }
 
     /// Containers that are restarted in place count against the limit as well.
@@ -351,10 +371,9 @@ impl<'a> Sync<'a> {
         let mut started = text(old, "startTime").to_owned();
         let mut failed = self.failed;
         match end {
-            Some(End::Complete) => {
-                let said = "Reached expected number of succeeded pods";
-                add("SuccessCriteriaMet", "CompletionsReached", said, "True");
-                add("Complete", "CompletionsReached", said, "True");
+            Some(End::Complete { reason, message }) => {
+                add("SuccessCriteriaMet", reason, message, "True");
+                add("Complete", reason, message, "True");
             }
             Some(End::Failed { reason, message }) => {
                 add("FailureTarget", reason, message, "True");
@@ -389,7 +408,7 @@ impl<'a> Sync<'a> {
         if !started.is_empty() {
             new = new.with("startTime", started);
         }
-        if matches!(end, Some(End::Complete)) {
+        if matches!(end, Some(End::Complete { .. })) {
             new = new.with("completionTime", spelled(now));
         }
         if let Some(indexes) = &self.indexes {
@@ -410,7 +429,7 @@ impl<'a> Sync<'a> {
         let (job, spec) = (&self.job, &self.job.body.spec);
         let note = || Note::about(job);
         match end {
-            Some(End::Complete) => {
+            Some(End::Complete { .. }) => {
                 let completed = note().normal("Completed", "Job completed");
                 let wanted = spec.completions.map_or(i64::MAX, i64::from);
                 let too_many = (self.succeeded > wanted).then(|| {

@@ -67,7 +67,8 @@ fn mount_claims(pod: &mut Value, set: &SetRef<'_>, ordinal: i64) {
     pod["spec"]["volumes"] = volumes.into();
 }
 
-fn claim_name(set: &SetRef<'_>, template: &Value, ordinal: i64) -> String {
+/// The name of the claim that is made of a template for an ordinal.
+pub(super) fn claim_name(set: &SetRef<'_>, template: &Value, ordinal: i64) -> String {
     let name = template["metadata"]["name"].as_str().unwrap_or_default();
     format!("{name}-{}-{ordinal}", set.name())
 }

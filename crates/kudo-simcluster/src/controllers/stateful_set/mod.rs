@@ -1,6 +1,7 @@
 //! Stateful sets: numbered pods with claims of their own, in order.
 
 mod identity;
+mod retention;
 #[cfg(test)]
 mod tests;
 
@@ -92,6 +93,9 @@ impl Sync<'_> {
             self.plan(&mut plan);
         }
         let mut actions: Vec<Action> = self.status(&plan).into_iter().collect();
+        if !self.set.is_deleting() {
+            actions.extend(self.retained_claims());
+        }
         actions.append(&mut plan.actions);
         let used = |revision: &RevisionRef<'_>| {
             let name = revision.name();
@@ -303,6 +307,15 @@ impl Sync<'_> {
         };
         let deleted = self.note("delete", pod.name());
         Action::delete(pod).noted(note).noted(deleted)
+    }
+
+    /// Claims belong to whom they are to go with before that goes.
+    fn retained_claims(&self) -> impl Iterator<Item = Action> {
+        let wanted = self.ordinals();
+        self.pods.iter().flat_map(move |(ordinal, pod)| {
+            let is_wanted = wanted.contains(ordinal);
+            retention::claims(self.view, &self.set, (*ordinal, pod), is_wanted)
+        })
     }
 
     /// The claims that a pod lacks, which is to be created or is there already: `verb` says which.
