@@ -81,7 +81,7 @@ pub(crate) struct Global {
     pub(crate) namespace: Option<String>,
 
     /// How long to wait for one answer of the server, as in `30` or `30s`; 0 waits for ever
-    #[arg(long, global = true, value_name = "TIME", value_parser = duration, default_value = "0")]
+    #[arg(long, global = true, value_name = "TIME", value_parser = duration, allow_hyphen_values = true, default_value = "0")]
     pub(crate) request_timeout: Duration,
 
     /// Check that KUDO is installed in the cluster before doing anything
@@ -312,7 +312,7 @@ pub(crate) struct WaitArgs {
     pub(crate) wait: bool,
 
     /// How long to wait, in seconds or as in `5m`; 0 waits for ever
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "300")]
+    #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true, default_value = "300")]
     pub(crate) wait_time: Duration,
 }
 

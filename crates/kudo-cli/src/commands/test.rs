@@ -81,7 +81,7 @@ pub(crate) struct TestArgs {
     simulate: bool,
 
     /// How long a simulated pod takes to become ready, or to end if it is a Job's
-    #[arg(long, value_name = "TIME", value_parser = duration, requires = "simulate", default_value = "300ms")]
+    #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true, requires = "simulate", default_value = "300ms")]
     pod_delay: Duration,
 
     /// Simulated pods that fail: a name or `namespace/name`, with `*` and `?`; may be given several

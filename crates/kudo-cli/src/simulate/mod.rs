@@ -47,7 +47,7 @@ pub(crate) struct SimulateArgs {
     pub(crate) diff: bool,
 
     /// How long a pod takes to become ready, or to end if it is a Job's
-    #[arg(long, value_name = "TIME", value_parser = duration, requires = "simulate", default_value = "0")]
+    #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true, requires = "simulate", default_value = "0")]
     pub(crate) pod_delay: Duration,
 
     /// Pods that fail: a name or `namespace/name`, with `*` and `?`; may be given several times

@@ -1,9 +1,13 @@
 //! The status of disruption budgets: how many healthy pods there are and how many may be spared.
 
+use std::time::Duration;
+
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::core::SelectorExt;
+use serde_json::{Map, Value};
 
 use super::claiming::selector;
+use super::clock::left;
 use super::conditions::{self, Condition, Status};
 use super::deployment::scaled;
 use super::model::{Content, Deployment, DisruptionBudget, Pod, ReplicaSet, StatefulSet};
@@ -23,9 +27,10 @@ pub(super) fn observe(view: &View<'_>, key: &Key) -> Verdict {
         .filter(|pod| wanted.as_ref().is_some_and(|s| s.matches(pod.labels())))
         .collect();
     let (expected, desired) = expectation(view, &budget, &pods);
-    let healthy = len(pods
-        .iter()
-        .filter(|pod| pod.is_ready() && !pod.is_deleting()));
+    let disrupted = Disrupted::of(view, &budget, &pods);
+    let healthy = len(pods.iter().filter(|pod| {
+        pod.is_ready() && !pod.is_deleting() && !disrupted.pods.contains_key(pod.name())
+    }));
     let allowed = if expected > 0 {
         (healthy - desired).max(0)
     } else {
@@ -49,7 +54,11 @@ pub(super) fn observe(view: &View<'_>, key: &Key) -> Verdict {
         condition["observedGeneration"] = budget.generation().into();
         condition["message"] = "".into();
     }
-    let new = Status::keeping(old, &["disruptedPods"])
+    let mut new = Status::keeping(old, &[]);
+    if !disrupted.pods.is_empty() {
+        new = new.with("disruptedPods", Value::Object(disrupted.pods));
+    }
+    let new = new
         .with("currentHealthy", healthy)
         .with("desiredHealthy", desired)
         .with("disruptionsAllowed", allowed)
@@ -58,10 +67,42 @@ pub(super) fn observe(view: &View<'_>, key: &Key) -> Verdict {
         .list("conditions", all)
         .done();
     let status = Action::status(&budget, old, &new);
-    Verdict::write(status.map(|write| match pods.as_slice() {
+    let written = Verdict::write(status.map(|write| match pods.as_slice() {
         [] => write.noted(Note::about(&budget).normal("NoPods", "No matching pods found")),
         _ => write,
-    }))
+    }));
+    written.again_after(disrupted.until)
+}
+
+/// How long a pod that was evicted may take to go, before it counts again.
+const LONGEST_EVICTION: Duration = Duration::from_mins(2);
+
+/// Pods that were evicted and are still there.
+struct Disrupted {
+    /// When each of them was evicted, by name.
+    pods: Map<String, Value>,
+    /// When the first of them counts again.
+    until: Option<Duration>,
+}
+
+impl Disrupted {
+    fn of(view: &View<'_>, budget: &Object<'_, DisruptionBudget>, pods: &[PodRef<'_>]) -> Self {
+        let mut disrupted = Self {
+            pods: Map::new(),
+            until: None,
+        };
+        let noted = budget.body.status["disruptedPods"].as_object();
+        for (name, time) in noted.into_iter().flatten() {
+            let is_there = |pod: &&PodRef<'_>| pod.name() == name && !pod.is_deleting();
+            let since = time.as_str().and_then(|time| time.parse().ok());
+            let wait = since.and_then(|since| left(since, LONGEST_EVICTION, view.now));
+            if let Some(wait) = wait.filter(|_| pods.iter().any(|pod| is_there(&pod))) {
+                disrupted.pods.insert(name.clone(), time.clone());
+                disrupted.until = Some(disrupted.until.map_or(wait, |until| until.min(wait)));
+            }
+        }
+        disrupted
+    }
 }
 
 /// How many pods there should be and how many of them healthy.

@@ -265,8 +265,13 @@ pub(super) fn conversion_problem(shown: &Shown, api_version: &str, kind: &str) -
         };
         format!("converting ({version}.{kind}) to ({internal}.{wanted}): unknown conversion")
     } else {
-        format!("no kind {kind:?} is registered for version {api_version:?} in scheme {SCHEME:?}")
+        not_registered(kind, api_version)
     })
+}
+
+/// What is said of a kind that no version has, or not that one.
+pub(super) fn not_registered(kind: &str, api_version: &str) -> String {
+    format!("no kind {kind:?} is registered for version {api_version:?} in scheme {SCHEME:?}")
 }
 
 /// Refuses definitions that are nested too deeply.

@@ -4,6 +4,7 @@ mod body;
 mod containers;
 mod create;
 mod delete;
+mod eviction;
 mod log_options;
 mod options;
 mod pages;

@@ -1,9 +1,9 @@
-//! Subresources of pods: binding and eviction.
+//! Subresources of pods: binding, and what evictions share with it.
 
 use http::Response;
 use serde_json::{Value, json};
 
-use super::options::{self, DeleteOptions, WriteOptions};
+use super::options::{self, WriteOptions};
 use super::write::Failed;
 use super::{Target, body};
 use crate::admission::{Asked, Operation};
@@ -82,7 +82,7 @@ impl Call {
     }
 
     /// Reads what is to be done with a pod: it must be of its kind, and name the pod.
-    fn part(&self, target: &Target) -> Result<Value, Refusal> {
+    pub(super) fn part(&self, target: &Target) -> Result<Value, Refusal> {
         let part = body::parse(self)?;
         let others = target.shown.version().others.iter();
         let mut others = others.filter(|(name, ..)| *name == target.path.subresource);
@@ -95,6 +95,15 @@ impl Call {
                      ({said}) to ({kind}): unknown conversion"
                 )));
             }
+            if let Some(said) = part["apiVersion"].as_str()
+                && !spoken(group, version).any(|known| known == said)
+            {
+                let version = said.rsplit('/').next().unwrap_or_default();
+                return Err(Refusal::bad_request(format!(
+                    "{kind} in version {version:?} cannot be handled as a {kind}: {}",
+                    body::not_registered(kind, said)
+                )));
+            }
             if part["metadata"]["name"].as_str() != Some(target.name()) {
                 return Err(Refusal::bad_request(format!(
                     "name in URL does not match name in {kind} object"
@@ -105,7 +114,7 @@ impl Call {
     }
 
     /// Asks webhooks about what is done with a part of a pod.
-    async fn review_part(
+    pub(super) async fn review_part(
         &self,
         target: &Target,
         options: &Value,
@@ -147,53 +156,12 @@ impl Call {
         }
         Err(Refusal::stale(target.shown.named(), target.name()))
     }
+}
 
-    /// Deletes a pod on behalf of whoever drains its node.
-    pub(super) async fn evict(&self, target: &Target) -> Result<Response<Body>, Refusal> {
-        let said = options::write_options(self, "CreateOptions", false)?;
-        let eviction = self.part(target)?;
-        self.check_room(target, target.name())?;
-        self.review_part(target, &said.said, &eviction).await?;
-        let asked = &eviction["deleteOptions"];
-        let options = DeleteOptions {
-            reviewed: true,
-            ..options::read_delete_options(asked, said.dry_run, Vec::new())?
-        };
-        if let Some(problem) = self.disruption_refused(target) {
-            let message = "Cannot evict pod as it would violate the pod's disruption budget.";
-            let cause = json!({ "reason": "DisruptionBudget", "message": problem });
-            return Err(Refusal::new(429, "TooManyRequests", message)
-                .with_details(json!({ "causes": [cause] })));
-        }
-        self.delete_named(&without_subresource(target), &options)
-            .await?;
-        let status = json!({
-            "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201,
-        });
-        Ok(answer::json(201, &status))
-    }
-
-    /// Why a disruption budget does not let a pod go.
-    fn disruption_refused(&self, target: &Target) -> Option<String> {
-        let store = &self.server.store;
-        let pod = store.get("pods", target.namespace(), target.name())?;
-        let budgets = store.list("poddisruptionbudgets.policy", target.namespace(), None);
-        budgets.objects.iter().find_map(|entry| {
-            let budget = entry.bare();
-            let selector = crate::selector::Labels::of(&budget["spec"]["selector"]);
-            let fits = selector.fits(|name| pod.label(name));
-            let allowed = budget["status"]["disruptionsAllowed"].as_i64().unwrap_or(0);
-            (fits && allowed <= 0).then(|| {
-                let status = |field: &str| budget["status"][field].as_i64().unwrap_or(0);
-                format!(
-                    "The disruption budget {} needs {} healthy pods and has {} currently",
-                    entry.name,
-                    status("desiredHealthy"),
-                    status("currentHealthy")
-                )
-            })
-        })
-    }
+/// The versions in which something may be said to a part of a pod.
+fn spoken(group: &str, version: &str) -> impl Iterator<Item = String> {
+    let older = (group == "policy").then(|| api_version(group, "v1beta1"));
+    older.into_iter().chain([api_version(group, version)])
 }
 
 /// A pod is bound to a node, and to nothing else.
@@ -219,7 +187,7 @@ fn check_binding(binding: &Value) -> Result<(), Refusal> {
     Err(Refusal::new(500, "", told.join(", ")))
 }
 
-fn without_subresource(target: &Target) -> Target {
+pub(super) fn without_subresource(target: &Target) -> Target {
     let mut whole = target.clone();
     whole.path.subresource = String::new();
     whole

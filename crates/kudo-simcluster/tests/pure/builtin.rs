@@ -130,7 +130,7 @@ fn workloads_get_their_defaults() {
     );
     assert_eq!(
         job["spec"]["selector"],
-        json!({ "matchLabels": { "controller-uid": "u" } })
+        json!({ "matchLabels": { "batch.kubernetes.io/controller-uid": "u" } })
     );
     assert_eq!(
         job["spec"]["template"]["metadata"]["labels"],

@@ -82,7 +82,7 @@ pub(crate) struct DevArgs {
     rbac: bool,
 
     /// How long a pod takes to become ready, or to end if it is a Job's
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "0")]
+    #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true, default_value = "0")]
     pod_delay: Duration,
 
     /// Pods that fail: a name or `namespace/name`, with `*` and `?`; may be given several times

@@ -57,7 +57,7 @@ pub(crate) struct CollectArgs {
     target: PathBuf,
 
     /// Only logs newer than this, as in 5m; 0 means all
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "0")]
+    #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true, default_value = "0")]
     log_since: Duration,
 
     /// Replace what is there

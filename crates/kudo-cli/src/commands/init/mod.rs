@@ -102,7 +102,7 @@ pub(crate) struct InitArgs {
     wait: bool,
 
     /// How long to wait, in seconds or as in `5m`
-    #[arg(long, value_name = "TIME", value_parser = duration, requires = "wait", default_value = "300")]
+    #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true, requires = "wait", default_value = "300")]
     wait_timeout: Duration,
 
     /// Service account of the manager; one that is named must exist and may do what operators need

@@ -527,6 +527,36 @@ fn indexes_fail_one_by_one() {
 }
 
 #[test]
+fn some_indexes_are_enough() {
+    let state = || json!({ "startTime": STARTED, "completedIndexes": "0,2" });
+    let spec = |rules: Value| {
+        json!({
+            "completionMode": "Indexed", "completions": 4, "parallelism": 2,
+            "successPolicy": { "rules": rules },
+        })
+    };
+    let scene = |rules: Value| {
+        let at_work = pods(&["running"]);
+        Scene::new()
+            .with(job(spec(rules), state()))
+            .with_all(at_work)
+    };
+    let rules = json!([{ "succeededIndexes": "0-1" }, { "succeededCount": 2 }]);
+    let verdict = scene(rules).observe(observe, "work");
+    let written = status(&verdict);
+    for (index, kind) in ["SuccessCriteriaMet", "Complete"].into_iter().enumerate() {
+        let condition = &written["conditions"][index];
+        let said = ["type", "reason", "message"].map(|key| condition[key].as_str().unwrap());
+        assert_eq!(said, [kind, "SuccessPolicy", "Matched rules at index 1"]);
+    }
+    assert_eq!(written["completionTime"], crate::controllers::testing::NOW);
+    assert_eq!(deeds(&verdict).len(), 1, "the pod at work goes");
+
+    let verdict = scene(json!([{ "succeededIndexes": "1,3" }])).observe(observe, "work");
+    assert_eq!(status(&verdict)["conditions"], Value::Null);
+}
+
+#[test]
 fn an_index_pauses_by_itself() {
     let spec = json!({
         "completionMode": "Indexed", "completions": 2, "parallelism": 2,

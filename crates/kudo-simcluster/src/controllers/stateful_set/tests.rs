@@ -230,6 +230,93 @@ fn a_pod_has_an_identity_and_claims() {
 }
 
 #[test]
+fn claims_belong_to_what_they_go_with() {
+    let policy =
+        |deleted: &str, scaled: &str| json!({ "whenDeleted": deleted, "whenScaled": scaled });
+    let other = json!({ "apiVersion": "v1", "kind": "ConfigMap", "name": "x", "uid": "uid-x" });
+    let stranger = owner("ReplicaSet", "x");
+    let former = {
+        let mut former = owner("StatefulSet", "web");
+        former["uid"] = "uid-of-before".into();
+        former
+    };
+    let (set_owns, pod_owns) = (owner("StatefulSet", "web"), owner("Pod", "web-1"));
+    // Of two pods one is wanted; who owns the claims of both, before and after.
+    for (what, policy, before, after) in [
+        ("kept", policy("Retain", "Retain"), vec![], [None, None]),
+        (
+            "with the set",
+            policy("Delete", "Retain"),
+            vec![],
+            [Some(vec![&set_owns]), Some(vec![&set_owns])],
+        ),
+        (
+            "with the pod that goes",
+            policy("Retain", "Delete"),
+            vec![],
+            [None, Some(vec![&pod_owns])],
+        ),
+        (
+            "with either",
+            policy("Delete", "Delete"),
+            vec![],
+            [Some(vec![&set_owns]), Some(vec![&pod_owns])],
+        ),
+        (
+            "no longer",
+            policy("Retain", "Retain"),
+            vec![&other, &set_owns],
+            [Some(vec![&other]), Some(vec![&other])],
+        ),
+        (
+            "as it is",
+            policy("Delete", "Retain"),
+            vec![&set_owns],
+            [None, None],
+        ),
+        (
+            "beside another owner",
+            policy("Delete", "Retain"),
+            vec![&other],
+            [Some(vec![&other, &set_owns]), Some(vec![&other, &set_owns])],
+        ),
+        (
+            "of another controller",
+            policy("Delete", "Delete"),
+            vec![&stranger],
+            [None, None],
+        ),
+        (
+            "of a set before",
+            policy("Delete", "Delete"),
+            vec![&former],
+            [None, None],
+        ),
+    ] {
+        let spec = json!({
+            "replicas": 1,
+            "persistentVolumeClaimRetentionPolicy": policy,
+            "volumeClaimTemplates": [{ "metadata": { "name": "data" }, "spec": {} }],
+        });
+        let claim = |ordinal: i64| {
+            json!({
+                "apiVersion": "v1", "kind": "PersistentVolumeClaim",
+                "metadata": { "name": format!("data-web-{ordinal}"), "ownerReferences": before },
+            })
+        };
+        let scene = scene(spec, &[(0, 2, "ready"), (1, 2, "ready")]).with_all([claim(0), claim(1)]);
+        let patch = |ordinal: usize, owners: Vec<&Value>| {
+            let patch = json!({ "metadata": { "ownerReferences": owners } });
+            format!("patch data-web-{ordinal} {patch}")
+        };
+        let patches = after.into_iter().enumerate();
+        let patches = patches.filter_map(|(ordinal, owners)| Some(patch(ordinal, owners?)));
+        let expected: Vec<String> = patches.chain(["delete web-1".to_owned()]).collect();
+        assert_eq!(deeds(&scene.observe(observe, "web")), expected, "{what}");
+    }
+}
+
+#[test]
 fn statuses_count_by_revision() {
     for (what, pods, expected) in [
         (
