@@ -9,6 +9,9 @@ use crate::http::Call;
 use crate::http::path::Query;
 use crate::http::status::Refusal;
 
+/// How a server names what it knows options from.
+const SCHEME: &str = "k8s.io/apimachinery/pkg/apis/meta/internalversion/scheme/register.go:27";
+
 /// How strictly fields are looked at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum FieldValidation {
@@ -177,7 +180,10 @@ pub(super) fn delete_options(call: &Call) -> Result<DeleteOptions, Refusal> {
         && !kind.is_empty()
         && kind != "DeleteOptions"
     {
-        let message = format!("no kind {kind:?} is registered for the options of a deletion");
+        let version = body["apiVersion"].as_str().filter(|said| !said.is_empty());
+        let version = version.unwrap_or("meta.k8s.io/v1");
+        let message =
+            format!("no kind {kind:?} is registered for version {version:?} in scheme {SCHEME:?}");
         return Err(Refusal::new(500, "", message));
     }
     let in_query = call.body.is_empty() && dry_run(&call.query, &mut errors);
