@@ -328,6 +328,12 @@ pub(crate) enum Error {
     /// The installation of KUDO is not as it should be.
     #[error("the installation is not valid:\n{}", .problems.join("\n"))]
     Installation { problems: Vec<String> },
+    /// What KUDO is to be installed with is not there; nothing was changed.
+    #[error("{}", .problems.join("\n"))]
+    Prerequisites {
+        problems: Vec<String>,
+        hint: String,
+    },
     /// KUDO is installed in another version.
     #[error("KUDO is installed already, with the manager image {image:?}")]
     OtherManager { image: String },

@@ -75,6 +75,26 @@ async fn installing_kudo() {
         "{outcome}"
     );
 
+    for (arguments, told) in [
+        (
+            "init --upgrade",
+            "there is nothing to upgrade: namespace kudo-system does not exist\n\
+             Hint: install KUDO with: kubectl kudo init\n",
+        ),
+        (
+            "init -n nowhere",
+            "namespace \"nowhere\" does not exist\n\
+             Hint: create it with: kubectl create namespace nowhere\n",
+        ),
+        (
+            "init --webhook cert-manager",
+            "cert-manager is not installed, which --webhook cert-manager relies on\nHint: ",
+        ),
+    ] {
+        let outcome = run(arguments).expect_code(5);
+        assert!(outcome.stderr.contains(told), "{outcome}");
+    }
+
     let outcome = run("init --wait").expect_code(0);
     assert_eq!(
         outcome.stdout,

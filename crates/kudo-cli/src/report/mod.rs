@@ -404,6 +404,7 @@ fn judge(error: &Error) -> (ExitStatus, Vec<String>) {
             Exit::Failed,
             hint("mend it with: kubectl kudo init --upgrade"),
         ),
+        Error::Prerequisites { hint: words, .. } => (Exit::NotFound, hint(words)),
         Error::OtherManager { .. } => (
             Exit::Conflict,
             hint("replace it with: kubectl kudo init --upgrade"),

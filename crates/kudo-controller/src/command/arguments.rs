@@ -13,7 +13,7 @@ use crate::logging::LogFormat;
 
 const EXAMPLES: &str = "\
 Examples:
-  # Look after a cluster from outside of it
+  # Look after a cluster from outside of it (`kubectl kudo init --crd-only` has defined its kinds)
   kudo-manager --kubeconfig ~/.kube/config
 
   # Look after two namespaces, as one of several replicas

@@ -139,7 +139,9 @@ spec:
     let operator = Operator::new(&[("a.yaml", pod)]).step(&[("a", apply(&["a.yaml"]))]);
     let run = operator.execution(&world, "u1", &[]);
     let interferes = async {
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        while world.get("v1", "Pod", "lone").await.is_none() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
         let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "lone"}});
         world.delete(&pod).await;
     };

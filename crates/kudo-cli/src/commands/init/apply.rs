@@ -75,8 +75,10 @@ pub(super) async fn check_given(
         ));
     }
     if namespace.is_none() && choices.namespace != NAMESPACE {
-        return Err(Error::NoNamespace {
-            namespace: choices.namespace.clone(),
+        let name = &choices.namespace;
+        return Err(Error::Prerequisites {
+            problems: vec![format!("namespace {name:?} does not exist")],
+            hint: format!("create it with: kubectl create namespace {name}"),
         });
     }
     if choices.service_account != SERVICE_ACCOUNT
@@ -116,7 +118,11 @@ pub(super) async fn check_given(
     if problems.is_empty() {
         Ok(())
     } else {
-        Err(Error::Installation { problems })
+        Err(Error::Prerequisites {
+            problems,
+            hint: "nothing was changed; make what is missing first, or leave the option out"
+                .to_owned(),
+        })
     }
 }
 
@@ -169,11 +175,12 @@ async fn remove_upstream_certificate(session: &Session) -> Result<(), Error> {
 async fn refuse_missing_namespace(session: &Session, choices: &Choices) -> Result<(), Error> {
     match session.namespace().await? {
         Some(_) => Ok(()),
-        None => Err(Error::Installation {
+        None => Err(Error::Prerequisites {
             problems: vec![format!(
                 "there is nothing to upgrade: namespace {} does not exist",
                 choices.namespace
             )],
+            hint: "install KUDO with: kubectl kudo init".to_owned(),
         }),
     }
 }
