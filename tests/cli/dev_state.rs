@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod};
 use kube::api::{Api, DeleteParams, ListParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::runtime::wait::await_condition;
+use kube::runtime::wait::conditions::is_pod_running;
 use kube::{Client, Config, ResourceExt};
 use serde_json::json;
 
@@ -92,6 +94,39 @@ fn wait_for(path: &Path, text: &str) {
         assert!(Instant::now() < until, "{} has no {text}", path.display());
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+#[tokio::test]
+async fn pods_go_on_where_they_were() {
+    let environment = TestEnvironment::new();
+    let cluster = Cluster::start(&environment, "state");
+    let pods: Api<Pod> = Api::default_namespaced(cluster.client().await);
+    let pod = json!({
+        "metadata": { "name": "slow", "annotations": { "simulate.kudo.dev/ready-after": "3s" } },
+        "spec": { "containers": [{ "name": "c", "image": "i" }] },
+    });
+    let pod: Pod = serde_json::from_value(pod).unwrap();
+    pods.create(&PostParams::default(), &pod).await.unwrap();
+    let running = await_condition(pods.clone(), "slow", is_pod_running());
+    running.await.unwrap();
+    let before = pods.get("slow").await.unwrap().status.unwrap();
+    let ready = |pod: Option<&Pod>| {
+        let status = pod.and_then(|pod| pod.status.as_ref());
+        let conditions = status.and_then(|status| status.conditions.as_ref());
+        let mut conditions = conditions.into_iter().flatten();
+        conditions.any(|condition| condition.type_ == "Ready" && condition.status == "True")
+    };
+    assert!(!ready(pods.get("slow").await.ok().as_ref()));
+    cluster.terminate();
+
+    let cluster = Cluster::start(&environment, "state");
+    let pods: Api<Pod> = Api::default_namespaced(cluster.client().await);
+    let goes_on = await_condition(pods.clone(), "slow", ready);
+    let goes_on = tokio::time::timeout(PATIENCE, goes_on).await;
+    goes_on.expect("the pod becomes ready").unwrap();
+    let after = pods.get("slow").await.unwrap().status.unwrap();
+    assert_eq!(after.pod_ip, before.pod_ip);
+    cluster.terminate();
 }
 
 #[tokio::test]

@@ -199,6 +199,12 @@ spec:
   selector: {matchLabels: {app: other}}
   serviceName: other
   template: {metadata: {labels: {app: other}}, spec: {containers: [{name: c, image: nginx}]}}
+  volumeClaimTemplates: [{metadata: {name: data}, spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}]
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: of-a-simulated-cluster, namespace: elsewhere}
+spec: {storageClassName: simulated, accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
 ";
     environment.write("more.yaml", stateful_set);
     let arguments = "update --instance web-instance -n prod -p COUNT=3 --simulate --simulate-from dump.yaml --simulate-from more.yaml";
@@ -211,10 +217,11 @@ spec:
             .contains("Plan scale (serial strategy) [COMPLETE]"),
         "{outcome}"
     );
-    assert!(
-        outcome.stdout.contains("elsewhere   Pod           other-0"),
-        "{outcome}"
-    );
+    let objects = outcome.stdout.split_whitespace().collect::<Vec<_>>();
+    let objects = objects.join(" ");
+    for state in ["StatefulSet other 1/1 ready", "Pod other-0"] {
+        assert!(objects.contains(&format!("elsewhere {state}")), "{outcome}");
+    }
 }
 
 #[test]

@@ -330,10 +330,7 @@ pub(crate) enum Error {
     Installation { problems: Vec<String> },
     /// What KUDO is to be installed with is not there; nothing was changed.
     #[error("{}", .problems.join("\n"))]
-    Prerequisites {
-        problems: Vec<String>,
-        hint: String,
-    },
+    Prerequisites { problems: Vec<String>, hint: String },
     /// KUDO is installed in another version.
     #[error("KUDO is installed already, with the manager image {image:?}")]
     OtherManager { image: String },

@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use kudo_package::yaml;
-use kudo_simcluster::kubelet::DRIVER;
+use kudo_simcluster::kubelet::{DRIVER, STORAGE_CLASS};
 use serde_json::{Value, json};
 
 use crate::error::Error;
@@ -207,6 +207,8 @@ fn missing_classes(loads: &[Load]) -> Vec<Load> {
         .iter()
         .filter(|load| load.text("/kind") == "StorageClass")
         .map(|load| load.text("/metadata/name").to_owned())
+        // The simulated cluster makes this one, as the default.
+        .chain([STORAGE_CLASS.to_owned()])
         .collect();
     let named = loads.iter().flat_map(|load| {
         let own = Some(&load.object).filter(|_| load.text("/kind") == "PersistentVolumeClaim");

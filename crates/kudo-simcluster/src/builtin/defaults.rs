@@ -226,6 +226,7 @@ fn set_after(object: &Object, map: &mut Map<String, Value>) {
         }
         "DaemonSetUpdateStrategy" if is(map, "type", "RollingUpdate") => {
             within(map, "rollingUpdate", "maxUnavailable", json!(1));
+            within(map, "rollingUpdate", "maxSurge", json!(0));
         }
         // Unlike those of the others it is added only where not even the type is said.
         "StatefulSetUpdateStrategy"

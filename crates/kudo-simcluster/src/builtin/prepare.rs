@@ -31,7 +31,7 @@ const FIRST_STATUS: &[(&str, &str)] = &[
     ("ReplicationController", r#"{"replicas":0}"#),
     ("ResourceQuota", "{}"),
     ("Service", r#"{"loadBalancer":{}}"#),
-    ("StatefulSet", r#"{"replicas":0}"#),
+    ("StatefulSet", r#"{"replicas":0,"availableReplicas":0}"#),
     ("VolumeAttachment", r#"{"attached":false}"#),
 ];
 
@@ -93,6 +93,7 @@ pub(super) fn update(gvk: Gvk<'_>, old: &Value, new: &mut Value) {
         ("", "PersistentVolumeClaim") => keep(old, new, &["volumeName", "storageClassName"]),
         ("batch", "Job") => keep(old, new, &["selector"]),
         ("apps", "StatefulSet") => claims(new),
+        ("certificates.k8s.io", "CertificateSigningRequest") => new["spec"] = old["spec"].clone(),
         ("apps", "DaemonSet") => count_template(old, new),
         _ => {}
     }

@@ -491,7 +491,9 @@ pub(super) const RULES: &[(&str, Rules)] = &[
         "StatefulSetSpec",
         &[
             ("", Whole(workloads::stateful_set_strategy)),
+            ("", Whole(workloads::claim_retention)),
             ("replicas", NotNegative),
+            ("minReadySeconds", NotNegative),
             ("", Whole(selectors::stateful_set)),
             ("", Whole(workloads::stateful_set_template)),
             ("template", Closed),

@@ -72,10 +72,29 @@ pub(super) fn daemon_set_strategy(spec: &Value, path: &str, errors: &mut Vec<Fie
     match strategy["type"].as_str().unwrap_or_default() {
         "OnDelete" => {}
         "RollingUpdate" => {
-            let field = join(&path, "rollingUpdate.maxUnavailable");
-            let most = &strategy["rollingUpdate"]["maxUnavailable"];
-            amount(most, &field, errors);
-            at_most_all(most, &field, errors);
+            let path = join(&path, "rollingUpdate");
+            let rolling = &strategy["rollingUpdate"];
+            let keys = ["maxUnavailable", "maxSurge"];
+            for key in keys {
+                amount(&rolling[key], &join(&path, key), errors);
+            }
+            for key in keys {
+                at_most_all(&rolling[key], &join(&path, key), errors);
+            }
+            let none = |key: &str| matches!(&rolling[key], value if value.is_null() || value == 0 || value == "0%");
+            match keys.map(none) {
+                [false, false] => {
+                    let words = "may not be set when maxUnavailable is non-zero";
+                    let shown = go_int_or_string(&rolling["maxSurge"]);
+                    let field = join(&path, "maxSurge");
+                    errors.push(FieldError::invalid_shown(field, shown, words));
+                }
+                [true, true] => {
+                    let words = "cannot be 0 when maxSurge is 0";
+                    errors.push(FieldError::required(join(&path, "maxUnavailable"), words));
+                }
+                _ => {}
+            }
         }
         other => {
             let shown = format!(
@@ -85,6 +104,25 @@ pub(super) fn daemon_set_strategy(spec: &Value, path: &str, errors: &mut Vec<Fie
             let supported = ["RollingUpdate", "OnDelete"];
             errors.push(FieldError::not_supported_shown(&path, shown, &supported));
         }
+    }
+}
+
+/// What becomes of a stateful set's claims.
+pub(super) fn claim_retention(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    let policy = &spec["persistentVolumeClaimRetentionPolicy"];
+    let path = join(path, "persistentVolumeClaimRetentionPolicy");
+    for key in ["whenDeleted", "whenScaled"] {
+        one_of(
+            &policy[key],
+            &join(&path, key),
+            &["Retain", "Delete"],
+            errors,
+        );
+    }
+    let start = &spec["ordinals"]["start"];
+    if start.as_i64().is_some_and(|start| start < 0) {
+        let path = path.replace("persistentVolumeClaimRetentionPolicy", "ordinals.start");
+        errors.push(not_negative(&path, start));
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) fn run(container: &Container, command: &[String]) -> Answer {
             ..Output::default()
         }),
         "echo" => said(format!("{}\n", arguments.join(" "))),
-        "hostname" => said(format!("{}\n", container.pod)),
+        "hostname" => said(format!("{}\n", container.hostname)),
         "env" if arguments.is_empty() => said(environment(container)),
         "printenv" => print_environment(container, &arguments),
         "cat" if arguments.is_empty() => Answer::Echo,
@@ -56,7 +56,7 @@ fn failed(exit: u8, complaint: &str) -> Answer {
 
 fn variables(container: &Container) -> impl Iterator<Item = (&str, &str)> {
     let own = container.env.iter();
-    [("HOSTNAME", container.pod.as_str())]
+    [("HOSTNAME", container.hostname.as_str())]
         .into_iter()
         .chain(own.map(|(name, value)| (name.as_str(), value.as_str())))
 }

@@ -24,6 +24,7 @@ pub const EXEC_ANNOTATION: &str = "simulate.kudo.dev/exec";
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Container {
     pod: String,
+    hostname: String,
     env: Vec<(String, String)>,
     mounts: Vec<String>,
     log: String,
@@ -53,6 +54,13 @@ pub struct Output {
     pub exit: u8,
 }
 
+/// How a pod calls itself.
+fn hostname(pod: &Value) -> String {
+    let given = pod["spec"]["hostname"].as_str();
+    let name = given.or(pod["metadata"]["name"].as_str());
+    name.unwrap_or_default().to_owned()
+}
+
 impl Container {
     /// The container of that name, if the pod has it. What its variables are taken from is looked up.
     pub fn of(pod: &Value, name: &str, lookup: &Lookup<'_>) -> Option<Self> {
@@ -74,6 +82,7 @@ impl Container {
         let mounts = list(&spec["volumeMounts"]).into_iter();
         Some(Self {
             pod: text(&pod["metadata"]["name"]),
+            hostname: hostname(pod),
             env: environment::variables(pod, spec, lookup),
             mounts: mounts.map(|mount| text(&mount["mountPath"])).collect(),
             log,

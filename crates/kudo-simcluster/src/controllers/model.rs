@@ -98,6 +98,7 @@ fields! {
         ttl_seconds_after_finished: Option<i64>,
         selector: LabelSelector,
         suspend: bool,
+        managed_by: Option<String>,
         template: Value,
     }
 

@@ -52,6 +52,12 @@ pub(crate) struct Request {
     stderr: bool,
 }
 
+/// Whether a client asks for the protocol before WebSocket, as newer ones do, too, when a WebSocket was refused.
+pub(crate) fn is_spdy(headers: &HeaderMap) -> bool {
+    let upgrade = headers.get(UPGRADE).map(HeaderValue::as_bytes);
+    upgrade.is_some_and(|upgrade| upgrade.to_ascii_lowercase().starts_with(b"spdy/"))
+}
+
 impl Request {
     pub(crate) fn read(headers: &HeaderMap, query: &Query) -> Result<Self, Refusal> {
         let text = |name: HeaderName| {
@@ -59,7 +65,7 @@ impl Request {
             value.unwrap_or_default().to_owned()
         };
         let upgrade = text(UPGRADE).to_lowercase();
-        if upgrade.starts_with("spdy/") {
+        if is_spdy(headers) {
             let problem = "this cluster speaks WebSocket alone, and SPDY was asked for; kubectl 1.31 \
                            and newer speak WebSocket";
             return Err(Refusal::bad_request(problem));

@@ -160,7 +160,7 @@ impl Schedule {
         if !self.planned.contains_key(&uid) {
             let planned = Planned {
                 step: None,
-                address: self.addresses.take(),
+                address: own_address(pod).unwrap_or_else(|| self.addresses.take()),
                 node: self.choose_node(pod),
                 go_on: None,
             };
@@ -200,6 +200,11 @@ impl Schedule {
         planned.go_on = Some(go_on);
         self.tasks.spawn(act.after(delay, step, called_off));
     }
+}
+
+/// The address that a pod has been given before.
+fn own_address(pod: &Pod) -> Option<Ipv4Addr> {
+    pod.status.as_ref()?.pod_ip.as_ref()?.parse().ok()
 }
 
 /// The node that a pod's affinity names, as a daemon set's does.

@@ -126,12 +126,13 @@ impl Call {
             let problem = "you must specify at least 1 command for the container";
             return Err(Refusal::bad_request(problem));
         }
+        let running = check_running(&pod, &name);
+        if channels::is_spdy(&self.headers) {
+            running.clone()?;
+        }
         let request = Request::read(&self.headers, &self.query)?;
         let upgrade = upgrade.ok_or_else(|| Refusal::bad_request("Upgrade request required"))?;
-        if status_of(&pod, &name)["state"]["running"].is_null() {
-            let problem = format!("unable to upgrade connection: container not found ({name:?})");
-            return Err(Refusal::new(500, "InternalError", problem));
-        }
+        running?;
         let lookup = |plural: &str, name: &str| {
             let namespace = if plural == "nodes" {
                 ""
@@ -176,6 +177,15 @@ impl Call {
         };
         self.reviewed(&asked, &options).await
     }
+}
+
+/// Commands run in what runs.
+fn check_running(pod: &Value, name: &str) -> Result<(), Refusal> {
+    if status_of(pod, name)["state"]["running"].is_null() {
+        let problem = format!("unable to upgrade connection: container not found ({name:?})");
+        return Err(Refusal::new(500, "InternalError", problem));
+    }
+    Ok(())
 }
 
 /// The status that a kubelet reported of a container.

@@ -91,6 +91,9 @@ impl Call {
         if shown.kind.is("CustomResourceDefinition") {
             crd::prepare(&mut object, true);
         }
+        if shown.kind.is("CertificateSigningRequest") {
+            self.sign(&mut object);
+        }
         Self::validate_create(target, &object)?;
         self.assign(shown, &mut object)?;
         self.check_default_class(shown, &object)?;
@@ -124,6 +127,20 @@ impl Call {
             shown.named(),
             &text(&object, "name"),
         ))
+    }
+
+    /// Who asks for a certificate is who sends the request.
+    fn sign(&self, request: &mut Value) {
+        let spec = &mut request["spec"];
+        spec["username"] = self.user.name.as_str().into();
+        spec["groups"] = self.user.groups.as_slice().into();
+        if let Some(spec) = spec.as_object_mut() {
+            spec.remove("uid");
+            spec.remove("extra");
+        }
+        if !self.user.extra.is_empty() {
+            spec["extra"] = serde_json::json!(self.user.extra);
+        }
     }
 
     /// There is one of that name, perhaps not for long.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::Target;
 use super::options::{self, DeleteOptions};
-use super::pods::without_subresource;
+use super::pods::{set_condition, without_subresource};
 use crate::http::Call;
 use crate::http::answer::{self, Body};
 use crate::http::status::Refusal;
@@ -36,8 +36,19 @@ impl Call {
         {
             self.spend_budget(&pod, options.dry_run)?;
         }
-        self.delete_named(&without_subresource(target), &options)
-            .await?;
+        let whole = without_subresource(target);
+        if !options.dry_run {
+            self.change_pod(&whole, &said, |pod, now| {
+                let target = json!({
+                    "type": "DisruptionTarget", "status": "True", "lastProbeTime": null,
+                    "lastTransitionTime": now, "reason": "EvictionByEvictionAPI",
+                    "message": "Eviction API: evicting",
+                });
+                set_condition(pod, target);
+                Ok(())
+            })?;
+        }
+        self.delete_named(&whole, &options).await?;
         let status = json!({
             "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201,
         });

@@ -49,13 +49,7 @@ impl Call {
                 "type": "PodScheduled", "status": "True", "lastProbeTime": null,
                 "lastTransitionTime": now,
             });
-            let mut conditions = pod["status"]["conditions"]
-                .as_array()
-                .cloned()
-                .unwrap_or_default();
-            conditions.retain(|condition| condition["type"] != "PodScheduled");
-            conditions.push(scheduled);
-            pod["status"]["conditions"] = conditions.into();
+            set_condition(pod, scheduled);
             Ok(())
         })?;
         let status = json!({
@@ -138,7 +132,7 @@ impl Call {
     }
 
     /// Changes a pod as the server itself does.
-    fn change_pod(
+    pub(super) fn change_pod(
         &self,
         target: &Target,
         options: &WriteOptions,
@@ -162,6 +156,15 @@ impl Call {
 fn spoken(group: &str, version: &str) -> impl Iterator<Item = String> {
     let older = (group == "policy").then(|| api_version(group, "v1beta1"));
     older.into_iter().chain([api_version(group, version)])
+}
+
+/// Puts a condition in place of that of its type.
+pub(super) fn set_condition(pod: &mut Value, condition: Value) {
+    let conditions = pod["status"]["conditions"].as_array().cloned();
+    let mut conditions = conditions.unwrap_or_default();
+    conditions.retain(|known| known["type"] != condition["type"]);
+    conditions.push(condition);
+    pod["status"]["conditions"] = conditions.into();
 }
 
 /// A pod is bound to a node, and to nothing else.

@@ -134,7 +134,10 @@ fn workloads_get_their_defaults() {
     );
     assert_eq!(
         job["spec"]["template"]["metadata"]["labels"],
-        json!({ "controller-uid": "u", "job-name": "j" })
+        json!({
+            "controller-uid": "u", "job-name": "j",
+            "batch.kubernetes.io/controller-uid": "u", "batch.kubernetes.io/job-name": "j",
+        })
     );
 }
 

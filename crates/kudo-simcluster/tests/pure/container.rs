@@ -50,7 +50,7 @@ fn variables_are_what_a_kubelet_makes_them() {
     let pod = json!({
         "metadata": { "name": "p", "namespace": "n", "labels": { "a/b": "of the label" } },
         "spec": {
-            "nodeName": "node",
+            "nodeName": "node", "hostname": "h",
             "containers": [{
                 "name": "c",
                 "envFrom": [
@@ -87,7 +87,7 @@ fn variables_are_what_a_kubelet_makes_them() {
     };
     let container = Container::of(&pod, "c", &lookup).unwrap();
     let (code, told, _) = done(&container, "env");
-    let expected = "HOSTNAME=p\nOVER=own\none=1\nS_key=secret\nONE=1\nKEY=secret\nNAME=p\nLABEL=of the label\n\
+    let expected = "HOSTNAME=h\nOVER=own\none=1\nS_key=secret\nONE=1\nKEY=secret\nNAME=p\nLABEL=of the label\n\
                     IPS=10.0.0.1,::1\nCPU=2\nMILLI=1500\nMIB=62\nNODE=32\nASKED=0\n\
                     URL=p.secret $(NAME) $(LATER) $ 5$\nLATER=x\n";
     assert_eq!((code, &*told), (0, expected));

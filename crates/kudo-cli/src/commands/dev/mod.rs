@@ -221,10 +221,11 @@ fn what_is_left(state: Option<&Path>) -> String {
     }
 }
 
-/// Ctrl-C and SIGTERM, from when this is made.
+/// Ctrl-C, SIGTERM and the end of the terminal, from when this is made.
 struct AskedToEnd {
     interrupt: Signal,
     terminate: Signal,
+    hang_up: Signal,
 }
 
 impl AskedToEnd {
@@ -232,6 +233,7 @@ impl AskedToEnd {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
         })
     }
 
@@ -239,6 +241,7 @@ impl AskedToEnd {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+            _ = self.hang_up.recv() => {}
         }
     }
 }

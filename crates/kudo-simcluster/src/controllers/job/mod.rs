@@ -25,6 +25,8 @@ use super::{Action, Verdict, View};
 use indexed::Indexes;
 use policy::Failure;
 
+/// What `managedBy` calls this controller.
+const OWN_NAME: &str = "kubernetes.io/job-controller";
 const FIRST_BACK_OFF: Duration = Duration::from_secs(10);
 const LAST_BACK_OFF: Duration = Duration::from_mins(10);
 
@@ -34,6 +36,10 @@ pub(super) fn observe(view: &View<'_>, key: &Key) -> Verdict {
     let Some(job) = view.world.get::<Job>(key) else {
         return Verdict::nothing();
     };
+    let manager = job.body.spec.managed_by.as_deref();
+    if manager.is_some_and(|manager| manager != OWN_NAME) {
+        return Verdict::nothing();
+    }
     if is_finished(&job.body.status) {
         return tidy(view, &job);
     }
