@@ -122,6 +122,10 @@ async fn simulated(
     if !simulate.simulate_from.is_empty() {
         embedded.settle().await?;
     }
+    let before = match simulate.diff {
+        true => Some(summary::objects(&embedded).await?),
+        false => None,
+    };
     embedded.journal.begin();
 
     let outcome = commands::change(&cli.command, &cli.global, output).await;
@@ -131,6 +135,6 @@ async fn simulated(
         Err(_) => return outcome,
     }
     unmatched.tell(output).await;
-    summary::print(&embedded, simulate.diff, output).await?;
+    summary::print(&embedded, before, output).await?;
     outcome
 }

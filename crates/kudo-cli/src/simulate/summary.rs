@@ -48,8 +48,12 @@ const NOISE: [&str; 5] = [
     "uid",
 ];
 
-/// Prints how things are.
-pub(super) async fn print(embedded: &Embedded, diff: bool, output: &Output) -> Result<(), Error> {
+/// Prints how things are, and where the objects of before are given, what each step changed.
+pub(super) async fn print(
+    embedded: &Embedded,
+    before: Option<Vec<Value>>,
+    output: &Output,
+) -> Result<(), Error> {
     let living = embedded.instances().await?;
     let gone = embedded.journal.instances();
     let gone = gone
@@ -67,8 +71,10 @@ pub(super) async fn print(embedded: &Embedded, diff: bool, output: &Output) -> R
         Some(listing) => output.result(&format!("\nObjects:\n{listing}"))?,
         None => output.result("\nNo objects are left.")?,
     }
-    if diff {
-        output.result(&differences(&embedded.journal.changes()))?;
+    if let Some(before) = before {
+        let mut changes = embedded.journal.changes();
+        changes.extend(swept(&changes, before, &objects));
+        output.result(&differences(&changes))?;
     }
     Ok(())
 }
@@ -95,7 +101,7 @@ async fn print_plans(
 }
 
 /// All objects but those that every cluster has.
-async fn objects(embedded: &Embedded) -> Result<Vec<Value>, Error> {
+pub(super) async fn objects(embedded: &Embedded) -> Result<Vec<Value>, Error> {
     let session = &embedded.session;
     let failed = |error| session.error("list what exists", error);
     let discovery = Discovery::new(embedded.client()).run_aggregated().await;
@@ -208,6 +214,29 @@ fn replicas(object: &Value) -> Option<(i64, i64)> {
         .pointer("/status/readyReplicas")
         .and_then(Value::as_i64);
     Some((ready.unwrap_or(0), wanted))
+}
+
+/// What has gone and no step has deleted: it belonged to what was deleted. What controllers made of other
+/// objects goes with them.
+fn swept(changes: &[Change], before: Vec<Value>, after: &[Value]) -> Vec<Change> {
+    let uid = |object: &Value| text(object, "/metadata/uid").to_owned();
+    let deleted = changes.iter().filter(|change| change.after.is_none());
+    let deleted = deleted.filter_map(|change| change.before.as_ref());
+    let known: BTreeSet<String> = after.iter().chain(deleted).map(uid).collect();
+    let is_made = |object: &Value| {
+        let owners = object.pointer("/metadata/ownerReferences");
+        let mut owners = owners.and_then(Value::as_array).into_iter().flatten();
+        owners.any(|owner| owner["controller"] == true && owner["kind"] != "Instance")
+    };
+    before
+        .into_iter()
+        .filter(|object| !known.contains(&uid(object)) && !is_made(object))
+        .map(|object| Change {
+            step: String::new(),
+            before: Some(object),
+            after: None,
+        })
+        .collect()
 }
 
 /// What each step changed, as unified differences of YAML.

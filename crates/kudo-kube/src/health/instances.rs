@@ -37,14 +37,13 @@ pub(super) fn refusal(object: Judged<'_>) -> Option<String> {
 
 /// The plan that is scheduled or under way, in words.
 fn busy(object: Judged<'_>) -> Option<String> {
-    let scheduled = object.text("/spec/planExecution/planName");
-    if !scheduled.is_empty() {
-        return Some(format!("plan {scheduled:?} is scheduled"));
-    }
     let mut plans = plans(object).into_iter().flatten();
     let is_running =
         |plan: &Value| matches!(text(plan, "/status"), "PENDING" | "IN_PROGRESS" | "ERROR");
-    let (name, plan) = plans.find(|(_, plan)| is_running(plan))?;
+    let Some((name, plan)) = plans.find(|(_, plan)| is_running(plan)) else {
+        let scheduled = object.text("/spec/planExecution/planName");
+        return (!scheduled.is_empty()).then(|| format!("plan {scheduled:?} is scheduled"));
+    };
     let message = trouble_of(plan);
     Some(format!(
         "plan {name:?} is {}{message}",

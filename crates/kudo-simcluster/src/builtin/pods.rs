@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::check::{go_texts, is_nothing, join, list};
+use super::check::{go_texts, is_nothing, join, list, one_of};
 use super::{metadata, names, volumes};
 use crate::field_error::FieldError;
 
@@ -207,6 +207,36 @@ pub(super) fn init_containers(pod: &Value, path: &str, errors: &mut Vec<FieldErr
                 errors.push(FieldError::forbidden(field, words));
             }
         }
+    }
+}
+
+/// What a container of its own policy does when it ends: only one that begins before the others has one.
+pub(super) fn restarts_of_containers(pod: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    for (index, container) in list(&pod["containers"]).enumerate() {
+        if !container["restartPolicy"].is_null() {
+            let field = join(path, &format!("containers[{index}].restartPolicy"));
+            errors.push(FieldError::forbidden(
+                field,
+                "may not be set for non-init containers",
+            ));
+        }
+    }
+    for (index, container) in list(&pod["initContainers"]).enumerate() {
+        let field = join(path, &format!("initContainers[{index}].restartPolicy"));
+        one_of(&container["restartPolicy"], &field, &["Always"], errors);
+    }
+}
+
+/// The operating system that a pod is for.
+pub(super) fn system(pod: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    let system = &pod["os"];
+    if system.is_null() {
+        return;
+    }
+    let field = join(path, "os.name");
+    match system["name"].as_str().unwrap_or_default() {
+        "" => errors.push(FieldError::required(field, "")),
+        _ => one_of(&system["name"], &field, &["linux", "windows"], errors),
     }
 }
 

@@ -390,6 +390,7 @@ pub(super) const RULES: &[(&str, Rules)] = &[
             ("initContainers", Whole(pods::nothing)),
             ("", Whole(pods::init_container_names)),
             ("", Whole(pods::init_containers)),
+            ("", Whole(pods::restarts_of_containers)),
             ("", Whole(pods::mounts)),
             ("restartPolicy", OneOf(&["Always", "OnFailure", "Never"])),
             (
@@ -404,6 +405,8 @@ pub(super) const RULES: &[(&str, Rules)] = &[
             ("", Whole(pods::dns)),
             ("readinessGates", Whole(pods::nothing)),
             ("", Whole(scheduling::spread)),
+            ("", Whole(scheduling::gates)),
+            ("", Whole(pods::system)),
             ("serviceAccountName", Named(names::subdomain)),
             ("nodeName", Named(names::subdomain)),
             ("", Whole(pods::deadline)),

@@ -251,6 +251,22 @@ pub(super) fn priority(class: &Value, _: &str, errors: &mut Vec<FieldError>) {
     }
 }
 
+/// What a pod waits for before it may get a node.
+pub(super) fn gates(pod: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    let gates: Vec<&str> = list(&pod["schedulingGates"])
+        .map(|gate| gate["name"].as_str().unwrap_or_default())
+        .collect();
+    for (index, gate) in gates.iter().enumerate() {
+        let field = join(path, &format!("schedulingGates[{index}]"));
+        for fault in names::qualified(gate) {
+            errors.push(FieldError::invalid(&*field, &(*gate).into(), fault));
+        }
+        if gates[..index].contains(gate) {
+            errors.push(FieldError::duplicate(field, &(*gate).into()));
+        }
+    }
+}
+
 /// Constraints on how pods spread, of which no two are about the same.
 pub(super) fn spread(pod: &Value, path: &str, errors: &mut Vec<FieldError>) {
     for (index, constraint) in list(&pod["topologySpreadConstraints"]).enumerate() {
