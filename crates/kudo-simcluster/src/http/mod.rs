@@ -61,10 +61,14 @@ impl Call {
         self.header(ACCEPT)
     }
 
-    /// The media type of the body, without parameters.
+    /// The media type of the body, without parameters; all of what is said where that is none.
     pub(crate) fn content_type(&self) -> &str {
         let whole = self.header(CONTENT_TYPE);
-        whole.split(';').next().unwrap_or_default().trim()
+        let mut parts = whole.split(';').map(str::trim);
+        let media = parts.next().unwrap_or_default();
+        let mut parameters = parts.filter(|part| !part.is_empty());
+        let is_one = !media.is_empty() && parameters.all(|parameter| parameter.contains('='));
+        if is_one { media } else { whole }
     }
 
     /// Who writes, where the request does not say: the program's name.
