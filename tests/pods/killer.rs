@@ -11,15 +11,18 @@ use crate::galera::image;
 
 /// The manager's pod.
 const MANAGER: &str = "kudo-controller-manager-0";
-/// Ends all processes of a program with an argument, and says how many there were.
+/// Ends all processes of a program with any of these arguments, all at once, and says how many there were.
 const KILL: &str = r#"
-    program=$0 argument=$1 killed=0
+    program=$0 found=
     for process in /proc/[0-9]*; do
       [ "$(cat "$process/comm" 2>/dev/null)" = "$program" ] || continue
-      tr '\0' '\n' < "$process/cmdline" 2>/dev/null | grep -qFx -- "$argument" || continue
-      kill -KILL "${process#/proc/}" && killed=$((killed + 1))
+      for argument; do
+        tr '\0' '\n' < "$process/cmdline" 2>/dev/null | grep -qFx -- "$argument" || continue
+        found="$found ${process#/proc/}"
+      done
     done
-    echo $killed"#;
+    [ -z "$found" ] || kill -KILL $found
+    echo $found | wc -w"#;
 
 /// Pods that see the processes of the Kubernetes nodes; one on each.
 pub(crate) struct Killer<'a> {
@@ -71,15 +74,15 @@ impl<'a> Killer<'a> {
         Api::namespaced(self.bed.client.clone(), SYSTEM)
     }
 
-    /// Ends the processes of a program that have some argument, and says how many there were.
-    async fn kill(&self, program: &str, argument: &str) -> u32 {
+    /// Ends the processes of a program that have one of some arguments, and says how many there were.
+    async fn kill(&self, program: &str, arguments: &[&str]) -> usize {
         let labelled = ListParams::default().labels(&format!("app={}", self.name));
         let mut killed = 0;
         for pod in self.pods().list(&labelled).await.unwrap() {
             let name = pod.name_any();
-            let kill = ["bash", "-c", KILL, program, argument];
+            let kill = [&["bash", "-c", KILL, program], arguments].concat();
             let told = self.bed.exec_in(SYSTEM, &name, "killer", &kill).await;
-            killed += told.unwrap().trim().parse::<u32>().unwrap();
+            killed += told.unwrap().trim().parse::<usize>().unwrap();
         }
         killed
     }
@@ -87,21 +90,32 @@ impl<'a> Killer<'a> {
     /// Ends the database server of a pod; Kubernetes starts it again where it was. Of a pod that a Deployment
     /// names, the beginning of the name is enough.
     pub(crate) async fn crash(&self, server: &str) {
+        self.crash_together(&[server]).await;
+    }
+
+    /// Ends several servers at the same moment, so that none of them sees another one go.
+    pub(crate) async fn crash_together(&self, servers: &[&str]) {
         let pods = self.bed.api::<Pod>().list(&ListParams::default()).await;
-        let pods = pods.unwrap().items.into_iter();
-        let mut pods = pods.filter(|pod| pod.name_any().starts_with(server));
-        let address = pods.find_map(|pod| pod.status?.pod_ip).unwrap();
-        // Another test's servers have the same names.
-        let argument = format!("--wsrep-node-address={address}:4567");
-        let killed = self.kill("mariadbd", &argument).await;
-        assert!(killed > 0, "no server has the address of {server}");
+        let pods = pods.unwrap().items;
+        let address = |server: &&str| {
+            let mut pods = pods.iter();
+            let pod = pods.find(|pod| pod.name_any().starts_with(server));
+            let address = pod.and_then(|pod| pod.status.as_ref()?.pod_ip.clone());
+            // Another test's servers have the same names.
+            format!("--wsrep-node-address={}:4567", address.unwrap())
+        };
+        let addresses: Vec<String> = servers.iter().map(address).collect();
+        let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
+        let killed = self.kill("mariadbd", &addresses).await;
+        assert!(
+            killed >= servers.len(),
+            "{killed} of {servers:?} were there"
+        );
     }
 
     /// Ends all servers, and then their pods.
     pub(crate) async fn crash_all(&self, servers: &[&str]) {
-        for server in servers {
-            self.crash(server).await;
-        }
+        self.crash_together(servers).await;
         for server in servers {
             self.bed.kill_pod(server).await;
         }
@@ -111,7 +125,7 @@ impl<'a> Killer<'a> {
     /// container again. Where another test has just ended it, waits for the next one.
     pub(crate) async fn kill_manager(&self) {
         eventually("there is a manager to kill", || async {
-            self.kill("kudo-manager", "--leader-elect").await > 0
+            self.kill("kudo-manager", &["--leader-elect"]).await > 0
         })
         .await;
         let now = DeleteParams::default().grace_period(0);

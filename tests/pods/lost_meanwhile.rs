@@ -126,9 +126,7 @@ async fn a_plan_goes_on_when_a_node_and_the_manager_are_lost() {
     nothing_is_lost(bed, 0..3, &told.acknowledged, "lost meanwhile").await;
 
     // All servers crash where they are, and find each other again by themselves.
-    for node in ["db-0", "db-1", "db-2"] {
-        killer.crash(node).await;
-    }
+    killer.crash_together(&["db-0", "db-1", "db-2"]).await;
     bed.is_whole(3).await;
     nothing_is_lost(bed, 0..3, &told.acknowledged, "all servers crashed").await;
     say("whole again: all servers crashed");

@@ -92,13 +92,12 @@ fn run(stage: Stage, mishap: Mishap) -> Run {
     // Caches can be behind only what has been in this cluster.
     let ready = (!matches!(mishap, Mishap::Relapse(..))).then(|| stage.ready());
     in_virtual_time(async {
-        let world = match ready {
-            Some(ready) => World::from(ready),
-            None => {
-                let world = World::new(1).await;
-                stage.prepare(&world).await;
-                world
-            }
+        let world = if let Some(ready) = ready {
+            World::from(ready)
+        } else {
+            let world = World::new(1).await;
+            stage.prepare(&world).await;
+            world
         };
         let witness = Witness::of(&world);
         let mut managers: Vec<RunningManager> = vec![world.manager(Once::new(mishap))];
