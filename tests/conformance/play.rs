@@ -127,10 +127,18 @@ impl<'a> Player<'a> {
             ..Step::default()
         };
         let seen = self.request(&step).await?;
-        if seen.code == 201 {
-            return Ok(());
+        if seen.code != 201 {
+            return Err(format!("no namespace: {seen:?}"));
         }
-        Err(format!("no namespace: {seen:?}"))
+        // Servers wait for its account only so long where a pod needs it.
+        let account = Step {
+            request: Some("GET /api/v1/namespaces/$ns/serviceaccounts/default".to_owned()),
+            until: [("/metadata/name".to_owned(), json!("default"))].into(),
+            ..Step::default()
+        };
+        let account = self.request_until(&account).await;
+        account.map_err(|(_, problem)| format!("the namespace has no account {problem}"))?;
+        Ok(())
     }
 
     async fn clean_up(&mut self) {
