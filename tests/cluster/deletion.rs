@@ -121,18 +121,8 @@ async fn deletion_does_not_need_the_operator_version() {
         .unwrap();
     namespace.delete_instance("i").await;
     namespace.until_gone("i").await;
-    eventually("the event is there", SOON, || async {
-        let events = namespace.events("i").await;
-        let told = events
-            .iter()
-            .any(|e| e.starts_with("InvalidOperatorVersion: the cleanup plan"));
-        if told {
-            Ok(())
-        } else {
-            Err(format!("{events:?}"))
-        }
-    })
-    .await;
+    let told = "InvalidOperatorVersion: the cleanup plan";
+    namespace.until_told("i", told).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -35,14 +35,9 @@ async fn a_job_that_fails_ends_the_plan() {
             condition(i, "Ready") == "Unknown PlanInFatalError"
         })
         .await;
-    crate::instances::a_while().await;
-    let events = namespace.events("i").await;
-    assert!(
-        events
-            .iter()
-            .any(|e| e.starts_with("FailedTerminalStateError: ")),
-        "{events:?}"
-    );
+    namespace
+        .until_told("i", "FailedTerminalStateError: ")
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -66,12 +61,7 @@ async fn a_bad_template_ends_the_plan_with_its_line_and_can_be_mended() {
         message.contains("KYE") && message.contains("KEY"),
         "{message}"
     );
-    crate::instances::a_while().await;
-    let events = namespace.events("i").await;
-    assert!(
-        events.iter().any(|e| e.starts_with("TaskRenderingError: ")),
-        "{events:?}"
-    );
+    namespace.until_told("i", "TaskRenderingError: ").await;
 
     // An edit of the operator version runs nothing by itself; the plan is asked for again.
     namespace

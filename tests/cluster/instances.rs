@@ -12,7 +12,7 @@ use kudo_api::{Instance, InstanceStatus, OperatorVersion, convert};
 use kudo_package::Package;
 use serde_json::{Value, json};
 
-use crate::harness::{SOON, TestNamespace, object};
+use crate::harness::{SOON, TestNamespace, eventually, object};
 
 /// The garbage collector learns of new kinds, such as ours, every half minute only.
 pub(crate) const COLLECTED: Duration = Duration::from_mins(2);
@@ -222,6 +222,16 @@ impl TestNamespace {
     pub(crate) async fn until_gone(&self, name: &str) {
         self.wait_for::<Instance>(name, "is gone", SOON, |found| found.is_none())
             .await;
+    }
+
+    /// Waits until there is an event about an instance that begins so: events come a moment after the status.
+    pub(crate) async fn until_told(&self, name: &str, beginning: &str) {
+        eventually(&format!("told of {name}: {beginning}"), SOON, || async {
+            let events = self.events(name).await;
+            let told = events.iter().any(|event| event.starts_with(beginning));
+            told.then_some(()).ok_or_else(|| format!("{events:?}"))
+        })
+        .await;
     }
 
     /// The events about an instance, as `reason: message`, in alphabetical order.

@@ -205,11 +205,7 @@ async fn an_operator_version_may_come_later() {
         message.contains("\"settings-1.0.0\" not found"),
         "{message}"
     );
-    let events = namespace.events("i").await;
-    assert!(
-        events[0].starts_with("InvalidOperatorVersion: "),
-        "{events:?}"
-    );
+    namespace.until_told("i", "InvalidOperatorVersion: ").await;
     namespace.apply(&settings().version("1.0.0")).await;
     let deployed = namespace.until_done("i", "deploy").await;
     assert_eq!(condition(&deployed, "Accepted"), "True Accepted");

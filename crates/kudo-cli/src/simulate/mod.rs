@@ -122,9 +122,10 @@ async fn simulated(
     if !simulate.simulate_from.is_empty() {
         embedded.settle().await?;
     }
-    let before = match simulate.diff {
-        true => Some(summary::objects(&embedded).await?),
-        false => None,
+    let before = if simulate.diff {
+        Some(summary::objects(&embedded).await?)
+    } else {
+        None
     };
     embedded.journal.begin();
 
